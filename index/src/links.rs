@@ -1,1 +1,145 @@
-//! Not yet written.
+//! What is derived from all mails together: which thread a mail belongs to, and which web page shows
+//! which mail. Sorted, immutable tables keyed by the hash of the Message-ID, written whole for each generation
+//! of the index beside the tables of the one before. They can be thrown away and rebuilt.
+
+pub mod table;
+pub mod twin;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
+
+use self::table::{Table, Writer};
+
+/// Why the links could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LinksError {
+    /// The file system said no.
+    #[error("the links file {path} cannot be {what}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Read or written.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not what this program writes.
+    #[error("the links file {path} is damaged: `provenance index --rebuild-links` writes it anew")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What the links are derived from: one row per indexed copy.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// Hash of the Message-ID.
+    pub id: u64,
+    /// Hashes of References and In-Reply-To, the parent last.
+    pub references: Vec<u64>,
+    /// Date header, seconds since 1970.
+    pub date: i64,
+    /// See `provenance_corpus::twin`.
+    pub fingerprint: u64,
+    /// Read from a web archive's page.
+    pub page: bool,
+}
+
+/// The links of one generation, open for reading.
+#[derive(Debug, Default)]
+pub struct Links {
+    table: Option<Table>,
+    /// Page -> the mail that it shows.
+    twins: FxHashMap<u64, u64>,
+}
+
+fn file(dir: &Path, generation: u64) -> PathBuf {
+    dir.join(format!("{generation:08}.links"))
+}
+
+impl Links {
+    /// Derives the links from all rows and writes them.
+    pub fn write(dir: &Path, generation: u64, rows: &[Row]) -> Result<(), LinksError> {
+        let path = file(dir, generation);
+        let roots = provenance_corpus::thread::roots(rows.iter().map(|r| (r.id, r.references.as_slice())));
+        let mut by_id: Vec<[u64; 2]> = rows.iter().zip(&roots).map(|(row, root)| [row.id, *root]).collect();
+        by_id.sort_unstable();
+        by_id.dedup();
+        let mut by_root: Vec<[u64; 2]> = by_id.iter().map(|[id, root]| [*root, *id]).collect();
+        by_root.sort_unstable();
+        let twins = twin::find(rows);
+        let mut writer = Writer::default();
+        writer.section(&by_id);
+        writer.section(&by_root);
+        writer.section(&twins);
+        crate::replace_file(&path, &writer.finish()).map_err(|source| LinksError::Io { path, what: "written", source })
+    }
+
+    /// Opens the links of a generation; generation 0 has none.
+    pub fn open(dir: &Path, generation: u64) -> Result<Links, LinksError> {
+        if generation == 0 {
+            return Ok(Links::default());
+        }
+        let path = file(dir, generation);
+        let read = |source| LinksError::Io { path: path.clone(), what: "read", source };
+        let table = Table::open(&path).map_err(read)?.ok_or_else(|| LinksError::Damaged { path: path.clone() })?;
+        let twins = table.all(2).map_err(read)?.into_iter().map(|[page, mail]| (page, mail)).collect();
+        Ok(Links { table: Some(table), twins })
+    }
+
+    /// Removes the tables of older generations but the last, which a reader that opened the index a moment
+    /// ago may still want. What cannot be removed now is removed on another run.
+    pub fn remove_older(dir: &Path, generation: u64) {
+        let keep = file(dir, generation.saturating_sub(1));
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.path() < keep {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// The thread that a mail belongs to, named by the hash of one of its ids.
+    pub fn root(&self, id: u64) -> io::Result<Option<u64>> {
+        match &self.table {
+            Some(table) => table.first(0, id),
+            None => Ok(None),
+        }
+    }
+
+    /// All indexed mails of a thread.
+    pub fn members(&self, root: u64) -> io::Result<Vec<u64>> {
+        match &self.table {
+            Some(table) => table.values(1, root),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// All (mail, thread) pairs, for questions about very many mails.
+    pub fn all_roots(&self) -> io::Result<Vec<[u64; 2]>> {
+        match &self.table {
+            Some(table) => table.all(0),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The mail that a web page shows.
+    pub fn mail_of_page(&self, page: u64) -> Option<u64> {
+        self.twins.get(&page).copied()
+    }
+
+    /// The web pages that show a mail.
+    pub fn pages_of_mail(&self, mail: u64) -> Vec<u64> {
+        let mut pages: Vec<u64> = self.twins.iter().filter(|(_, m)| **m == mail).map(|(page, _)| *page).collect();
+        pages.sort_unstable();
+        pages
+    }
+
+    /// Whether any page is known to show a mail.
+    pub fn has_twins(&self) -> bool {
+        !self.twins.is_empty()
+    }
+}

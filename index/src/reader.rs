@@ -1,1 +1,270 @@
-//! Not yet written.
+//! An open index: a snapshot that stays as it is while `index` writes the next one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashSet;
+use tantivy::collector::DocSetCollector;
+use tantivy::query::{Query, TermQuery, TermSetQuery};
+use tantivy::schema::document::Value;
+use tantivy::schema::{IndexRecordOption, TantivyDocument};
+use tantivy::{DocAddress, ReloadPolicy, Searcher, Term};
+
+use crate::collapse::{self, Collapse, Dedup, Entry, Sort};
+use crate::document::Stored;
+use crate::links::{self, Links, LinksError};
+use crate::schema::Fields;
+use crate::state::State;
+use crate::store::{Store, StoreError, links_dir};
+
+/// Why a search failed, other than by its query.
+#[derive(Debug, thiserror::Error)]
+pub enum ReaderError {
+    /// The index could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The links could not be opened.
+    #[error(transparent)]
+    Links(#[from] LinksError),
+    /// The index is damaged.
+    #[error("the index in {data} cannot be read")]
+    Tantivy {
+        /// The data directory.
+        data: PathBuf,
+        /// What tantivy said.
+        source: tantivy::TantivyError,
+    },
+    /// The links are damaged.
+    #[error("the links in {data} cannot be read")]
+    Io {
+        /// The data directory.
+        data: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A snapshot.
+pub struct Reader {
+    data: PathBuf,
+    /// Searches the mails.
+    pub searcher: Searcher,
+    /// The fields.
+    pub fields: Fields,
+    /// What the commit says of itself.
+    pub state: State,
+    /// What is derived from all mails.
+    pub links: Links,
+}
+
+/// One copy of a mail, with the number of its repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copy {
+    /// Number of the repository.
+    pub repository: u32,
+    /// What copies of one mail share, see [`crate::hash::mail`].
+    pub key: u64,
+    /// What the index keeps.
+    pub stored: Stored,
+}
+
+/// How hits are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// What makes two copies one mail.
+    pub dedup: Dedup,
+    /// By what.
+    pub sort: Sort,
+    /// Oldest or worst first.
+    pub reverse: bool,
+    /// Only what had arrived by then.
+    pub as_of: Option<i64>,
+}
+
+impl Reader {
+    /// Opens the index of a data directory.
+    pub fn open(data: &Path) -> Result<Reader, ReaderError> {
+        match Reader::try_open(data) {
+            // A commit came between reading the index and its links.
+            Err(ReaderError::Links(_)) => Reader::try_open(data),
+            other => other,
+        }
+    }
+
+    fn try_open(data: &Path) -> Result<Reader, ReaderError> {
+        let store = Store::open(data)?;
+        let wrap = |source| ReaderError::Tantivy { data: data.to_owned(), source };
+        let reader = store
+            .index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .doc_store_cache_num_blocks(64)
+            .try_into()
+            .map_err(wrap)?;
+        let links = Links::open(&links_dir(data), store.state.generation)?;
+        Ok(Reader {
+            data: data.to_owned(),
+            searcher: reader.searcher(),
+            fields: store.fields,
+            state: store.state,
+            links,
+        })
+    }
+
+    fn wrap(&self, source: tantivy::TantivyError) -> ReaderError {
+        ReaderError::Tantivy { data: self.data.clone(), source }
+    }
+
+    fn io(&self, source: io::Error) -> ReaderError {
+        ReaderError::Io { data: self.data.clone(), source }
+    }
+
+    /// All matching mails, one entry a mail, sorted. A web page that shows an indexed mail counts as a copy of that mail.
+    pub fn entries(&self, query: &dyn Query, wanted: Wanted) -> Result<Vec<Entry>, ReaderError> {
+        let collapse = Collapse { dedup: wanted.dedup, sort: wanted.sort, as_of: wanted.as_of };
+        let mut entries = self.searcher.search(query, &collapse).map_err(|e| self.wrap(e))?;
+        if self.links.has_twins() && wanted.dedup != Dedup::None {
+            self.fold_twins(&mut entries)?;
+        }
+        collapse::sort(&mut entries, wanted.sort, wanted.reverse);
+        Ok(entries)
+    }
+
+    fn fold_twins(&self, entries: &mut Vec<Entry>) -> Result<(), ReaderError> {
+        let mut present: FxHashSet<u64> = entries.iter().map(|e| e.mid_hash).collect();
+        let mut kept = Vec::with_capacity(entries.len());
+        for entry in entries.drain(..) {
+            match self.links.mail_of_page(entry.mid_hash) {
+                Some(mail) if present.contains(&mail) => {}
+                // The words of the page matched and those of the mail did not; it is the mail that is shown.
+                Some(mail) => {
+                    present.insert(mail);
+                    let doc = self.addresses(mail)?.into_iter().next().unwrap_or(entry.doc);
+                    kept.push(Entry { mid_hash: mail, doc, ..entry });
+                }
+                None => kept.push(entry),
+            }
+        }
+        *entries = kept;
+        Ok(())
+    }
+
+    fn addresses(&self, mid_hash: u64) -> Result<Vec<DocAddress>, ReaderError> {
+        let term = Term::from_field_u64(self.fields.mid_hash, mid_hash);
+        let query = TermQuery::new(term, IndexRecordOption::Basic);
+        let docs = self.searcher.search(&query, &DocSetCollector).map_err(|e| self.wrap(e))?;
+        let mut docs: Vec<DocAddress> = docs.into_iter().collect();
+        docs.sort_unstable();
+        Ok(docs)
+    }
+
+    /// What the index keeps of one copy.
+    pub fn copy(&self, doc: DocAddress) -> Result<Copy, ReaderError> {
+        copy(&self.searcher, &self.fields, doc).map_err(|e| self.wrap(e))
+    }
+
+    /// All copies of the mails of these ids, web pages included, in the order of the ids.
+    pub fn copies(&self, mid_hash: u64) -> Result<Vec<Copy>, ReaderError> {
+        let mut copies = Vec::new();
+        let ids = std::iter::once(mid_hash).chain(self.links.pages_of_mail(mid_hash));
+        for id in ids {
+            for doc in self.addresses(id)? {
+                copies.push(self.copy(doc)?);
+            }
+        }
+        Ok(copies)
+    }
+
+    /// All indexed mails of the thread that an id belongs to, one entry for each id; empty where the id is neither
+    /// indexed nor known to the links.
+    pub fn thread(&self, mid_hash: u64) -> Result<Vec<u64>, ReaderError> {
+        let id = self.links.mail_of_page(mid_hash).unwrap_or(mid_hash);
+        match self.links.root(id).map_err(|e| self.io(e))? {
+            Some(root) => self.links.members(root).map_err(|e| self.io(e)),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Reader {
+    /// One entry for each mail of the threads of these mails.
+    pub fn thread_entries(&self, ids: &[u64], as_of: Option<i64>) -> Result<Vec<Entry>, ReaderError> {
+        let members = self.threads_of(ids)?;
+        let terms = members.iter().map(|id| Term::from_field_u64(self.fields.mid_hash, *id));
+        let query = TermSetQuery::new(terms);
+        let wanted = Wanted { dedup: Dedup::MessageId, sort: Sort::Date, reverse: false, as_of };
+        self.entries(&query, wanted)
+    }
+
+    /// All mails of the threads of these mails, themselves included, sorted.
+    pub fn threads_of(&self, ids: &[u64]) -> Result<Vec<u64>, ReaderError> {
+        /// Beyond so many look-ups the whole table is read at once.
+        const FEW: usize = 2_000;
+        let ids: FxHashSet<u64> = ids.iter().map(|id| self.links.mail_of_page(*id).unwrap_or(*id)).collect();
+        let mut members: Vec<u64> = ids.iter().copied().collect();
+        if ids.len() <= FEW {
+            let mut roots = FxHashSet::default();
+            for id in &ids {
+                roots.extend(self.links.root(*id).map_err(|e| self.io(e))?);
+            }
+            for root in roots {
+                members.extend(self.links.members(root).map_err(|e| self.io(e))?);
+            }
+        } else {
+            let all = self.links.all_roots().map_err(|e| self.io(e))?;
+            let roots: FxHashSet<u64> = all.iter().filter(|[id, _]| ids.contains(id)).map(|[_, root]| *root).collect();
+            members.extend(all.iter().filter(|[_, root]| roots.contains(root)).map(|[id, _]| *id));
+        }
+        members.sort_unstable();
+        members.dedup();
+        Ok(members)
+    }
+}
+
+fn copy(searcher: &Searcher, fields: &Fields, doc: DocAddress) -> tantivy::Result<Copy> {
+    let document: TantivyDocument = searcher.doc(doc)?;
+    let bytes = document.get_first(fields.stored).and_then(|v| v.as_bytes()).unwrap_or_default();
+    let stored = Stored::from_bytes(bytes)
+        .map_err(|e| tantivy::TantivyError::InternalError(format!("a stored document does not decode: {e}")))?;
+    let segment = searcher.segment_reader(doc.segment_ord);
+    let repository = segment.fast_fields().u64("repository")?.first(doc.doc_id).unwrap_or_default();
+    let key = segment.fast_fields().u64("key")?.first(doc.doc_id).unwrap_or_default();
+    Ok(Copy { repository: u32::try_from(repository).unwrap_or(u32::MAX), key, stored })
+}
+
+/// What the index keeps of the copies of these origins.
+pub(crate) fn by_origin(
+    searcher: &Searcher,
+    fields: &Fields,
+    origins: &FxHashSet<u64>,
+) -> tantivy::Result<Vec<(u32, Stored)>> {
+    if origins.is_empty() {
+        return Ok(Vec::new());
+    }
+    let terms = origins.iter().map(|origin| Term::from_field_u64(fields.origin, *origin));
+    let docs = searcher.search(&TermSetQuery::new(terms), &DocSetCollector)?;
+    docs.into_iter().map(|doc| copy(searcher, fields, doc).map(|c| (c.repository, c.stored))).collect()
+}
+
+/// What the links are derived from, of all copies but those of the given origins.
+pub(crate) fn link_rows(searcher: &Searcher, without: &FxHashSet<u64>) -> tantivy::Result<Vec<links::Row>> {
+    let mut rows = Vec::new();
+    for segment in searcher.segment_readers() {
+        let columns = segment.fast_fields();
+        let (origin, id, references) = (columns.u64("origin")?, columns.u64("mid_hash")?, columns.u64("ref_hashes")?);
+        let (date, fingerprint, page) = (columns.i64("date")?, columns.u64("fingerprint")?, columns.u64("page")?);
+        for doc in segment.doc_ids_alive() {
+            if origin.first(doc).is_some_and(|o| without.contains(&o)) {
+                continue;
+            }
+            rows.push(links::Row {
+                id: id.first(doc).unwrap_or_default(),
+                references: references.values_for_doc(doc).collect(),
+                date: date.first(doc).unwrap_or_default(),
+                fingerprint: fingerprint.first(doc).unwrap_or_default(),
+                page: page.first(doc) == Some(1),
+            });
+        }
+    }
+    Ok(rows)
+}

@@ -84,15 +84,25 @@ pub struct Fields {
     pub trailer: Field,
     /// `is:` one of `patch`, `cover`, `reply`, `event`; a mail may be several.
     pub is: Field,
+    /// The mechanisms that a catalogue event belongs to; mails have none, `mech:` finds them by their words.
+    pub mechanism: Field,
     /// `rev:` the version of a patch or cover letter; 1 where the subject names none.
     pub rev: Field,
 
-    /// The origin: `repository number : blob id in hex`; one per document, the key of deletion.
+    /// Hash of (repository number, blob id): one per document, the key of deletion.
     pub origin: Field,
+    /// Number of the repository that holds the mail.
+    pub repository: Field,
     /// Hash of (Message-ID, content without transport headers and list footer): copies of one mail share it.
     pub key: Field,
     /// Hash of the Message-ID: what the links store is keyed by.
     pub mid_hash: Field,
+    /// Hashes of References and In-Reply-To, the parent last: threads are derived from this column.
+    pub ref_hashes: Field,
+    /// What a mail and its copy on a web page have in common, see `provenance_corpus::twin`.
+    pub fingerprint: Field,
+    /// 1 where the mail was read from a web archive's page, which has no Message-ID of its own.
+    pub page: Field,
     /// `d:` `dt:` seconds since 1970 of the Date header, UTC.
     pub date: Field,
     /// `rt:` seconds since 1970 of the arrival.
@@ -133,10 +143,15 @@ impl Fields {
             references: raw(&mut b, "references"),
             trailer: raw(&mut b, "trailer"),
             is: raw(&mut b, "is"),
+            mechanism: raw(&mut b, "mechanism"),
             rev: b.add_u64_field("rev", INDEXED),
-            origin: raw(&mut b, "origin"),
+            origin: b.add_u64_field("origin", FAST | INDEXED),
+            repository: b.add_u64_field("repository", FAST),
             key: b.add_u64_field("key", FAST),
             mid_hash: b.add_u64_field("mid_hash", FAST | INDEXED),
+            ref_hashes: b.add_u64_field("ref_hashes", FAST),
+            fingerprint: b.add_u64_field("fingerprint", FAST),
+            page: b.add_u64_field("page", FAST),
             date: b.add_i64_field("date", FAST),
             received: b.add_i64_field("received", FAST),
             bytes: b.add_u64_field("bytes", FAST),

@@ -1,1 +1,315 @@
-//! Not yet written.
+//! Brings the index up to date: what is new in each repository is read, parsed and indexed in parallel;
+//! what was deleted, purged or rewritten goes; then one commit makes all of it visible, with the cursors and the
+//! links that belong to it. A crash at any moment leaves the commit before.
+
+pub mod plan;
+pub mod work;
+
+use std::path::{Path, PathBuf};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy};
+use tantivy::{IndexWriter, Searcher, Term};
+
+use self::plan::{Item, Plan, Task};
+use self::work::{Added, Found};
+use crate::links::{self, Links, LinksError};
+use crate::row::Row;
+use crate::sources::Sources;
+use crate::state::Tally;
+use crate::store::{Lock, Store, StoreError, links_dir};
+
+/// Mails between two commits. A run that is killed loses at most this much work, and what is remembered of
+/// each new mail until its commit stays small.
+const BATCH: usize = 150_000;
+
+/// Below this many new mails one indexing thread is enough, and starts faster than several.
+const SMALL: usize = 2_000;
+
+/// Told how far a run is.
+pub trait Progress: Sync {
+    /// So many mails are to be read.
+    fn begin(&self, mails: u64);
+    /// So many more were read, of so many bytes.
+    fn advance(&self, mails: u64, bytes: u64);
+    /// Reading is done, this is being done now.
+    fn phase(&self, what: &str);
+}
+
+/// Nobody is told.
+impl Progress for () {
+    fn begin(&self, _: u64) {}
+    fn advance(&self, _: u64, _: u64) {}
+    fn phase(&self, _: &str) {}
+}
+
+/// How a run uses the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Threads that read and parse; as many index.
+    pub threads: usize,
+    /// Bytes that all indexing threads together may fill before they write a segment.
+    pub memory: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8));
+        Options { threads, memory: 224 << 20 }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Copies that were added.
+    pub added: u64,
+    /// Copies that were deleted, because their list or their repository says so.
+    pub deleted: u64,
+    /// Repositories whose history was rewritten: name, and how many of their mails are gone.
+    pub rewritten: Vec<(String, u64)>,
+    /// Mails that could not be read.
+    pub failed: u64,
+    /// Repositories that could not be read at all: name and reason.
+    pub refused: Vec<(String, String)>,
+    /// Raw bytes read.
+    pub bytes: u64,
+}
+
+/// Why a run stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum WriterError {
+    /// The index could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The links could not be written.
+    #[error(transparent)]
+    Links(#[from] LinksError),
+    /// The index could not be written; the last commit stands.
+    #[error("the index in {data} cannot be written; what was there before is unharmed")]
+    Tantivy {
+        /// The data directory.
+        data: PathBuf,
+        /// What tantivy said.
+        source: tantivy::TantivyError,
+    },
+}
+
+/// Brings the index of a data directory up to date with its sources.
+pub fn update(data: &Path, sources: &Sources, options: Options, progress: &dyn Progress) -> Result<Report, WriterError> {
+    let _lock = Lock::take(data)?;
+    let store = Store::open_or_create(data)?;
+    let mut run = Run { data, store, progress, report: Report::default(), seen: FxHashSet::default() };
+    let mut plan = Plan::make(sources, &run.store.state);
+    run.note_refusals(&mut plan)?;
+    if plan.tasks.is_empty() {
+        return Ok(run.report);
+    }
+    progress.begin(plan.items() as u64);
+    run.execute(plan, options)?;
+    Ok(run.report)
+}
+
+struct Run<'a> {
+    data: &'a Path,
+    store: Store,
+    progress: &'a dyn Progress,
+    report: Report,
+    /// Origins met while a repository is read whole again.
+    seen: FxHashSet<u64>,
+}
+
+impl Run<'_> {
+    fn wrap(&self, source: tantivy::TantivyError) -> WriterError {
+        WriterError::Tantivy { data: self.data.to_owned(), source }
+    }
+
+    /// A repository that cannot be opened is remembered as such; one that can again is forgotten.
+    fn note_refusals(&mut self, plan: &mut Plan) -> Result<(), WriterError> {
+        for (repository, reason) in plan.refused.drain(..) {
+            self.store.state.repositories.entry(repository.number).or_default().refused = Some(reason.clone());
+            self.report.refused.push((repository.path.display().to_string(), reason));
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self, plan: Plan, options: Options) -> Result<(), WriterError> {
+        let items = plan.items();
+        let threads = if items < SMALL { 1 } else { options.threads };
+        let writer_options = IndexWriterOptions::builder()
+            .num_worker_threads(threads)
+            .memory_budget_per_thread((options.memory / threads).max(16 << 20))
+            .num_merge_threads(threads)
+            .build();
+        let mut writer: IndexWriter<Row> =
+            self.store.index.writer_with_options(writer_options).map_err(|e| self.wrap(e))?;
+        writer.set_merge_policy(if items < BATCH / 4 {
+            let mut policy = LogMergePolicy::default();
+            policy.set_min_num_segments(6);
+            policy.set_min_layer_size(1_000);
+            policy.set_max_docs_before_merge(50_000);
+            Box::new(policy)
+        } else {
+            Box::new(NoMergePolicy)
+        });
+        let mut tasks = plan.tasks;
+        while !tasks.is_empty() {
+            let batch = take_batch(&mut tasks);
+            self.batch(&mut writer, batch, threads)?;
+        }
+        self.progress.phase("merging");
+        writer.wait_merging_threads().map_err(|e| self.wrap(e))
+    }
+
+    fn batch(&mut self, writer: &mut IndexWriter<Row>, tasks: Vec<Task>, threads: usize) -> Result<(), WriterError> {
+        let reader = self.store.index.reader().map_err(|e| self.wrap(e))?;
+        let searcher = reader.searcher();
+        let known = self.known(&searcher, &tasks)?;
+        let found = work::read(&tasks, &known, &self.store.fields, writer, threads, self.progress)
+            .map_err(|e| self.wrap(e))?;
+        self.progress.phase("linking");
+        let deleted = self.deletions(&tasks, &known, &found);
+        self.settle(&searcher, &tasks, &found, &deleted)?;
+        for origin in &deleted {
+            writer.delete_term(Term::from_field_u64(self.store.fields.origin, *origin));
+        }
+        self.store.state.generation += 1;
+        let generation = self.store.state.generation;
+        let rows = self.link_rows(&searcher, found, &deleted)?;
+        Links::write(&links_dir(self.data), generation, &rows)?;
+        self.progress.phase("committing");
+        let payload = serde_json::to_string(&self.store.state).expect("plain data serialises");
+        let mut commit = writer.prepare_commit().map_err(|e| self.wrap(e))?;
+        commit.set_payload(&payload);
+        commit.commit().map_err(|e| self.wrap(e))?;
+        Links::remove_older(&links_dir(self.data), generation);
+        Ok(())
+    }
+
+    /// Origins that are indexed already, of the repositories that are read whole again.
+    fn known(&self, searcher: &Searcher, tasks: &[Task]) -> Result<FxHashMap<u32, FxHashSet<u64>>, WriterError> {
+        let mut known: FxHashMap<u32, FxHashSet<u64>> = tasks
+            .iter()
+            .filter(|task| task.whole)
+            .map(|task| (task.repository.number, FxHashSet::default()))
+            .collect();
+        if known.is_empty() {
+            return Ok(known);
+        }
+        for segment in searcher.segment_readers() {
+            let columns = segment.fast_fields();
+            let origin = columns.u64("origin").map_err(|e| self.wrap(e))?;
+            let repository = columns.u64("repository").map_err(|e| self.wrap(e))?;
+            for doc in segment.doc_ids_alive() {
+                let number = repository.first(doc).and_then(|n| u32::try_from(n).ok());
+                if let Some(set) = number.and_then(|n| known.get_mut(&n)) {
+                    set.extend(origin.first(doc));
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    /// Origins that have to go: named by a deletion and not added again after it, or gone from a rewritten history.
+    fn deletions(
+        &mut self,
+        tasks: &[Task],
+        known: &FxHashMap<u32, FxHashSet<u64>>,
+        found: &Found,
+    ) -> FxHashSet<u64> {
+        let mut deleted: FxHashSet<u64> = FxHashSet::default();
+        if !found.deleted.is_empty() {
+            let mut last_added: FxHashMap<u64, (usize, usize)> = FxHashMap::default();
+            for added in &found.added {
+                let at = last_added.entry(added.origin).or_default();
+                *at = (*at).max(added.at);
+            }
+            deleted.extend(
+                found
+                    .deleted
+                    .iter()
+                    .filter(|(origin, at)| last_added.get(origin).is_none_or(|added| added < at))
+                    .map(|(origin, _)| *origin),
+            );
+        }
+        self.seen.extend(&found.seen);
+        for task in tasks.iter().filter(|task| task.whole && task.last) {
+            let Some(set) = known.get(&task.repository.number) else { continue };
+            let gone: Vec<u64> = set.iter().copied().filter(|origin| !self.seen.contains(origin)).collect();
+            if task.rewritten {
+                self.report.rewritten.push((task.repository.name.clone(), gone.len() as u64));
+            }
+            deleted.extend(gone);
+        }
+        deleted
+    }
+
+    /// Brings the state to what the commit will hold.
+    fn settle(
+        &mut self,
+        searcher: &Searcher,
+        tasks: &[Task],
+        found: &Found,
+        deleted: &FxHashSet<u64>,
+    ) -> Result<(), WriterError> {
+        let mut tally = Tally::default();
+        for added in found.added.iter().filter(|a| !deleted.contains(&a.origin)) {
+            added.count(&mut tally);
+            self.report.added += 1;
+        }
+        self.report.failed += found.failures.values().map(|f| f.len() as u64).sum::<u64>();
+        tally.failures = found.failures.clone();
+        self.report.bytes += found.bytes;
+        for stored in crate::reader::by_origin(searcher, &self.store.fields, deleted).map_err(|e| self.wrap(e))? {
+            let (repository, stored) = stored;
+            self.store.state.remove(repository, &stored.lists, &stored.defects);
+            self.report.deleted += 1;
+        }
+        self.store.state.add(tally);
+        for task in tasks {
+            let repository = self.store.state.repositories.entry(task.repository.number).or_default();
+            repository.refused = None;
+            if let Some(cursor) = &task.cursor {
+                repository.cursor = Some(cursor.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// All rows that the links are derived from: what was indexed and stays, and what is new.
+    fn link_rows(
+        &self,
+        searcher: &Searcher,
+        found: Found,
+        deleted: &FxHashSet<u64>,
+    ) -> Result<Vec<links::Row>, WriterError> {
+        let mut rows = crate::reader::link_rows(searcher, deleted).map_err(|e| self.wrap(e))?;
+        let stays = |added: &Added| !deleted.contains(&added.origin);
+        rows.extend(found.added.into_iter().filter(stays).map(|added| added.row));
+        Ok(rows)
+    }
+}
+
+/// Cuts off what is read before the next commit. A repository that is read whole keeps its old cursor until its
+/// last part, so that a killed run starts it again; what it had committed is then known and skipped.
+fn take_batch(tasks: &mut Vec<Task>) -> Vec<Task> {
+    let mut room = BATCH;
+    let mut batch = Vec::new();
+    while room > 0 && !tasks.is_empty() {
+        if tasks[0].items.len() <= room {
+            room -= tasks[0].items.len();
+            batch.push(tasks.remove(0));
+        } else {
+            let rest = tasks[0].items.split_off(room);
+            let items = std::mem::replace(&mut tasks[0].items, rest);
+            let cursor = match items.last() {
+                Some(Item::Commit { commit, .. }) if !tasks[0].whole => Some(commit.to_string()),
+                _ => None,
+            };
+            let part = Task { items, cursor, last: false, repository: tasks[0].repository.clone(), ..tasks[0] };
+            batch.push(part);
+            room = 0;
+        }
+    }
+    batch
+}

@@ -1,1 +1,8 @@
-fn main(){}
+//! `provenance`: see `provenance --help`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    provenance::cli::main()
+}

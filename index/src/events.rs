@@ -1,0 +1,124 @@
+//! The catalogue's events as documents of their own kind. They are searched by the very query that
+//! searches the mails, in an index that lives in memory for one run: a new fact needs no re-indexing.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use provenance_corpus::catalogue::{Catalogue, Event, Source};
+use tantivy::indexer::SingleSegmentIndexWriter;
+use tantivy::schema::Schema;
+use tantivy::{Index, IndexSettings, Searcher};
+
+use crate::collapse::{self, Collapse, Dedup, Sort};
+use crate::document::{Document, Stored};
+use crate::row::Row;
+use crate::schema::Fields;
+use crate::sections::SEPARATOR;
+
+/// Memory that the writer may fill; 150 events need a thousandth of it.
+const MEMORY: usize = 15 << 20;
+
+/// The events of a catalogue, searchable.
+pub struct Events {
+    searcher: Searcher,
+}
+
+impl Events {
+    /// Indexes the events, in the order of [`Catalogue::events`].
+    ///
+    /// # Errors
+    /// Only what tantivy can say of memory.
+    pub fn new(catalogue: &Catalogue) -> tantivy::Result<Events> {
+        let (schema, fields) = Fields::build();
+        let mut writer: SingleSegmentIndexWriter<Row> = index(schema)?;
+        for event in catalogue.events() {
+            writer.add_document(row(catalogue, event, &fields))?;
+        }
+        let index = writer.finalize()?;
+        crate::store::register(&index);
+        Ok(Events { searcher: index.reader()?.searcher() })
+    }
+
+    /// Positions in [`Catalogue::events`] of the events that match, with their scores.
+    ///
+    /// # Errors
+    /// What the query says.
+    pub fn search(
+        &self,
+        query: &dyn tantivy::query::Query,
+        sort: Sort,
+        as_of: Option<i64>,
+    ) -> tantivy::Result<Vec<(usize, f32)>> {
+        let collapse = Collapse { dedup: Dedup::None, sort, as_of };
+        let mut entries = self.searcher.search(query, &collapse)?;
+        collapse::sort(&mut entries, sort, false);
+        Ok(entries.into_iter().map(|entry| (entry.doc.doc_id as usize, entry.score)).collect())
+    }
+
+    /// Searches as a reader does.
+    pub fn searcher(&self) -> &Searcher {
+        &self.searcher
+    }
+}
+
+fn index(schema: Schema) -> tantivy::Result<SingleSegmentIndexWriter<Row>> {
+    let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
+    let index = Index::builder().schema(schema).settings(settings).create_in_ram()?;
+    crate::store::register(&index);
+    SingleSegmentIndexWriter::new(index, MEMORY)
+}
+
+/// Seconds of the first moment of a day, UTC.
+pub fn start_of(day: Date) -> i64 {
+    day.to_zoned(TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_second())
+}
+
+fn row(catalogue: &Catalogue, event: &Event, fields: &Fields) -> Row {
+    let mails: Vec<String> = event
+        .evidence
+        .iter()
+        .filter_map(|evidence| evidence.mail.as_ref())
+        .map(|mail| mail.as_str().to_owned())
+        .collect();
+    let mut document = Document {
+        stored: Stored {
+            message_id: mails.first().cloned().unwrap_or_else(|| event.id.to_string()),
+            subject: event.subject.clone().unwrap_or_default(),
+            date: start_of(event.happened.0),
+            received: start_of(event.recorded().0),
+            references: answered(catalogue, event),
+            ..Stored::default()
+        },
+        message_ids: mails,
+        from: event.authors.join(", "),
+        to: event.to.join(", "),
+        cc: event.cc.join(", "),
+        ..Document::default()
+    };
+    let separator = SEPARATOR.to_string();
+    document.sections.body = std::iter::once(event.text.clone())
+        .chain(event.symbols.iter().cloned())
+        .chain(event.evidence.iter().filter_map(|evidence| evidence.commit.as_ref().map(ToString::to_string)))
+        .collect::<Vec<_>>()
+        .join(&separator);
+    document.sections.dfn = event.files.join(&separator);
+    let mut row = document.into_row(fields);
+    row.words(fields.list_words, event.lists.join(&separator));
+    row.text(&[fields.is], "event".to_owned());
+    row.text(&[fields.mechanism], event.mechanism.to_string());
+    for other in &event.also {
+        row.text(&[fields.mechanism], other.to_string());
+    }
+    row
+}
+
+fn answered(catalogue: &Catalogue, event: &Event) -> Vec<String> {
+    let answered = event.answers.as_ref().and_then(|id| catalogue.event(id.as_str()));
+    answered
+        .into_iter()
+        .flat_map(|event| &event.evidence)
+        .filter_map(|evidence| match evidence.source() {
+            Some(Source::Mail(mail)) => Some(mail.as_str().to_owned()),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,287 @@
+//! One question, answered: the query is parsed and lowered once, run over the mails and over the catalogue's
+//! events, and both are joined by message-id into hits.
+
+use provenance_corpus::catalogue::{Catalogue, Event, Source};
+use rustc_hash::FxHashMap;
+
+use crate::collapse::{Dedup, Entry, Sort};
+use crate::events::{Events, start_of};
+use crate::hash;
+use crate::query::lower::{self, Lowered};
+use crate::query::{QueryError, Scope};
+use crate::reader::{Copy, Reader, ReaderError, Wanted};
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// In public-inbox's language with our additions.
+    pub query: String,
+    /// Only what could be known by then, seconds since 1970.
+    pub as_of: Option<i64>,
+    /// What makes two copies one mail.
+    pub dedup: Dedup,
+    /// By what.
+    pub sort: Sort,
+    /// Oldest or worst first.
+    pub reverse: bool,
+    /// Add all mails of the threads of the hits.
+    pub threads: bool,
+    /// How many hits are wanted; all where `None`.
+    pub limit: Option<usize>,
+    /// How many are passed over.
+    pub offset: usize,
+    /// Seconds since 1970 now, for relative dates.
+    pub now: i64,
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// The query makes no sense.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The index cannot be read.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// The catalogue's events cannot be searched.
+    #[error("the catalogue cannot be searched")]
+    Events(#[from] tantivy::TantivyError),
+}
+
+/// A mail with all its copies.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// The matching copy first.
+    pub copies: Vec<Copy>,
+    /// Another hit has the same Message-ID and other content.
+    pub other_content: bool,
+}
+
+impl Mail {
+    /// The copy that is shown: a real mail rather than a web page of it.
+    pub fn shown(&self) -> &Copy {
+        self.copies.iter().find(|c| !c.stored.kinds.page).unwrap_or(&self.copies[0])
+    }
+
+    /// Short names of the lists that the copies came by.
+    pub fn lists(&self) -> Vec<String> {
+        let mut lists: Vec<String> = Vec::new();
+        for list in self.copies.iter().flat_map(|c| &c.stored.lists) {
+            let short = list.split('.').next().unwrap_or(list).to_owned();
+            if !lists.contains(&short) {
+                lists.push(short);
+            }
+        }
+        lists
+    }
+}
+
+/// What a result needs of an event.
+#[derive(Clone, Debug)]
+pub struct EventHit {
+    /// Position in [`Catalogue::events`].
+    pub at: usize,
+    /// `2019-12-13`
+    pub happened: String,
+    /// The first author.
+    pub author: String,
+    /// The subject, or the event's name where it has none.
+    pub subject: String,
+    /// Short names of lists.
+    pub lists: Vec<String>,
+    /// Message-ID, commit or page.
+    pub evidence: String,
+}
+
+/// A mail, an event, or a mail that is an event.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The mail, where it is indexed.
+    pub mail: Option<Mail>,
+    /// The event, where it is one.
+    pub event: Option<EventHit>,
+    /// Date (or arrival) in seconds since 1970.
+    pub time: i64,
+    /// BM25 where it was asked for.
+    pub score: f32,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The hits asked for, in order.
+    pub hits: Vec<Hit>,
+    /// How many there are in all.
+    pub total: usize,
+    /// The moment of knowledge, from the question or from the query's `as-of:`.
+    pub as_of: Option<i64>,
+}
+
+/// What of a hit is known before it is fetched.
+enum Candidate {
+    Mail(Entry, Option<usize>),
+    Event(usize, i64, f32),
+}
+
+impl Candidate {
+    fn order(&self) -> (i64, f32, u64) {
+        match self {
+            Candidate::Mail(entry, _) => (entry.time, entry.score, entry.mid_hash),
+            Candidate::Event(at, time, score) => (*time, *score, *at as u64),
+        }
+    }
+}
+
+/// Answers a question from the mails, where there is an index, and from the catalogue.
+///
+/// # Errors
+/// A query that does not parse, or an index that cannot be read.
+pub fn search(question: &Question, reader: Option<&Reader>, catalogue: &Catalogue) -> Result<Answer, SearchError> {
+    let events = Events::new(catalogue)?;
+    let scope = Scope::new(reader, catalogue, events.searcher(), question.now);
+    let lowered = lower::lower(&crate::query::parse::parse(&question.query, question.now)?, &scope)?;
+    let as_of = [question.as_of, lowered.as_of].into_iter().flatten().min();
+    let mut candidates = mails(question, &lowered, reader, as_of)?;
+    add_events(question, &lowered, catalogue, &events, as_of, &mut candidates)?;
+    if question.threads && let Some(reader) = reader {
+        add_threads(&mut candidates, reader, as_of)?;
+    }
+    sort(&mut candidates, question);
+    let total = candidates.len();
+    let wanted = candidates.into_iter().skip(question.offset).take(question.limit.unwrap_or(usize::MAX));
+    let hits = wanted.map(|c| hit(c, reader, catalogue)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Answer { hits: mark_other_content(hits), total, as_of })
+}
+
+fn mails(
+    question: &Question,
+    lowered: &Lowered,
+    reader: Option<&Reader>,
+    as_of: Option<i64>,
+) -> Result<Vec<Candidate>, SearchError> {
+    let Some(reader) = reader else { return Ok(Vec::new()) };
+    let wanted = Wanted { dedup: question.dedup, sort: question.sort, reverse: question.reverse, as_of };
+    let entries = reader.entries(lowered.query.as_ref(), wanted)?;
+    Ok(entries.into_iter().map(|entry| Candidate::Mail(entry, None)).collect())
+}
+
+/// An event whose mail matched as well marks that mail; an event whose mail is indexed but did not match brings
+/// the mail in; any other event is a hit of its own.
+fn add_events(
+    question: &Question,
+    lowered: &Lowered,
+    catalogue: &Catalogue,
+    events: &Events,
+    as_of: Option<i64>,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), SearchError> {
+    let found = events.search(lowered.query.as_ref(), question.sort, as_of)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let mut by_mail: FxHashMap<u64, usize> = FxHashMap::default();
+    for (place, candidate) in candidates.iter().enumerate() {
+        if let Candidate::Mail(entry, _) = candidate {
+            by_mail.entry(entry.mid_hash).or_insert(place);
+        }
+    }
+    for (at, score) in found {
+        let event = &catalogue.events()[at];
+        let place = mail_of(event).and_then(|id| by_mail.get(&hash::message_id(id)).copied());
+        match place.map(|place| &mut candidates[place]) {
+            Some(Candidate::Mail(_, marked)) => *marked = Some(at),
+            _ => candidates.push(Candidate::Event(at, start_of(event.happened.0), score)),
+        }
+    }
+    Ok(())
+}
+
+fn add_threads(candidates: &mut Vec<Candidate>, reader: &Reader, as_of: Option<i64>) -> Result<(), SearchError> {
+    let ids: Vec<u64> = candidates
+        .iter()
+        .filter_map(|c| match c {
+            Candidate::Mail(entry, _) => Some(entry.mid_hash),
+            Candidate::Event(..) => None,
+        })
+        .collect();
+    let present: rustc_hash::FxHashSet<u64> = ids.iter().copied().collect();
+    for entry in reader.thread_entries(&ids, as_of)? {
+        if !present.contains(&entry.mid_hash) {
+            candidates.push(Candidate::Mail(entry, None));
+        }
+    }
+    Ok(())
+}
+
+fn sort(candidates: &mut [Candidate], question: &Question) {
+    candidates.sort_by(|a, b| {
+        let ((a_time, a_score, a_id), (b_time, b_score, b_id)) = (a.order(), b.order());
+        let order = match question.sort {
+            Sort::Relevance => b_score.total_cmp(&a_score).then(b_time.cmp(&a_time)),
+            Sort::Date | Sort::Received => b_time.cmp(&a_time),
+        };
+        let order = if question.reverse { order.reverse() } else { order };
+        order.then(a_id.cmp(&b_id))
+    });
+}
+
+fn hit(candidate: Candidate, reader: Option<&Reader>, catalogue: &Catalogue) -> Result<Hit, SearchError> {
+    let (time, score, _) = candidate.order();
+    let (mail, event) = match (candidate, reader) {
+        (Candidate::Mail(entry, at), Some(reader)) => (Some(mail(&entry, reader)?), at),
+        // The event's own words matched; where its mail is indexed, the mail is what is shown.
+        (Candidate::Event(at, ..), Some(reader)) => {
+            let id = mail_of(&catalogue.events()[at]).map(hash::message_id);
+            let copies = id.map_or(Ok(Vec::new()), |id| reader.copies(id))?;
+            let mail = (!copies.is_empty()).then_some(Mail { copies, other_content: false });
+            (mail, Some(at))
+        }
+        (Candidate::Event(at, ..), None) => (None, Some(at)),
+        (Candidate::Mail(..), None) => unreachable!("mails come from a reader"),
+    };
+    Ok(Hit { mail, event: event.map(|at| event_hit(at, &catalogue.events()[at])), time, score })
+}
+
+fn mail(entry: &Entry, reader: &Reader) -> Result<Mail, ReaderError> {
+    let shown = reader.copy(entry.doc)?;
+    let mut copies = reader.copies(entry.mid_hash)?;
+    copies.retain(|c| c.key == shown.key || c.stored.kinds.page != shown.stored.kinds.page);
+    let at = copies.iter().position(|c| *c == shown).unwrap_or(0);
+    copies[..=at].rotate_right(1);
+    Ok(Mail { copies, other_content: false })
+}
+
+fn mark_other_content(mut hits: Vec<Hit>) -> Vec<Hit> {
+    let mut seen: FxHashMap<String, u32> = FxHashMap::default();
+    for mail in hits.iter().filter_map(|hit| hit.mail.as_ref()) {
+        *seen.entry(mail.copies[0].stored.message_id.clone()).or_default() += 1;
+    }
+    for mail in hits.iter_mut().filter_map(|hit| hit.mail.as_mut()) {
+        mail.other_content = seen.get(&mail.copies[0].stored.message_id).is_some_and(|n| *n > 1);
+    }
+    hits
+}
+
+fn mail_of(event: &Event) -> Option<&str> {
+    event.evidence.iter().find_map(|evidence| match evidence.source() {
+        Some(Source::Mail(mail)) => Some(mail.as_str()),
+        _ => None,
+    })
+}
+
+fn event_hit(at: usize, event: &Event) -> EventHit {
+    let evidence = event.evidence.iter().find_map(|evidence| evidence.source());
+    EventHit {
+        at,
+        happened: event.happened.to_string(),
+        author: event.authors.first().cloned().unwrap_or_default(),
+        subject: event.subject.clone().unwrap_or_else(|| event.id.to_string()),
+        lists: event.lists.clone(),
+        evidence: match evidence {
+            Some(Source::Mail(mail)) => mail.to_string(),
+            Some(Source::Commit(commit)) => format!("commit {}", commit.short()),
+            Some(Source::Page(url)) => url.to_owned(),
+            None => String::new(),
+        },
+    }
+}

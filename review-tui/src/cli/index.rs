@@ -1,0 +1,202 @@
+//! `provenance index`: archives are attached or imported, and the index is brought up to date.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use provenance_corpus::archive::{self, Found};
+use provenance_index::sources::{Layout, Sources, SourcesError};
+use provenance_index::writer::{self, Options, Progress, Report, WriterError};
+
+use super::failure::{Exit, Failure};
+use super::place::store_failure;
+use super::text::{self, count, plural};
+use super::{Context, import};
+
+/// `index [PATH...]`
+#[derive(Args)]
+pub struct Arguments {
+    /// A public-inbox clone, an epoch, a folder of clones (attached, read in place); a mbox (.gz), a maildir, a mail, a
+    /// web archive's page, a folder of them, - for stdin (imported); none: bring all known sources up to date
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Threads that read; as many index [default: the processors, at most 8]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// Runs the subcommand.
+pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let data = context.place.data();
+    let mut sources = Sources::load(data).map_err(|e| sources_failure(&e))?;
+    let mut exit = Exit::Done;
+    let mut changed = rescan(&mut sources);
+    for path in &arguments.paths {
+        match take(context, &mut sources, path) {
+            Ok(Taken { changed: more, partly }) => {
+                changed |= more;
+                if partly {
+                    exit = Exit::Unreadable;
+                }
+            }
+            // One bad path does not keep the others from being read.
+            Err(failure) if arguments.paths.len() > 1 => {
+                context.say(failure.text().trim_end());
+                exit = failure.exit;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if changed {
+        sources.save(data).map_err(|e| sources_failure(&e))?;
+    }
+    if sources.repositories().is_empty() {
+        return Err(nothing_known(context));
+    }
+    let options = match arguments.threads {
+        Some(threads) => Options { threads: threads.clamp(1, 8), ..Options::default() },
+        None => Options::default(),
+    };
+    let bar = Bar::new(context.global.quiet);
+    let start = Instant::now();
+    let report = writer::update(data, &sources, options, &bar).map_err(|e| writer_failure(&e))?;
+    bar.finish();
+    tell(context, &report, start.elapsed().as_secs_f64());
+    Ok(if report.failed > 0 || !report.refused.is_empty() { Exit::Unreadable } else { exit })
+}
+
+struct Taken {
+    /// The list of sources changed.
+    changed: bool,
+    /// Part of what was asked for could not be read.
+    partly: bool,
+}
+
+/// Attaches or imports what lies at a path.
+fn take(context: &Context, sources: &mut Sources, path: &Path) -> Result<Taken, Failure> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = archive::detect(path).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    match found {
+        Found::PublicInbox(repositories) => {
+            let mut changed = false;
+            for r in repositories {
+                let layout = if r.v1 { Layout::PublicInboxV1 } else { Layout::PublicInboxV2 };
+                changed |= sources.attach(&r.path, &r.name, &absolute, layout);
+            }
+            if !changed {
+                context.say(&format!("{} is attached already", path.display()));
+            }
+            Ok(Taken { changed, partly: false })
+        }
+        Found::Mails(mails) => {
+            let partly = import::run(context, path, mails)?;
+            sources.attach_own(&context.place.own_store().join("git/0.git"));
+            Ok(Taken { changed: true, partly })
+        }
+    }
+}
+
+/// New epochs of clones that were attached before.
+fn rescan(sources: &mut Sources) -> bool {
+    let mut roots: Vec<PathBuf> = sources.repositories().iter().map(|r| r.attached_as.clone()).collect();
+    roots.sort();
+    roots.dedup();
+    let mut changed = false;
+    for root in roots {
+        // A root that is gone keeps its mails in the index; the run will say that it cannot be read.
+        if let Ok(Found::PublicInbox(repositories)) = archive::detect(&root) {
+            for r in repositories {
+                let layout = if r.v1 { Layout::PublicInboxV1 } else { Layout::PublicInboxV2 };
+                changed |= sources.attach(&r.path, &r.name, &root, layout);
+            }
+        }
+    }
+    changed
+}
+
+/// On the first run, what the user's public-inbox knows is offered, not attached unasked.
+fn nothing_known(context: &Context) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("no source is known in {}", context.place.data().display()));
+    let offered = archive::public_inbox_config();
+    if offered.is_empty() {
+        return failure.hint("name one: `provenance index PATH`, where PATH is a clone from lore, a mbox, a maildir");
+    }
+    let paths: Vec<String> = offered.iter().map(|inbox| format!("'{}'", inbox.dir.display())).collect();
+    failure.hint(format!("your public-inbox configuration names some: `provenance index {}`", paths.join(" ")))
+}
+
+fn tell(context: &Context, report: &Report, seconds: f64) {
+    for (name, gone) in &report.rewritten {
+        let gone = plural(*gone, "mail", "mails");
+        context.say(&format!("{name}: its history was rewritten; {gone} no longer there, removed"));
+    }
+    for (path, reason) in &report.refused {
+        context.say(&format!("not read: {}: {}", text::line(path), text::line(reason)));
+    }
+    if report.failed > 0 {
+        context.say(&format!(
+            "{} could not be read (`provenance status` names them)",
+            plural(report.failed, "mail", "mails")
+        ));
+    }
+    if report.added == 0 && report.deleted == 0 {
+        context.say("nothing new");
+        return;
+    }
+    let removed = if report.deleted > 0 { format!(", {} removed", count(report.deleted)) } else { String::new() };
+    let rate = (report.added as f64 / seconds.max(0.001)) as u64;
+    context.say(&format!(
+        "{} indexed{removed} in {seconds:.1} s ({} mails/s, {} MB)",
+        plural(report.added, "mail", "mails"),
+        count(rate),
+        count(report.bytes / 1_000_000),
+    ));
+}
+
+fn sources_failure(error: &SourcesError) -> Failure {
+    Failure::from_error(Exit::Unreadable, error).hint("check the permissions and the space, or name another place with --data-dir")
+}
+
+fn writer_failure(error: &WriterError) -> Failure {
+    match error {
+        WriterError::Store(error) => store_failure(error),
+        _ => Failure::from_error(Exit::Unreadable, error)
+            .hint("check the permissions and the space of the data directory, then run `provenance index` again"),
+    }
+}
+
+/// Mails read, rate and remaining time, on a terminal only.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(quiet: bool) -> Bar {
+        let hidden = quiet || !std::io::stderr().is_terminal();
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        Bar(ProgressBar::with_draw_target(None, target))
+    }
+
+    fn finish(&self) {
+        self.0.finish_and_clear();
+        // The bar is talk; if stderr is gone, so is whoever listened.
+        let _ = std::io::stderr().flush();
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, mails: u64) {
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} mails, {per_sec}, {eta} left");
+        self.0.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        self.0.set_message("reading");
+        self.0.set_length(mails);
+    }
+
+    fn advance(&self, mails: u64, _bytes: u64) {
+        self.0.inc(mails);
+    }
+
+    fn phase(&self, what: &str) {
+        self.0.set_message(what.to_owned());
+    }
+}
