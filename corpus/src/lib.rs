@@ -9,6 +9,7 @@
 pub mod address;
 pub mod archive;
 pub mod catalogue;
+pub mod citation;
 pub mod message;
 pub mod patch;
 pub mod patch_id;
@@ -17,3 +18,4 @@ pub mod store;
 pub mod subject;
 pub mod thread;
 pub mod trailer;
+pub mod twin;
