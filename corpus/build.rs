@@ -4,6 +4,9 @@
 #[allow(dead_code, reason = "the build reads and writes files, it does not ask them anything")]
 #[path = "src/catalogue/model.rs"]
 mod model;
+#[allow(dead_code, reason = "as above")]
+#[path = "src/catalogue/words.rs"]
+mod words;
 
 use model::Mechanism;
 use std::path::{Path, PathBuf};
@@ -11,6 +14,7 @@ use std::path::{Path, PathBuf};
 fn main() {
     println!("cargo::rerun-if-changed=catalogue");
     println!("cargo::rerun-if-changed=src/catalogue/model.rs");
+    println!("cargo::rerun-if-changed=src/catalogue/words.rs");
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("catalogue");
     let entries = std::fs::read_dir(&dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
     let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("a directory entry").path()).collect();

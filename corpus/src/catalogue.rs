@@ -14,14 +14,13 @@ mod load;
 mod model;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use error::{CatalogueError, UnknownMechanism};
-pub use model::{
-    Claim, Class, Commit, Day, Edge, EdgeKind, Event, EventId, Evidence, Figure, Kind, Mechanism, MechanismId,
-    MessageId, Node, Owns, SLUG_MAX, Source, Symbol,
-};
+pub use model::{Claim, Class, Edge, EdgeKind, Event, Evidence, Figure, Kind, Mechanism, Owns, Source, Symbol};
+pub use words::{Commit, Day, EventId, MechanismId, MessageId, Node, SLUG_MAX};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::Path;
 
 /// The built-in files as `build.rs` wrote them: name and decoded content of each, in postcard.
@@ -111,9 +110,10 @@ impl Catalogue {
         if let Some(index) = self.by_name.get(&normal(name)) {
             return Ok(&self.mechanisms[*index as usize]);
         }
-        let names = self.mechanisms.iter().flat_map(|m| {
-            std::iter::once(m.slug.as_str()).chain(m.aliases.iter().map(String::as_str))
-        });
+        let names = self
+            .mechanisms
+            .iter()
+            .flat_map(|m| std::iter::once(m.slug.as_str()).chain(m.aliases.iter().map(String::as_str)));
         let mut found = near(name, names);
         if found.is_empty() {
             found = self.mechanisms.iter().map(|m| m.slug.to_string()).collect();
@@ -169,16 +169,16 @@ fn normal(name: &str) -> String {
 fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     // A name from a mail or a query may be long, and the distance costs the product of both lengths.
     let wanted: String = normal(wanted).chars().take(SLUG_MAX).collect();
+    let mut seen = FxHashSet::default();
     let mut scored: Vec<(f64, &str)> = names
-        .map(|name| {
+        .filter_map(|name| {
             let written = normal(name);
             let inside = wanted.len() >= 3 && (written.contains(&wanted) || wanted.contains(&written));
-            let score = strsim::normalized_damerau_levenshtein(&wanted, &written);
-            (if inside { score + 0.5 } else { score }, name)
+            let score = strsim::normalized_damerau_levenshtein(&wanted, &written) + if inside { 0.5 } else { 0.0 };
+            (score >= 0.5 && seen.insert(written)).then_some((score, name))
         })
-        .filter(|(score, _)| *score >= 0.5)
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    scored.dedup_by_key(|(_, name)| *name);
+    // Stable: where two are equally near, the order of the catalogue decides.
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.into_iter().take(5).map(|(_, name)| name.to_owned()).collect()
 }

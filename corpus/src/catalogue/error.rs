@@ -1,6 +1,7 @@
 //! Why a catalogue file is refused. Every error names the file, the event and the field, and says what would be right.
 
-use super::model::{Day, EdgeKind};
+use super::model::EdgeKind;
+use super::words::Day;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -84,7 +85,9 @@ pub enum CatalogueError {
         near: Vec<String>,
     },
     /// An event before the one that it answers or fixes.
-    #[error("{file}: {entry}: happened {happened}, before {other} of {other_happened}, which it {verb}; correct one of the dates")]
+    #[error(
+        "{file}: {entry}: happened {happened}, before {other} of {other_happened}, which it {verb}; correct one of the dates"
+    )]
     BeforeItsCause {
         /// Name of the file.
         file: String,
@@ -100,7 +103,7 @@ pub enum CatalogueError {
         verb: &'static str,
     },
     /// Known before it happened, or before anything that could be known of it.
-    #[error("{file}: {entry}: recorded {recorded} is before {what} of {day}; correct one of the dates")]
+    #[error("{file}: {entry}: recorded {recorded} is before {what}, {day}; correct one of the dates")]
     RecordedEarly {
         /// Name of the file.
         file: String,

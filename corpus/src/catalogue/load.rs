@@ -1,7 +1,8 @@
 //! From files to a checked [`Catalogue`]. A file that is wrong in one place is refused whole.
 
 use super::error::CatalogueError;
-use super::model::{Day, Edge, EdgeKind, Event, Evidence, Mechanism, Node};
+use super::model::{Edge, EdgeKind, Event, Evidence, Mechanism};
+use super::words::{Day, Node};
 use super::{Catalogue, near, normal};
 use rustc_hash::FxHashMap;
 
@@ -104,7 +105,8 @@ fn define(catalogue: &mut Catalogue, file: &str, mechanism: Mechanism) -> Result
     for owns in &mechanism.owns {
         check_interval(file, &owns.site, owns.from, owns.until)?;
     }
-    let known = catalogue.by_name.get(&slug).copied().filter(|i| catalogue.mechanisms[*i as usize].slug.as_str() == slug);
+    let known =
+        catalogue.by_name.get(&slug).copied().filter(|i| catalogue.mechanisms[*i as usize].slug.as_str() == slug);
     let index = match known {
         Some(index) => {
             for (field, given) in [("name", mechanism.name.is_some()), ("summary", mechanism.summary.is_some())] {
@@ -215,7 +217,7 @@ fn check_event(file: &str, event: &Event) -> Result<(), CatalogueError> {
             file: file.to_owned(),
             entry,
             recorded,
-            what: "the day it happened,",
+            what: "the day it happened",
             day: event.happened,
         });
     }
@@ -314,7 +316,7 @@ fn check_edge(
         Some(recorded) => {
             check_recorded(file, &entry, recorded, &edge.evidence)?;
             if let Some(day) = both.filter(|day| recorded < *day) {
-                let what = "its ends could be known, as";
+                let what = "both ends could be known";
                 return Err(CatalogueError::RecordedEarly { file: file.to_owned(), entry, recorded, what, day });
             }
             if edge.kind.is_judgement() && !edge.evidence.iter().any(|e| e.date == Some(recorded)) {
