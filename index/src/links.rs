@@ -3,7 +3,6 @@
 //! of the index beside the tables of the one before. They can be thrown away and rebuilt.
 
 pub mod table;
-pub mod twin;
 
 use std::fs;
 use std::io;
@@ -37,6 +36,8 @@ pub enum LinksError {
 /// What the links are derived from: one row per indexed copy.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
+    /// See [`crate::hash::origin`].
+    pub origin: u64,
     /// Hash of the Message-ID.
     pub id: u64,
     /// Hashes of References and In-Reply-To, the parent last.
@@ -62,8 +63,11 @@ fn file(dir: &Path, generation: u64) -> PathBuf {
 }
 
 impl Links {
-    /// Derives the links from all rows and writes them.
-    pub fn write(dir: &Path, generation: u64, rows: &[Row]) -> Result<(), LinksError> {
+    /// Derives the threads from all rows and writes them, with the pairs of page and mail, sorted.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write(dir: &Path, generation: u64, rows: &[Row], twins: &[[u64; 2]]) -> Result<(), LinksError> {
         let path = file(dir, generation);
         let roots = provenance_corpus::thread::roots(rows.iter().map(|r| (r.id, r.references.as_slice())));
         let mut by_id: Vec<[u64; 2]> = rows.iter().zip(&roots).map(|(row, root)| [row.id, *root]).collect();
@@ -71,11 +75,10 @@ impl Links {
         by_id.dedup();
         let mut by_root: Vec<[u64; 2]> = by_id.iter().map(|[id, root]| [*root, *id]).collect();
         by_root.sort_unstable();
-        let twins = twin::find(rows);
         let mut writer = Writer::default();
         writer.section(&by_id);
         writer.section(&by_root);
-        writer.section(&twins);
+        writer.section(twins);
         crate::replace_file(&path, &writer.finish()).map_err(|source| LinksError::Io { path, what: "written", source })
     }
 

@@ -45,11 +45,10 @@ impl Raw {
         let path = &repository.path;
         let wrap = |source: Box<dyn std::error::Error + Send + Sync>| RawError::Repository { path: path.clone(), source };
         if let std::collections::hash_map::Entry::Vacant(slot) = self.readers.entry(copy.repository) {
-            let epoch = public_inbox_v2::Epoch::open(path).map_err(|e| wrap(e.into()))?;
-            slot.insert(epoch.reader().map_err(|e| wrap(e.into()))?);
+            slot.insert(public_inbox_v2::Reader::open(path).map_err(|e| wrap(e.into()))?);
         }
-        let reader = self.readers.get_mut(&copy.repository).expect("opened above");
+        let reader = &self.readers[&copy.repository];
         let blob = git2::Oid::from_bytes(&copy.stored.blob).map_err(|e| wrap(e.into()))?;
-        reader.blob(blob).map_err(|e| wrap(e.into()))
+        reader.blob(blob).map(|bytes| bytes.to_vec()).map_err(|e| wrap(e.into()))
     }
 }

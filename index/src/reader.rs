@@ -258,6 +258,7 @@ pub(crate) fn link_rows(searcher: &Searcher, without: &FxHashSet<u64>) -> tantiv
                 continue;
             }
             rows.push(links::Row {
+                origin: origin.first(doc).unwrap_or_default(),
                 id: id.first(doc).unwrap_or_default(),
                 references: references.values_for_doc(doc).collect(),
                 date: date.first(doc).unwrap_or_default(),

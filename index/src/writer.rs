@@ -3,6 +3,7 @@
 //! links that belong to it. A crash at any moment leaves the commit before.
 
 pub mod plan;
+mod twins;
 pub mod work;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use self::work::{Added, Found};
 use crate::links::{self, Links, LinksError};
 use crate::row::Row;
 use crate::sources::Sources;
-use crate::state::Tally;
+use crate::hash;
+use crate::state::{Failure, Tally};
 use crate::store::{Lock, Store, StoreError, links_dir};
 
 /// Mails between two commits. A run that is killed loses at most this much work, and what is remembered of
@@ -99,7 +101,7 @@ pub enum WriterError {
 pub fn update(data: &Path, sources: &Sources, options: Options, progress: &dyn Progress) -> Result<Report, WriterError> {
     let _lock = Lock::take(data)?;
     let store = Store::open_or_create(data)?;
-    let mut run = Run { data, store, progress, report: Report::default(), seen: FxHashSet::default() };
+    let mut run = Run { data, sources, store, progress, report: Report::default(), seen: FxHashSet::default() };
     let mut plan = Plan::make(sources, &run.store.state);
     run.note_refusals(&mut plan)?;
     if plan.tasks.is_empty() {
@@ -112,6 +114,7 @@ pub fn update(data: &Path, sources: &Sources, options: Options, progress: &dyn P
 
 struct Run<'a> {
     data: &'a Path,
+    sources: &'a Sources,
     store: Store,
     progress: &'a dyn Progress,
     report: Report,
@@ -175,8 +178,9 @@ impl Run<'_> {
         }
         self.store.state.generation += 1;
         let generation = self.store.state.generation;
-        let rows = self.link_rows(&searcher, found, &deleted)?;
-        Links::write(&links_dir(self.data), generation, &rows)?;
+        let rows = self.link_rows(&searcher, &found, &deleted)?;
+        let twins = twins::find(&rows, self.sources, &found, &searcher, &self.store.fields).map_err(|e| self.wrap(e))?;
+        Links::write(&links_dir(self.data), generation, &rows, &twins)?;
         self.progress.phase("committing");
         let payload = serde_json::to_string(&self.store.state).expect("plain data serialises");
         let mut commit = writer.prepare_commit().map_err(|e| self.wrap(e))?;
@@ -232,6 +236,9 @@ impl Run<'_> {
                     .map(|(origin, _)| *origin),
             );
         }
+        for task in tasks {
+            deleted.extend(task.removed.iter().map(|blob| hash::origin(task.repository.number, blob.as_bytes())));
+        }
         self.seen.extend(&found.seen);
         for task in tasks.iter().filter(|task| task.whole && task.last) {
             let Some(set) = known.get(&task.repository.number) else { continue };
@@ -257,8 +264,20 @@ impl Run<'_> {
             added.count(&mut tally);
             self.report.added += 1;
         }
-        self.report.failed += found.failures.values().map(|f| f.len() as u64).sum::<u64>();
         tally.failures = found.failures.clone();
+        for task in tasks {
+            let number = task.repository.number;
+            let damaged = task.damaged.iter().map(|commit| Failure {
+                commit: commit.to_string(),
+                reason: "the commit is damaged".to_owned(),
+            });
+            tally.failures.entry(number).or_default().extend(damaged);
+            if let Some(known) = self.store.state.repositories.get_mut(&number) {
+                known.failures.retain(|f| !task.retried.contains(&f.commit));
+                known.failed = known.failed.saturating_sub(task.retried.len() as u64);
+            }
+        }
+        self.report.failed += tally.failures.values().map(|f| f.len() as u64).sum::<u64>();
         self.report.bytes += found.bytes;
         for stored in crate::reader::by_origin(searcher, &self.store.fields, deleted).map_err(|e| self.wrap(e))? {
             let (repository, stored) = stored;
@@ -280,12 +299,12 @@ impl Run<'_> {
     fn link_rows(
         &self,
         searcher: &Searcher,
-        found: Found,
+        found: &Found,
         deleted: &FxHashSet<u64>,
     ) -> Result<Vec<links::Row>, WriterError> {
         let mut rows = crate::reader::link_rows(searcher, deleted).map_err(|e| self.wrap(e))?;
         let stays = |added: &Added| !deleted.contains(&added.origin);
-        rows.extend(found.added.into_iter().filter(stays).map(|added| added.row));
+        rows.extend(found.added.iter().filter(|added| stays(added)).map(|added| added.row.clone()));
         Ok(rows)
     }
 }
@@ -306,7 +325,16 @@ fn take_batch(tasks: &mut Vec<Task>) -> Vec<Task> {
                 Some(Item::Commit { commit, .. }) if !tasks[0].whole => Some(commit.to_string()),
                 _ => None,
             };
-            let part = Task { items, cursor, last: false, repository: tasks[0].repository.clone(), ..tasks[0] };
+            let part = Task {
+                repository: tasks[0].repository.clone(),
+                items,
+                cursor,
+                last: false,
+                removed: std::mem::take(&mut tasks[0].removed),
+                damaged: std::mem::take(&mut tasks[0].damaged),
+                retried: std::mem::take(&mut tasks[0].retried),
+                ..tasks[0]
+            };
             batch.push(part);
             room = 0;
         }

@@ -3,10 +3,10 @@
 use git2::Oid;
 
 use provenance_corpus::archive::public_inbox_v1;
-use provenance_corpus::archive::public_inbox_v2::Epoch;
+use provenance_corpus::archive::public_inbox_v2::{CommitRef, Epoch};
 
 use crate::sources::{Layout, Repository, Sources};
-use crate::state::State;
+use crate::state::{RepositoryState, State};
 
 /// One thing to read.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,12 @@ pub struct Task {
     pub whole: bool,
     /// The history was rewritten since the last run.
     pub rewritten: bool,
+    /// Mails that are gone, where the repository says so without a commit of its own.
+    pub removed: Vec<Oid>,
+    /// Commits that cannot be read; each costs its mail.
+    pub damaged: Vec<Oid>,
+    /// Mails that could not be read on an earlier run and are tried again.
+    pub retried: Vec<String>,
     /// No part of this repository comes after this one.
     pub last: bool,
 }
@@ -55,10 +61,10 @@ impl Plan {
     pub fn make(sources: &Sources, state: &State) -> Plan {
         let mut plan = Plan::default();
         for repository in sources.repositories() {
-            let cursor = state.repositories.get(&repository.number).and_then(|r| r.cursor.as_deref());
+            let known = state.repositories.get(&repository.number);
             let task = match repository.layout {
-                Layout::PublicInboxV2 => v2(repository, cursor),
-                Layout::PublicInboxV1 => v1(repository, cursor),
+                Layout::PublicInboxV2 => v2(repository, known),
+                Layout::PublicInboxV1 => v1(repository, known),
             };
             match task {
                 Ok(Some(task)) => plan.tasks.push(task),
@@ -75,45 +81,52 @@ impl Plan {
     }
 }
 
-fn v2(repository: &Repository, cursor: Option<&str>) -> Result<Option<Task>, String> {
+fn v2(repository: &Repository, known: Option<&RepositoryState>) -> Result<Option<Task>, String> {
     let epoch = Epoch::open(&repository.path).map_err(|e| crate::chain(&e))?;
     let Some(tip) = epoch.tip().map_err(|e| crate::chain(&e))? else { return Ok(None) };
-    let tip = tip.to_string();
-    if cursor == Some(tip.as_str()) {
+    let cursor = known.and_then(|k| k.cursor.as_deref());
+    let retried: Vec<String> = known.into_iter().flat_map(|k| &k.failures).map(|f| f.commit.clone()).collect();
+    if cursor == Some(tip.to_string().as_str()) && retried.is_empty() {
         return Ok(None);
     }
     let since = cursor.and_then(|c| Oid::from_str(c).ok());
     let history = epoch.commits(since).map_err(|e| crate::chain(&e))?;
-    let items = history
-        .commits
+    let again = if history.rewritten { Vec::new() } else { retried };
+    let item = |c: &CommitRef| Item::Commit { commit: c.commit, tree: c.tree, arrival: c.arrival };
+    let items = again
         .iter()
-        .map(|c| Item::Commit { commit: c.commit, tree: c.tree, arrival: c.arrival })
+        .filter_map(|commit| epoch.commit_ref(Oid::from_str(commit).ok()?))
+        .chain(history.commits.iter().copied())
+        .map(|c| item(&c))
         .collect();
     Ok(Some(Task {
         repository: repository.clone(),
         items,
-        cursor: Some(tip),
+        cursor: Some(tip.to_string()),
         whole: history.rewritten,
         rewritten: history.rewritten,
+        removed: Vec::new(),
+        damaged: history.damaged,
+        retried: again,
         last: true,
     }))
 }
 
-/// A v1 inbox is the tree of its tip; what is in it and what is indexed are compared.
-fn v1(repository: &Repository, cursor: Option<&str>) -> Result<Option<Task>, String> {
-    let inbox = public_inbox_v1::Inbox::open(&repository.path).map_err(|e| crate::chain(&e))?;
-    let Some(tip) = inbox.tip().map_err(|e| crate::chain(&e))? else { return Ok(None) };
-    let tip = tip.to_string();
-    if cursor == Some(tip.as_str()) {
-        return Ok(None);
-    }
-    let blobs = inbox.blobs().map_err(|e| crate::chain(&e))?;
+/// A v1 inbox is the tree of its tip: what changed is the difference of two trees.
+fn v1(repository: &Repository, known: Option<&RepositoryState>) -> Result<Option<Task>, String> {
+    let cursor = known.and_then(|k| k.cursor.as_deref());
+    let since = cursor.and_then(|c| Oid::from_str(c).ok());
+    let changes = public_inbox_v1::changes(&repository.path, since).map_err(|e| crate::chain(&e))?;
+    let Some(tip) = changes.tip.filter(|tip| Some(*tip) != since) else { return Ok(None) };
     Ok(Some(Task {
         repository: repository.clone(),
-        items: blobs.into_iter().map(Item::Blob).collect(),
-        cursor: Some(tip),
-        whole: true,
-        rewritten: false,
+        items: changes.added.into_iter().map(Item::Blob).collect(),
+        cursor: Some(tip.to_string()),
+        whole: changes.rewritten,
+        rewritten: changes.rewritten,
+        removed: changes.removed,
+        damaged: changes.damaged,
+        retried: Vec::new(),
         last: true,
     }))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use provenance_corpus::archive::public_inbox_v2::{Epoch, Item as Mail, ReadError, Reader};
+use provenance_corpus::archive::public_inbox_v2::{Item as Mail, Reader};
 use provenance_corpus::message::Message;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::IndexWriter;
@@ -32,7 +32,10 @@ pub struct Added {
     pub at: (usize, usize),
     /// What the links are derived from.
     pub row: links::Row,
-    repository: u32,
+    /// The blob id of the raw mail.
+    pub blob: git2::Oid,
+    /// Number of the repository.
+    pub repository: u32,
     lists: Vec<Arc<str>>,
     defects: Vec<Arc<str>>,
     received: i64,
@@ -94,15 +97,18 @@ pub fn read(
         .collect();
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
-        let mut worker = Worker { tasks, known, fields, writer, readers: FxHashMap::default(), names: Names::default(), found: Found::default() };
+        let mut readers = FxHashMap::default();
+        let mut worker = Worker { tasks, known, fields, writer, names: Names::default(), found: Found::default() };
         while let Some((task, start)) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
             if failed.load(Ordering::Relaxed) {
                 break;
             }
             let before = worker.found.bytes;
             let end = (start + CHUNK).min(tasks[*task].items.len());
+            let path = &tasks[*task].repository.path;
+            let reader = readers.entry(*task).or_insert_with(|| Reader::open(path).map_err(|e| crate::chain(&e)));
             for item in *start..end {
-                worker.item(*task, item).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+                worker.item(reader, (*task, item)).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
             }
             progress.advance((end - start) as u64, worker.found.bytes - before);
         }
@@ -141,26 +147,31 @@ struct Worker<'a> {
     known: &'a FxHashMap<u32, FxHashSet<u64>>,
     fields: &'a Fields,
     writer: &'a IndexWriter<Row>,
-    readers: FxHashMap<u32, Reader>,
     names: Names,
     found: Found,
 }
 
 impl Worker<'_> {
-    fn item(&mut self, task: usize, at: usize) -> tantivy::Result<()> {
-        let repository = &self.tasks[task].repository;
-        let number = repository.number;
-        let item = self.tasks[task].items[at];
-        let (commit, arrival, mail) = match (item, self.reader(task)) {
-            (Item::Commit { commit, .. }, Err(e)) | (Item::Blob(commit), Err(e)) => {
-                self.fail(number, commit, e);
+    fn item(&mut self, reader: &Result<Reader, String>, at: (usize, usize)) -> tantivy::Result<()> {
+        let number = self.tasks[at.0].repository.number;
+        let item = self.tasks[at.0].items[at.1];
+        let (commit, arrival) = match item {
+            Item::Commit { commit, arrival, .. } => (commit, arrival),
+            Item::Blob(blob) => (blob, 0),
+        };
+        let reader = match reader {
+            Ok(reader) => reader,
+            Err(reason) => {
+                self.fail(number, commit, reason.clone());
                 return Ok(());
             }
-            (Item::Commit { commit, tree, arrival }, Ok(reader)) => (commit, arrival, reader.find(tree)),
-            (Item::Blob(blob), Ok(_)) => (blob, 0, Ok(Mail::Added(blob))),
+        };
+        let mail = match item {
+            Item::Commit { tree, .. } => reader.mail(tree),
+            Item::Blob(blob) => reader.blob(blob).map(|bytes| Mail::Added { blob, bytes }),
         };
         match mail {
-            Ok(Mail::Added(blob)) => {
+            Ok(Mail::Added { blob, bytes }) => {
                 let origin = hash::origin(number, blob.as_bytes());
                 if let Some(known) = self.known.get(&number) {
                     self.found.seen.insert(origin);
@@ -168,32 +179,17 @@ impl Worker<'_> {
                         return Ok(());
                     }
                 }
-                match self.reader(task).and_then(|reader| reader.blob(blob)) {
-                    Ok(bytes) => self.add((task, at), origin, blob, arrival, &bytes)?,
-                    Err(e) => self.fail(number, commit, e),
-                }
+                self.add(at, origin, blob, arrival, &bytes)?;
             }
-            Ok(Mail::Deleted(blob)) => {
-                self.found.deleted.push((hash::origin(number, blob.as_bytes()), (task, at)));
-            }
+            Ok(Mail::Deleted { blob }) => self.found.deleted.push((hash::origin(number, blob.as_bytes()), at)),
             Ok(Mail::Nothing) => {}
-            Err(e) => self.fail(number, commit, e),
+            Err(e) => self.fail(number, commit, crate::chain(&e)),
         }
         Ok(())
     }
 
-    fn reader(&mut self, task: usize) -> Result<&mut Reader, ReadError> {
-        let repository = &self.tasks[task].repository;
-        match self.readers.entry(repository.number) {
-            std::collections::hash_map::Entry::Occupied(slot) => Ok(slot.into_mut()),
-            std::collections::hash_map::Entry::Vacant(slot) => {
-                Ok(slot.insert(Epoch::open(&repository.path)?.reader()?))
-            }
-        }
-    }
-
-    fn fail(&mut self, repository: u32, commit: git2::Oid, error: ReadError) {
-        let failure = Failure { commit: commit.to_string(), reason: crate::chain(&error) };
+    fn fail(&mut self, repository: u32, commit: git2::Oid, reason: String) {
+        let failure = Failure { commit: commit.to_string(), reason };
         self.found.failures.entry(repository).or_default().push(failure);
     }
 
@@ -210,7 +206,9 @@ impl Worker<'_> {
         self.found.added.push(Added {
             origin,
             at,
+            blob,
             row: links::Row {
+                origin,
                 id: hash::message_id(&stored.message_id),
                 references: stored.references.iter().map(|id| hash::message_id(id)).collect(),
                 date: stored.date,

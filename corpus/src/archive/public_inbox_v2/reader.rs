@@ -1,0 +1,147 @@
+//! The mails of an epoch, one by one.
+
+use std::ops::Deref;
+use std::path::Path;
+
+use git2::{ErrorCode, ObjectType, Odb, OdbObject, Oid};
+
+use super::{EpochError, LARGEST_COMMIT, LARGEST_MAIL, git_directory, object_database, refused, relax_libgit2};
+
+/// What one commit did.
+pub enum Item<'r> {
+    /// A mail arrived.
+    Added {
+        /// The name of its bytes: the identity of this copy.
+        blob: Oid,
+        /// The mail as it arrived.
+        bytes: MailBytes<'r>,
+    },
+    /// A mail was taken out.
+    Deleted {
+        /// The name of the bytes that were removed.
+        blob: Oid,
+    },
+    /// Neither: the commit has no mail.
+    Nothing,
+}
+
+/// The bytes of a mail, in the buffer that git inflated them to.
+pub struct MailBytes<'r>(OdbObject<'r>);
+
+impl Deref for MailBytes<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.data()
+    }
+}
+
+/// Why one mail could not be read; the others can.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is above [`LARGEST_MAIL`] and was not inflated.
+    #[error("mail {blob} has {size} bytes; mails above {LARGEST_MAIL} are not read")]
+    TooLarge {
+        /// The name of its bytes.
+        blob: Oid,
+        /// In bytes.
+        size: u64,
+    },
+    /// The repository does not have it: a partial clone, or a file that was lost.
+    #[error("object {oid} is missing; `git fsck` names all that are, `git fetch --refetch` brings them back")]
+    Missing {
+        /// Of a tree or a mail.
+        oid: Oid,
+    },
+    /// Its bytes are damaged.
+    #[error("object {oid} is damaged ({}); `git fetch --refetch` brings it back", .source.message())]
+    Damaged {
+        /// Of a tree or a mail.
+        oid: Oid,
+        /// What libgit2 said.
+        source: git2::Error,
+    },
+    /// A commit's tree, or the mail in it, is an object of another kind.
+    #[error("object {oid} is a {found}, not a {wanted}; this is not a public-inbox epoch")]
+    Kind {
+        /// The object.
+        oid: Oid,
+        /// `tree` or `blob`.
+        wanted: ObjectType,
+        /// What it is.
+        found: ObjectType,
+    },
+}
+
+/// Reads mails for one thread. It holds its own handle on the objects, so that threads do not wait for each other's
+/// lock; take mails in the order of the history, in large contiguous pieces, because neighbours share delta bases.
+pub struct Reader {
+    odb: Odb<'static>,
+}
+
+impl Reader {
+    /// Opens the objects of an epoch.
+    pub fn open(path: &Path) -> Result<Self, EpochError> {
+        relax_libgit2();
+        let directory = git_directory(path).ok_or_else(|| EpochError::NotGit { path: path.to_owned() })?;
+        let odb = object_database(&directory).map_err(|source| refused(path, &directory, source))?;
+        Ok(Self { odb })
+    }
+
+    /// The mail that a commit's tree names.
+    pub fn mail(&self, tree: Oid) -> Result<Item<'_>, ReadError> {
+        let object = self.odb.read(tree).map_err(|e| unreadable(tree, e))?;
+        expect(tree, &object, ObjectType::Tree)?;
+        match only_file(object.data()) {
+            Some((b"m", blob)) => Ok(Item::Added { blob, bytes: self.blob(blob)? }),
+            Some((b"d", blob)) => Ok(Item::Deleted { blob }),
+            _ => Ok(Item::Nothing),
+        }
+    }
+
+    /// A mail by the name of its bytes.
+    pub fn blob(&self, blob: Oid) -> Result<MailBytes<'_>, ReadError> {
+        let (size, _) = self.odb.read_header(blob).map_err(|e| unreadable(blob, e))?;
+        if size as u64 > LARGEST_MAIL {
+            return Err(ReadError::TooLarge { blob, size: size as u64 });
+        }
+        let object = self.odb.read(blob).map_err(|e| unreadable(blob, e))?;
+        expect(blob, &object, ObjectType::Blob)?;
+        Ok(MailBytes(object))
+    }
+}
+
+fn unreadable(oid: Oid, source: git2::Error) -> ReadError {
+    match source.code() {
+        ErrorCode::NotFound => ReadError::Missing { oid },
+        _ => ReadError::Damaged { oid, source },
+    }
+}
+
+fn expect(oid: Oid, object: &OdbObject<'_>, wanted: ObjectType) -> Result<(), ReadError> {
+    match object.kind() {
+        found if found == wanted => Ok(()),
+        found => Err(ReadError::Kind { oid, wanted, found }),
+    }
+}
+
+/// `m` or `d` among the entries of a tree (`MODE NAME NUL 20 bytes`); `m` first, should both be there.
+fn only_file(mut entries: &[u8]) -> Option<(&[u8], Oid)> {
+    if entries.len() > LARGEST_COMMIT {
+        return None;
+    }
+    let mut deletion = None;
+    while let Some(nul) = memchr::memchr(0, entries) {
+        let (entry, rest) = entries.split_at(nul);
+        let (oid, after) = rest[1..].split_at_checked(20)?;
+        let name = &entry[memchr::memchr(b' ', entry)? + 1..];
+        let is_file = entry.starts_with(b"100");
+        match name {
+            b"m" if is_file => return Some((name, Oid::from_bytes(oid).ok()?)),
+            b"d" if is_file => deletion = Some((name, Oid::from_bytes(oid).ok()?)),
+            _ => {}
+        }
+        entries = after;
+    }
+    deletion
+}
