@@ -28,6 +28,9 @@ pub use part::Part;
 
 use defect::Defects;
 
+/// How many authors and recipients are compared with each ancestor's id; bounds what hostile headers cost.
+const MOST_PEOPLE: usize = 1_000;
+
 /// One mail.
 #[derive(Debug, Clone)]
 pub struct Message<'x> {
