@@ -28,6 +28,9 @@ pub use part::Part;
 
 use defect::Defects;
 
+/// How many authors and recipients are compared with each ancestor's id; bounds what hostile headers cost.
+const MOST_PEOPLE: usize = 1_000;
+
 /// One mail.
 #[derive(Debug, Clone)]
 pub struct Message<'x> {
@@ -131,8 +134,10 @@ impl<'x> Message<'x> {
             defects.note(Defect::NoFrom);
         }
         // Some mailers name the author's address in In-Reply-To; it is no ancestor.
-        let is_address =
-            |id: &str| [&from, &to, &cc].iter().any(|list| list.iter().any(|one| one.address.eq_ignore_ascii_case(id)));
+        let is_address = |id: &str| {
+            let mut people = from.iter().chain(&to).chain(&cc).take(MOST_PEOPLE);
+            people.any(|one| one.address.eq_ignore_ascii_case(id))
+        };
         let in_reply_to = id::ancestors(known.in_reply_to.iter().copied(), is_address, &mut defects);
         let both = known.references.iter().chain(&known.in_reply_to).copied();
         let references = id::ancestors(both, is_address, &mut defects);

@@ -85,7 +85,11 @@ pub fn parse(text: &str) -> Vec<Trailer<'_>> {
     let mut lines = Lines { text, at: 0 };
     while let Some(line) = lines.next() {
         let content = &text[line.clone()];
-        if content.trim().is_empty() || content == "---" {
+        // Most lines of a mail are code or quotes; their first byte tells.
+        let first = content.bytes().next().unwrap_or(b'\n');
+        if !first.is_ascii_alphabetic() && first != b'[' && !(content == "---" || content.trim_ascii().is_empty()) {
+            paragraph.other += 1;
+        } else if content == "---" || content.trim_ascii().is_empty() {
             paragraph.close(&mut trailers);
         } else if content.starts_with('[') {
             paragraph.found.extend(note(text, line, &mut lines).map(|note| (note, false)));
@@ -200,10 +204,8 @@ fn head(line: &str) -> Option<(Kind, &str, usize)> {
 
 /// Whether a line goes on with the value of the one before: indented, and no line of a diffstat.
 fn is_fold(line: &str) -> bool {
-    line.starts_with([' ', '\t'])
-        && !line.trim().is_empty()
-        && !line.contains(" | ")
-        && !(line.contains(" changed") && line.contains(" file"))
+    let diffstat = line.contains(" | ") || (line.contains(" changed") && line.contains(" file"));
+    line.starts_with([' ', '\t']) && !diffstat && !line.trim().is_empty()
 }
 
 /// Reads `[ who: what ]` from the line at `first` on, which begins with a bracket.

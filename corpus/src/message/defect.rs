@@ -35,7 +35,7 @@ defects! {
     NoMessageId "no-message-id" "no Message-ID; one was made from the content";
     ReservedMessageId "reserved-message-id" "the Message-ID uses the name reserved for made ones; it was ignored and one was made from the content";
     SeveralMessageIds "several-message-ids" "more than one Message-ID; the first names the mail, the others find it too";
-    MalformedMessageId "malformed-message-id" "an id in Message-ID, References or In-Reply-To lacks its brackets, has them twice, or is above 998 bytes";
+    MalformedMessageId "malformed-message-id" "an id in Message-ID, References or In-Reply-To lacks its brackets, has them twice, is written as encoded words, or is above 998 bytes";
     TooManyReferences "too-many-references" "more than 1,000 references; the last 1,000 were kept";
     NoFrom "no-from" "no author: From is missing or empty";
     NoDate "no-date" "no Date header";

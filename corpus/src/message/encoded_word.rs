@@ -123,7 +123,8 @@ fn word_at(raw: &[u8], start: usize) -> Option<Word<'_>> {
 pub(crate) fn collapse(text: Cow<'_, str>) -> Cow<'_, str> {
     let mut before = b' ';
     let tidy = text.bytes().all(|byte| {
-        let fine = !byte.is_ascii_control() && !(byte == b' ' && before == b' ');
+        let doubled = byte == b' ' && before == b' ';
+        let fine = !doubled && !byte.is_ascii_control();
         before = byte;
         fine
     });

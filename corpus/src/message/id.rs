@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memmem, memrchr};
 use sha1::{Digest, Sha1};
 
 use super::charset;
 use super::defect::{Defect, Defects};
+use super::encoded_word;
 
 /// The domain of the ids that are made for mails without one. `.invalid` is nobody's (RFC 2606).
 pub const MADE_DOMAIN: &str = "provenance.invalid";
@@ -16,7 +17,9 @@ pub const MADE_DOMAIN: &str = "provenance.invalid";
 /// RFC 5322 allows no longer line.
 const LONGEST_ID: usize = 998;
 /// More ancestors than any thread has.
-pub(crate) const MOST_REFERENCES: usize = 1_000;
+const MOST_REFERENCES: usize = 1_000;
+/// Ids that one mail may carry itself.
+const MOST_OWN: usize = 16;
 
 /// Makes the id of a mail that has none: the same bytes always get the same one.
 pub(crate) fn made(raw: &[u8]) -> String {
@@ -91,14 +94,42 @@ impl<'x> Iterator for Ids<'x> {
     }
 }
 
-/// An id as text: folds taken out (a space inside stays), bounded.
-pub(crate) fn text<'x>(id: &'x [u8], defects: &mut Defects) -> Cow<'x, str> {
-    let mut id = id.trim_ascii();
-    if id.len() > LONGEST_ID {
+/// The ids of one header value. Some mailers write a folded id as encoded words (all of tip-bot2's long
+/// References), which hides its brackets; they are decoded first.
+fn extract<'x>(value: &'x [u8], defects: &mut Defects) -> Vec<Cow<'x, [u8]>> {
+    if memchr(b'<', value).is_none() && memmem::find(value, b"=?").is_some() {
         defects.note(Defect::MalformedMessageId);
-        id = &id[..LONGEST_ID];
+        let decoded = encoded_word::decode(value, defects);
+        let ids = Ids::of(decoded.as_bytes());
+        return ids.map(|id| Cow::Owned(id.to_vec())).collect();
     }
-    let id = charset::utf8_or_windows(Cow::Borrowed(id), Defect::HeaderNotUtf8, defects);
+    let mut ids = Ids::of(value);
+    let found = ids.by_ref().map(Cow::Borrowed).collect();
+    if ids.malformed {
+        defects.note(Defect::MalformedMessageId);
+    }
+    found
+}
+
+/// An id as text: folds taken out (a space inside stays), bounded.
+fn text<'x>(id: Cow<'x, [u8]>, defects: &mut Defects) -> Cow<'x, str> {
+    let id = match id {
+        Cow::Borrowed(id) => Cow::Borrowed(id.trim_ascii()),
+        Cow::Owned(id) => Cow::Owned(id.trim_ascii().to_vec()),
+    };
+    let id = match id {
+        id if id.len() <= LONGEST_ID => id,
+        Cow::Borrowed(id) => {
+            defects.note(Defect::MalformedMessageId);
+            Cow::Borrowed(&id[..LONGEST_ID])
+        }
+        Cow::Owned(mut id) => {
+            defects.note(Defect::MalformedMessageId);
+            id.truncate(LONGEST_ID);
+            Cow::Owned(id)
+        }
+    };
+    let id = charset::utf8_or_windows(id, Defect::HeaderNotUtf8, defects);
     if id.contains(['\n', '\t', '\r']) {
         Cow::Owned(id.chars().filter(|c| !matches!(c, '\n' | '\t' | '\r')).collect())
     } else {
@@ -109,22 +140,17 @@ pub(crate) fn text<'x>(id: &'x [u8], defects: &mut Defects) -> Cow<'x, str> {
 /// All ids of the values of one field; the whole value where it holds none but is not empty (Message-ID only).
 pub(crate) fn own<'x>(values: impl Iterator<Item = &'x [u8]>, defects: &mut Defects) -> Vec<Cow<'x, str>> {
     let mut found: Vec<Cow<'x, str>> = Vec::new();
-    for value in values.take(MOST_REFERENCES) {
-        let mut ids = Ids::of(value);
-        let before = found.len();
-        for id in ids.by_ref().take(MOST_REFERENCES) {
+    for value in values.take(MOST_OWN) {
+        for id in extract(value, defects) {
             let id = text(id, defects);
-            if !found.contains(&id) && found.len() < 16 {
+            if found.len() < MOST_OWN && !found.contains(&id) {
                 found.push(id);
             }
         }
-        if ids.malformed {
-            defects.note(Defect::MalformedMessageId);
-        }
         let whole = value.trim_ascii();
-        if found.len() == before && !whole.is_empty() && !whole.starts_with(b"<") && before == 0 {
+        if found.is_empty() && !whole.is_empty() && !whole.starts_with(b"<") {
             defects.note(Defect::MalformedMessageId);
-            found.push(text(whole, defects));
+            found.push(text(Cow::Borrowed(whole), defects));
         }
     }
     found
@@ -137,30 +163,17 @@ pub(crate) fn ancestors<'x>(
     is_address: impl Fn(&str) -> bool,
     defects: &mut Defects,
 ) -> Vec<Cow<'x, str>> {
-    let mut all: Vec<&[u8]> = Vec::new();
+    let mut all: Vec<Cow<'x, [u8]>> = Vec::new();
     for value in values {
-        let mut ids = Ids::of(value);
-        all.extend(ids.by_ref());
-        if ids.malformed {
-            defects.note(Defect::MalformedMessageId);
-        }
+        all.extend(extract(value, defects));
     }
     let cut = all.len().saturating_sub(MOST_REFERENCES);
     if cut > 0 {
         defects.note(Defect::TooManyReferences);
     }
-    let mut found: Vec<Cow<'x, str>> = Vec::with_capacity(all.len() - cut);
-    let mut seen: HashSet<&[u8]> = HashSet::new();
-    for &id in &all[cut..] {
-        if !seen.insert(id) {
-            continue;
-        }
-        let id = text(id, defects);
-        if id != "y" && id != "n" && !is_address(&id) && (found.len() > 32 || !found.contains(&id)) {
-            found.push(id);
-        }
-    }
-    found
+    let mut seen: HashSet<Cow<'x, str>> = HashSet::new();
+    let ids = all.drain(cut..).map(|id| text(id, defects));
+    ids.filter(|id| id != "y" && id != "n" && !is_address(id) && seen.insert(id.clone())).collect()
 }
 
 #[cfg(test)]
@@ -193,6 +206,15 @@ mod tests {
         assert_eq!(found.first().unwrap(), "9003@x");
         assert_eq!(found.last().unwrap(), "9999@x");
         assert_eq!(found.len(), 997);
+    }
+
+    #[test]
+    fn encoded_ids() {
+        let value = b"=?utf-8?q?=3C0123=2E1=2Egit=2Eann=40ex?=\n =?utf-8?q?ample=2Eorg=3E?=";
+        let mut defects = Defects::default();
+        let found = ancestors([&value[..]].into_iter(), |_| false, &mut defects);
+        assert_eq!(found, ["0123.1.git.ann@example.org"]);
+        assert_eq!(defects.0, [Defect::MalformedMessageId]);
     }
 
     #[test]

@@ -212,8 +212,10 @@ fn split(raw: &[u8], region: Range<usize>, boundary: &str, most: usize) -> (Vec<
         }
         open = Some(line_end);
         at = line_end;
+        // What is left goes into the last region, and is for the caller to count as too many.
         if regions.len() >= most {
-            break;
+            regions.push(region.start + line_end..region.end);
+            return (regions, true);
         }
     }
     if let Some(from) = open {

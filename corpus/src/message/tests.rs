@@ -234,7 +234,7 @@ fn base64(bytes: &[u8]) -> String {
             let digit = DIGITS[(word >> (18 - 6 * at)) as usize & 63] as char;
             out.push(if at <= three.len() { digit } else { '=' });
         }
-        if out.len() % 76 == 0 {
+        if out.len().is_multiple_of(76) {
             out.push('\n');
         }
     }
@@ -252,7 +252,7 @@ fn every_real_mail() {
     for list in ["kernel-hardening", "linux-tip-commits", "live-patching", "xdp-newbies"] {
         let bundle = shared.join(format!("archives/{list}.0.bundle"));
         let clone = std::process::Command::new("git")
-            .args(["-c", "init.defaultBranch=main", "clone", "--quiet", "--bare"])
+            .args(["-c", "init.defaultBranch=master", "clone", "--quiet", "--bare"])
             .args([&bundle, &folder.path().join(list)])
             .status();
         if !clone.is_ok_and(|status| status.success()) {
