@@ -21,7 +21,10 @@ fn ids<'a>(l: &'a Lineage<'_>) -> Vec<&'a str> {
 fn all_holds_everything() {
     let c = catalogue();
     let l = Lineage::new(&c, None, None);
-    assert_eq!((l.entries.len(), l.links.len(), l.lanes.len()), (c.events().len(), c.edges().len(), c.mechanisms().len()));
+    assert_eq!(
+        (l.entries.len(), l.links.len(), l.lanes.len()),
+        (c.events().len(), c.edges().len(), c.mechanisms().len())
+    );
     assert_eq!((l.later, l.elsewhere), (0, 0));
     assert!(l.entries.is_sorted_by_key(|e| e.event.happened));
 }
@@ -35,14 +38,20 @@ fn the_dispatcher_has_its_story() {
         assert!(lanes.contains(&lane), "{lane} is not in {lanes:?}");
     }
     let ids = ids(&l);
-    for id in ["ftrace-core", "static-call-biesheuvel-2018", "static-call-poc-2018", "dispatcher-rfc", "dispatcher-static-call"] {
+    for id in [
+        "ftrace-core",
+        "static-call-biesheuvel-2018",
+        "static-call-poc-2018",
+        "dispatcher-rfc",
+        "dispatcher-static-call",
+    ] {
         assert!(ids.contains(&id), "{id}");
     }
     let rows = l.rows();
-    let place = |id: &str| rows.iter().position(|r| matches!(r, Row::Entry(i) if l.entries[*i].event.id.as_str() == id));
-    let conflict = rows.iter().position(
-        |r| matches!(r, Row::Judgement(i) if l.links[*i].edge.kind == EdgeKind::ConflictsWith),
-    );
+    let place =
+        |id: &str| rows.iter().position(|r| matches!(r, Row::Entry(i) if l.entries[*i].event.id.as_str() == id));
+    let conflict =
+        rows.iter().position(|r| matches!(r, Row::Judgement(i) if l.links[*i].edge.kind == EdgeKind::ConflictsWith));
     assert!(place("static-call-poc-2018") < place("dispatcher-rfc"));
     assert!(place("dispatcher-v5") < conflict && conflict < place("dispatcher-static-call"));
     assert!(conflict.is_some());

@@ -15,7 +15,8 @@ pub fn dot(lineage: &Lineage<'_>) -> String {
     for (i, lane) in lineage.lanes.iter().enumerate() {
         let _ = writeln!(out, "  subgraph cluster_{i} {{");
         let _ = writeln!(out, "    label={}; color=gray;", quoted(heading(lane)));
-        let _ = writeln!(out, "    {} [label={}, shape=plaintext];", node(lineage, End::Lane(i)), quoted(heading(lane)));
+        let _ =
+            writeln!(out, "    {} [label={}, shape=plaintext];", node(lineage, End::Lane(i)), quoted(heading(lane)));
         for (e, entry) in lineage.entries.iter().enumerate().filter(|(_, e)| e.lane == i) {
             let label = format!("{}\n{}", entry.event.happened, entry.event.id);
             let shape = match entry.event.kind {

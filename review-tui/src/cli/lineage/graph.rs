@@ -12,8 +12,6 @@ pub(super) struct Graph {
     pub(super) first: Vec<usize>,
     /// Last row of each lane.
     pub(super) last: Vec<usize>,
-    /// Row of each entry.
-    pub(super) row_of: Vec<usize>,
     /// Lanes that each row is joined to, its own first.
     pub(super) joined: Vec<Vec<usize>>,
     /// How many columns there are.
@@ -60,7 +58,7 @@ impl Graph {
             }
         }
         let (column, width) = place(&first, &last);
-        Graph { rows, column, first, last, row_of, joined, width }
+        Graph { rows, column, first, last, joined, width }
     }
 
     /// Lanes that are alive in a row.

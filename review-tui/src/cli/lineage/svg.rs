@@ -13,7 +13,7 @@ const LANE: usize = 24;
 /// Left of the lanes: years and days.
 const AXIS: usize = 132;
 /// Above the rows: title, legend, and the slanting names of the lanes.
-const HEAD: usize = 236;
+const HEAD: usize = 272;
 /// Right of the lanes: labels.
 const LABEL: usize = 760;
 /// About how many letters a label can have.
@@ -220,20 +220,22 @@ impl Sheet<'_, '_> {
             Row::Entry(e) => {
                 let entry = &self.lineage.entries[e];
                 let name = entry.event.mechanism.as_str();
-                (entry.lane, tip(entry.event), name, sentence(entry.event), mark(entry.event.kind, Self::x(entry.lane), y))
+                (
+                    entry.lane,
+                    tip(entry.event),
+                    name,
+                    sentence(entry.event),
+                    mark(entry.event.kind, Self::x(entry.lane), y),
+                )
             }
             Row::Judgement(l) => {
                 let link = &self.lineage.links[l];
                 let by = link.edge.by.as_deref().map(|b| format!(" by {b}")).unwrap_or_default();
                 let words = format!("{} {}, first written{by}", link.edge.kind.as_str(), link.edge.to);
                 let lane = self.lineage.lane(link.from);
-                let (x, s) = (Self::x(lane), 5);
-                let cross = format!(
-                    "<path class=\"cross\" d=\"M{} {}L{} {}M{} {}L{} {}\"/>",
-                    x - s, y - s, x + s, y + s, x - s, y + s, x + s, y - s
-                );
+                let mark = judgement(link.edge.kind, Self::x(lane), y);
                 let text = link.edge.text.clone().unwrap_or_default();
-                (lane, format!("{words}\n{text}"), self.lineage.lanes[lane].mechanism.slug.as_str(), words, cross)
+                (lane, format!("{words}\n{text}"), self.lineage.lanes[lane].mechanism.slug.as_str(), words, mark)
             }
         };
         let room = LETTERS.saturating_sub(name.len() + 2);
@@ -279,6 +281,16 @@ fn mark(kind: Kind, x: usize, y: usize) -> String {
     }
 }
 
+/// A cross for a conflict, two level strokes for a likeness.
+fn judgement(kind: EdgeKind, x: usize, y: usize) -> String {
+    let (l, r, up, down) = (x - 5, x + 5, y - 5, y + 5);
+    if kind == EdgeKind::ConflictsWith {
+        format!("<path class=\"cross\" d=\"M{l} {up}L{r} {down}M{l} {down}L{r} {up}\"/>")
+    } else {
+        format!("<path class=\"alike\" d=\"M{l} {}H{r}M{l} {}H{r}\"/>", y - 3, y + 3)
+    }
+}
+
 fn legend(out: &mut String) {
     let marks = [
         (Kind::Merge, "merged"),
@@ -289,15 +301,20 @@ fn legend(out: &mut String) {
     ];
     let mut x = 30;
     for (kind, word) in marks {
-        let _ = writeln!(out, "<g class=\"key\">{}<text class=\"dim\" x=\"{}\" y=\"88\">{word}</text></g>", mark(kind, x, 84), x + 12);
+        let _ = writeln!(
+            out,
+            "<g class=\"key\">{}<text class=\"dim\" x=\"{}\" y=\"88\">{word}</text></g>",
+            mark(kind, x, 84),
+            x + 12
+        );
         x += 36 + word.len() * 7;
     }
-    x += 16;
+    x = 24;
     for (kind, class, ..) in EDGES {
         let word = kind.as_str();
         let _ = writeln!(
             out,
-            "<path class=\"edge {class}\" d=\"M{x} 84h26\"/><text class=\"dim\" x=\"{}\" y=\"88\">{word}</text>",
+            "<path class=\"edge {class}\" d=\"M{x} 110h26\"/><text class=\"dim\" x=\"{}\" y=\"114\">{word}</text>",
             x + 32
         );
         x += 52 + word.len() * 7;
@@ -312,22 +329,32 @@ fn style(out: &mut String) {
          .head{font-size:22px;font-weight:600}.year{font-size:13px;font-weight:600}.name{font-weight:600}\n\
          .lane{stroke-width:3;opacity:.35;fill:none}.guide{stroke-width:1;stroke-dasharray:1 4;opacity:.5;fill:none}\n\
          .edge{fill:none;stroke-width:1.6;opacity:.6}.edge:hover{stroke-width:3.5;opacity:1}\n\
-         .open{fill:#fff;stroke-width:2}.full{stroke-width:0}.cross{stroke-width:3;fill:none}\n\
+         .open{fill:#fff;stroke-width:2}.full{stroke-width:0}.cross,.alike{stroke-width:3;fill:none}\n\
          .key .open{stroke:#656d76}.key .full{fill:#656d76}\n",
     );
     for (i, (light, _)) in LANES.iter().enumerate() {
-        let _ = writeln!(out, ".c{i} .name{{fill:{light}}}.c{i} .lane,.c{i} .guide,.c{i} .open{{stroke:{light}}}.c{i} .full{{fill:{light}}}");
+        let _ = writeln!(
+            out,
+            ".c{i} .name{{fill:{light}}}.c{i} .lane,.c{i} .guide,.c{i} .open{{stroke:{light}}}.c{i} .full{{fill:{light}}}"
+        );
     }
     for (_, class, light, _, dash) in EDGES {
-        let _ = writeln!(out, ".{class}{{stroke:{light};stroke-dasharray:{}}}", if dash.is_empty() { "none" } else { dash });
+        let _ = writeln!(
+            out,
+            ".{class}{{stroke:{light};stroke-dasharray:{}}}",
+            if dash.is_empty() { "none" } else { dash }
+        );
     }
-    out.push_str(".cross{stroke:#c62828}.e-co{stroke-width:2.4;opacity:.9}\n@media (prefers-color-scheme:dark){\n");
+    out.push_str(".cross{stroke:#c62828}.alike{stroke:#00796b}.e-co{stroke-width:2.4;opacity:.9}\n@media (prefers-color-scheme:dark){\n");
     out.push_str(
         "text{fill:#e6edf3}.ground{fill:#0d1117}.band{fill:#151b23}.dim,.day{fill:#9198a1}.open{fill:#0d1117}\n\
-         .key .open{stroke:#9198a1}.key .full{fill:#9198a1}.cross{stroke:#ff7b72}\n",
+         .key .open{stroke:#9198a1}.key .full{fill:#9198a1}.cross{stroke:#ff7b72}.alike{stroke:#56d4c4}\n",
     );
     for (i, (_, dark)) in LANES.iter().enumerate() {
-        let _ = writeln!(out, ".c{i} .name{{fill:{dark}}}.c{i} .lane,.c{i} .guide,.c{i} .open{{stroke:{dark}}}.c{i} .full{{fill:{dark}}}");
+        let _ = writeln!(
+            out,
+            ".c{i} .name{{fill:{dark}}}.c{i} .lane,.c{i} .guide,.c{i} .open{{stroke:{dark}}}.c{i} .full{{fill:{dark}}}"
+        );
     }
     for (_, class, _, dark, _) in EDGES {
         let _ = writeln!(out, ".{class}{{stroke:{dark}}}");

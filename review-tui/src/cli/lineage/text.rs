@@ -226,9 +226,18 @@ impl Page<'_, '_> {
                 (Kind::Argument, "argued, claimed"),
                 (Kind::Article, "written elsewhere"),
             ];
-            let legend: Vec<String> = marks.iter().map(|(k, w)| format!("{} {w}", self.style.mark(*k))).collect();
             self.line("");
-            let legend = self.style.paint(Ink::Dim, &legend.join("   "));
+            let mut legend = String::new();
+            for (kind, word) in marks {
+                let key = format!("{} {word}", self.style.mark(kind));
+                if columns(&legend) + 3 + columns(&key) > self.width {
+                    let full = self.style.paint(Ink::Dim, &std::mem::take(&mut legend));
+                    self.line(&full);
+                }
+                legend.push_str(if legend.is_empty() { "" } else { "   " });
+                legend.push_str(&key);
+            }
+            let legend = self.style.paint(Ink::Dim, &legend);
             self.line(&legend);
         }
         let mut count = format!("{} events of {} mechanisms, {} edges", l.entries.len(), l.lanes.len(), l.links.len());
