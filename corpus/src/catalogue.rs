@@ -92,7 +92,7 @@ impl Catalogue {
         &self.mechanisms
     }
 
-    /// All events, by the day they happened.
+    /// All events, by the day they happened, within a day in the order of the files.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
@@ -140,16 +140,6 @@ impl Catalogue {
 
     fn is_slug(&self, name: &str) -> bool {
         self.by_name.get(name).is_some_and(|i| self.mechanisms[*i as usize].slug.as_str() == name)
-    }
-
-    /// Puts events in order of time; ids make the order of one day the same every time.
-    fn finish(&mut self) {
-        self.events.sort_by(|a, b| (a.happened, a.recorded(), &a.id).cmp(&(b.happened, b.recorded(), &b.id)));
-        for (i, event) in self.events.iter().enumerate() {
-            if let Some(place) = self.by_event.get_mut(event.id.as_str()) {
-                *place = i as u32;
-            }
-        }
     }
 }
 

@@ -4,9 +4,10 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use provenance_corpus::catalogue::{Catalogue, Event, Source};
+use tantivy::directory::RamDirectory;
 use tantivy::indexer::SingleSegmentIndexWriter;
 use tantivy::schema::Schema;
-use tantivy::{Index, IndexSettings, Searcher};
+use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy, Searcher};
 
 use crate::collapse::{self, Collapse, Dedup, Sort};
 use crate::document::{Document, Stored};
@@ -34,8 +35,8 @@ impl Events {
             writer.add_document(row(catalogue, event, &fields))?;
         }
         let index = writer.finalize()?;
-        crate::store::register(&index);
-        Ok(Events { searcher: index.reader()?.searcher() })
+        let reader: IndexReader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        Ok(Events { searcher: reader.searcher() })
     }
 
     /// Positions in [`Catalogue::events`] of the events that match, with their scores.
@@ -62,9 +63,11 @@ impl Events {
 
 fn index(schema: Schema) -> tantivy::Result<SingleSegmentIndexWriter<Row>> {
     let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
-    let index = Index::builder().schema(schema).settings(settings).create_in_ram()?;
-    crate::store::register(&index);
-    SingleSegmentIndexWriter::new(index, MEMORY)
+    Index::builder()
+        .schema(schema)
+        .settings(settings)
+        .tokenizers(crate::store::tokenizers())
+        .single_segment_index_writer(RamDirectory::create(), MEMORY)
 }
 
 /// Seconds of the first moment of a day, UTC.

@@ -14,7 +14,7 @@ pub mod raw;
 pub mod reader;
 pub mod row;
 pub mod schema;
-pub mod search;
+//pub mod search;
 pub mod sections;
 pub mod sources;
 pub mod state;

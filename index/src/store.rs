@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tantivy::Index;
 use tantivy::directory::MmapDirectory;
+use tantivy::tokenizer::TokenizerManager;
 
 use crate::schema::{EXACT, Fields, IDENT, SCHEMA_VERSION, STEM};
 use crate::state::State;
@@ -110,9 +111,9 @@ impl Store {
         Store::with_index(data, index)
     }
 
-    fn with_index(data: &Path, index: Index) -> Result<Store, StoreError> {
+    fn with_index(data: &Path, mut index: Index) -> Result<Store, StoreError> {
         let wrap = |source| StoreError::Tantivy { data: data.to_owned(), source };
-        register(&index);
+        index.set_tokenizers(tokenizers());
         let payload = index.load_metas().map_err(wrap)?.payload;
         let state = match payload {
             Some(text) => serde_json::from_str(&text).map_err(|_| StoreError::Payload { data: data.to_owned() })?,
@@ -123,11 +124,13 @@ impl Store {
     }
 }
 
-/// Makes our tokenizers known under the names that the schema uses.
-pub fn register(index: &Index) {
-    index.tokenizers().register(EXACT, ExactTokenizer::default());
-    index.tokenizers().register(STEM, StemTokenizer::default());
-    index.tokenizers().register(IDENT, IdentTokenizer::default());
+/// Our tokenizers under the names that the schema uses, and tantivy's `raw`.
+pub fn tokenizers() -> TokenizerManager {
+    let manager = TokenizerManager::default();
+    manager.register(EXACT, ExactTokenizer::default());
+    manager.register(STEM, StemTokenizer::default());
+    manager.register(IDENT, IdentTokenizer::default());
+    manager
 }
 
 fn other_schema(data: &Path) -> Option<u32> {

@@ -145,7 +145,7 @@ impl Epoch {
         RawCommit::parse(object.kind(), object.data())
     }
 
-    fn damaged(&self, what: String, source: Option<git2::Error>) -> EpochError {
+    pub(super) fn damaged(&self, what: String, source: Option<git2::Error>) -> EpochError {
         let url = self.repository.find_remote("origin").ok().and_then(|it| Some(it.url().ok()?.to_owned()));
         EpochError::Damaged { path: self.path.clone(), what, url: url.unwrap_or_else(|| "URL".into()), source }
     }

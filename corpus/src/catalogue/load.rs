@@ -55,45 +55,44 @@ fn field_and_message(text: &str, at: usize, message: &str) -> String {
 /// Puts files together, later ones adding to earlier ones, and checks the whole.
 pub(super) fn assemble(files: Vec<Decoded>) -> Result<Catalogue, CatalogueError> {
     let mut catalogue = Catalogue::default();
-    let mut event_files: Vec<String> = Vec::new();
-    let mut edge_files: Vec<String> = Vec::new();
-    for Decoded { file, mut mechanism } in files {
-        let slug = mechanism.slug.clone();
+    let mut names: Vec<String> = Vec::with_capacity(files.len());
+    let mut events: Vec<(usize, Event)> = Vec::with_capacity(files.iter().map(|f| f.mechanism.events.len()).sum());
+    let mut edges: Vec<(usize, Edge)> = Vec::with_capacity(files.iter().map(|f| f.mechanism.edges.len()).sum());
+    catalogue.by_event.reserve(events.capacity());
+    for (i, Decoded { file, mut mechanism }) in files.into_iter().enumerate() {
         for mut event in std::mem::take(&mut mechanism.events) {
-            event.mechanism = slug.clone();
-            catalogue.events.push(event);
-            event_files.push(file.clone());
+            event.mechanism = mechanism.slug.clone();
+            events.push((i, event));
         }
         for mut edge in std::mem::take(&mut mechanism.edges) {
-            edge.mechanism = slug.clone();
-            catalogue.edges.push(edge);
-            edge_files.push(file.clone());
+            edge.mechanism = mechanism.slug.clone();
+            edges.push((i, edge));
         }
         define(&mut catalogue, &file, mechanism)?;
+        names.push(file);
     }
-    for (i, event) in catalogue.events.iter().enumerate() {
-        let file = &event_files[i];
+    // Stable: within a day the order of the files and of the entries in them stands.
+    events.sort_by_key(|(_, e)| (e.happened, e.recorded()));
+    for (i, (file, event)) in events.iter().enumerate() {
+        let file = &names[*file];
         let taken = catalogue.by_name.contains_key(event.id.as_str()).then(|| "a mechanism".to_owned());
-        let taken = taken.or_else(|| {
-            let other = *catalogue.by_event.get(event.id.as_str())?;
-            Some(format!("an event of {}", event_files[other as usize]))
-        });
+        let other = catalogue.by_event.insert(event.id.as_str().to_owned(), i as u32);
+        let taken = taken.or_else(|| Some(format!("an event of {}", names[events[other? as usize].0])));
         if let Some(taken_by) = taken {
             return Err(CatalogueError::Duplicate { file: file.clone(), name: event.id.to_string(), taken_by });
         }
-        catalogue.by_event.insert(event.id.as_str().to_owned(), i as u32);
         check_event(file, event)?;
     }
-    for (event, file) in catalogue.events.iter().zip(&event_files) {
-        check_references(&catalogue, file, event)?;
+    let event_files: Vec<usize> = events.iter().map(|(file, _)| *file).collect();
+    catalogue.events = events.into_iter().map(|(_, event)| event).collect();
+    for (event, file) in catalogue.events.iter().zip(event_files) {
+        check_references(&catalogue, &names[file], event)?;
     }
     let first = first_recorded(&catalogue.events);
-    let mut edges = std::mem::take(&mut catalogue.edges);
-    for (edge, file) in edges.iter_mut().zip(&edge_files) {
-        check_edge(&catalogue, &first, file, edge)?;
+    for (file, edge) in &mut edges {
+        check_edge(&catalogue, &first, &names[*file], edge)?;
     }
-    catalogue.edges = edges;
-    catalogue.finish();
+    catalogue.edges = edges.into_iter().map(|(_, edge)| edge).collect();
     Ok(catalogue)
 }
 
@@ -169,9 +168,9 @@ fn check_interval(file: &str, entry: &str, from: Option<Day>, until: Option<Day>
     }
 }
 
-fn check_evidence(file: &str, entry: &str, evidence: &[Evidence]) -> Result<(), CatalogueError> {
+fn check_evidence(file: &str, entry: &dyn Fn() -> String, evidence: &[Evidence]) -> Result<(), CatalogueError> {
     if evidence.is_empty() {
-        return Err(CatalogueError::NoEvidence { file: file.to_owned(), entry: entry.to_owned() });
+        return Err(CatalogueError::NoEvidence { file: file.to_owned(), entry: entry() });
     }
     for e in evidence {
         let problem = if e.source().is_none() {
@@ -187,18 +186,23 @@ fn check_evidence(file: &str, entry: &str, evidence: &[Evidence]) -> Result<(), 
         } else {
             continue;
         };
-        return Err(CatalogueError::BadEvidence { file: file.to_owned(), entry: entry.to_owned(), problem });
+        return Err(CatalogueError::BadEvidence { file: file.to_owned(), entry: entry(), problem });
     }
     Ok(())
 }
 
 /// `recorded` may not be before the earliest date that its evidence has.
-fn check_recorded(file: &str, entry: &str, recorded: Day, evidence: &[Evidence]) -> Result<(), CatalogueError> {
+fn check_recorded(
+    file: &str,
+    entry: &dyn Fn() -> String,
+    recorded: Day,
+    evidence: &[Evidence],
+) -> Result<(), CatalogueError> {
     let earliest = evidence.iter().map(|e| e.date).min().flatten();
     match earliest {
         Some(day) if recorded < day => Err(CatalogueError::RecordedEarly {
             file: file.to_owned(),
-            entry: entry.to_owned(),
+            entry: entry(),
             recorded,
             what: "its earliest evidence",
             day,
@@ -208,14 +212,14 @@ fn check_recorded(file: &str, entry: &str, recorded: Day, evidence: &[Evidence])
 }
 
 fn check_event(file: &str, event: &Event) -> Result<(), CatalogueError> {
-    let entry = format!("event {}", event.id);
+    let entry = || format!("event {}", event.id);
     check_evidence(file, &entry, &event.evidence)?;
     if let Some(recorded) = event.recorded
         && recorded < event.happened
     {
         return Err(CatalogueError::RecordedEarly {
             file: file.to_owned(),
-            entry,
+            entry: entry(),
             recorded,
             what: "the day it happened",
             day: event.happened,
@@ -234,7 +238,7 @@ fn check_event(file: &str, event: &Event) -> Result<(), CatalogueError> {
         None
     };
     match field {
-        Some((field, problem)) => Err(CatalogueError::Field { file: file.to_owned(), entry, field, problem }),
+        Some((field, problem)) => Err(CatalogueError::Field { file: file.to_owned(), entry: entry(), field, problem }),
         None => Ok(()),
     }
 }
@@ -285,14 +289,15 @@ fn check_edge(
     file: &str,
     edge: &mut Edge,
 ) -> Result<(), CatalogueError> {
-    let entry = format!("edge {} {} {}", edge.from, edge.kind.as_str(), edge.to);
+    let (from, kind, to) = (edge.from.clone(), edge.kind, edge.to.clone());
+    let entry = || format!("edge {from} {} {to}", kind.as_str());
     check_evidence(file, &entry, &edge.evidence)?;
     let known_since = |field: &'static str, node: &Node| match catalogue.event(node.as_str()) {
         Some(event) => Ok(Some(event.recorded())),
         None if catalogue.is_slug(node.as_str()) => Ok(first.get(node.as_str()).copied()),
         None => Err(CatalogueError::Nowhere {
             file: file.to_owned(),
-            entry: entry.clone(),
+            entry: entry(),
             field,
             target: node.to_string(),
             near: near_nodes(catalogue, node.as_str()),
@@ -305,7 +310,7 @@ fn check_edge(
     {
         return Err(CatalogueError::BeforeItsCause {
             file: file.to_owned(),
-            entry,
+            entry: entry(),
             happened: from.happened,
             other: to.id.to_string(),
             other_happened: to.happened,
@@ -317,14 +322,24 @@ fn check_edge(
             check_recorded(file, &entry, recorded, &edge.evidence)?;
             if let Some(day) = both.filter(|day| recorded < *day) {
                 let what = "both ends could be known";
-                return Err(CatalogueError::RecordedEarly { file: file.to_owned(), entry, recorded, what, day });
+                return Err(CatalogueError::RecordedEarly {
+                    file: file.to_owned(),
+                    entry: entry(),
+                    recorded,
+                    what,
+                    day,
+                });
             }
             if edge.kind.is_judgement() && !edge.evidence.iter().any(|e| e.date == Some(recorded)) {
-                return Err(CatalogueError::UndatedJudgement { file: file.to_owned(), entry, kind: edge.kind });
+                return Err(CatalogueError::UndatedJudgement {
+                    file: file.to_owned(),
+                    entry: entry(),
+                    kind: edge.kind,
+                });
             }
         }
         None if edge.kind.is_judgement() => {
-            return Err(CatalogueError::UndatedJudgement { file: file.to_owned(), entry, kind: edge.kind });
+            return Err(CatalogueError::UndatedJudgement { file: file.to_owned(), entry: entry(), kind: edge.kind });
         }
         None => edge.recorded = both,
     }

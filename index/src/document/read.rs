@@ -1,5 +1,8 @@
 //! From a message to a document.
 
+use std::borrow::Cow;
+
+use memchr::memmem;
 use provenance_corpus::address::Address;
 use provenance_corpus::message::Message;
 use provenance_corpus::subject::Subject;
@@ -39,13 +42,12 @@ impl Document {
                 filenames.push_str(name);
             }
         }
-        for text in message.texts() {
-            let removed_and_added = (sections.removed, sections.added);
+        for text in texts(message) {
             sections.add(&text);
-            if patch_id.is_none() && removed_and_added != (sections.removed, sections.added) || holds_diff(&text) {
-                patch_id = patch_id.or_else(|| patch_id::of_text(&text));
+            if patch_id.is_none() && holds_diff(&text) {
+                patch_id = patch_id::of_text(&text);
             }
-            trailers.extend(trailer::parse(&text).into_iter().map(|t| (t.name.to_lowercase(), fold(&t.value))));
+            trailers.extend(trailer::parse(&text).into_iter().map(|t| (t.name.to_lowercase(), t.value.into_owned())));
         }
         let subject = Subject::parse(&message.subject);
         let kinds = kinds(message, &subject, &sections);
@@ -73,8 +75,8 @@ impl Document {
             lists: lists(message, &origin),
             references: message.references[references..].iter().map(ToString::to_string).collect(),
             kinds,
-            version: (kinds.patch || kinds.cover).then(|| subject.version()),
-            part: subject.part(),
+            version: (kinds.patch || kinds.cover).then(|| (subject.revision().0, subject.revision().1)),
+            part: subject.number.zip(subject.total),
             changed: (sections.added, sections.removed),
             defects: message.defects.iter().map(|d| d.name().to_owned()).collect(),
         };
@@ -97,8 +99,18 @@ impl Document {
     }
 }
 
+/// The text parts; of a mail that has only HTML, the text in it.
+fn texts<'m>(message: &'m Message<'_>) -> Vec<Cow<'m, str>> {
+    let parts: Vec<Cow<'m, str>> =
+        message.text_parts().filter_map(|part| part.text.as_deref()).map(Cow::Borrowed).collect();
+    if parts.is_empty() { vec![message.text()] } else { parts }
+}
+
+/// As public-inbox decides whether to ask for a patch-id.
 fn holds_diff(text: &str) -> bool {
-    text.starts_with("diff ") || text.contains("\ndiff ") || text.contains("\n--- ")
+    ["diff ", "--- ", "+++ "]
+        .iter()
+        .any(|mark| text.starts_with(mark) || memmem::find(text.as_bytes(), format!("\n{mark}").as_bytes()).is_some())
 }
 
 fn kinds(message: &Message<'_>, subject: &Subject, sections: &Sections) -> Kinds {
