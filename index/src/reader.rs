@@ -158,6 +158,30 @@ impl Reader {
         Ok(docs)
     }
 
+    /// Whether a mail is indexed.
+    pub fn has(&self, mid_hash: u64) -> bool {
+        let term = Term::from_field_u64(self.fields.mid_hash, mid_hash);
+        self.searcher.doc_freq(&term).is_ok_and(|docs| docs > 0)
+    }
+
+    /// How many mails are named as parents and are not indexed.
+    ///
+    /// # Errors
+    /// A damaged index.
+    pub fn missing_parents(&self) -> Result<u64, ReaderError> {
+        let (mut present, mut parents) = (FxHashSet::default(), FxHashSet::default());
+        for segment in self.searcher.segment_readers() {
+            let columns = segment.fast_fields();
+            let ids = columns.u64("mid_hash").map_err(|e| self.wrap(e))?;
+            let references = columns.u64("ref_hashes").map_err(|e| self.wrap(e))?;
+            for doc in segment.doc_ids_alive() {
+                present.extend(ids.first(doc));
+                parents.extend(references.values_for_doc(doc).last());
+            }
+        }
+        Ok(parents.difference(&present).count() as u64)
+    }
+
     /// What the index keeps of one copy.
     pub fn copy(&self, doc: DocAddress) -> Result<Copy, ReaderError> {
         copy(&self.searcher, &self.fields, doc).map_err(|e| self.wrap(e))

@@ -85,7 +85,7 @@ enum Command {
     /// Show the thread of a mail
     Thread(thread::Arguments),
     /// Show the history of a mechanism, or of all
-    Lineage(lineage::Arguments),
+    Lineage(lineage::command::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
     /// Print completions for a shell
@@ -168,7 +168,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Query(arguments) => query::run(context, arguments),
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),
-        Command::Lineage(arguments) => lineage::run(context, arguments),
+        Command::Lineage(arguments) => lineage::command::run(context, &arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),

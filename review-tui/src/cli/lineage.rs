@@ -3,6 +3,7 @@
 //! Time runs downwards and each mechanism has a lane. What a drawing shows is decided in
 //! [`provenance_index::lineage`]; here it is only drawn.
 
+pub mod command;
 mod dot;
 mod graph;
 mod json;
