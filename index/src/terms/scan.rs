@@ -1,0 +1,236 @@
+//! One word after the other out of a text.
+
+use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
+
+use super::letters::{CLASS, DIGIT, Infix, MAYBE, UPPER, WORD, infix, is_word_char, lower};
+use super::{GAP, MAX_WORD, POSITION_GAP};
+
+/// Walks over the words of a text.
+///
+/// Most mail is ASCII: the quick way classifies byte by byte and copies a word at once. A byte that might join, or
+/// is not ASCII, hands the word that was begun to the slow way, which decides by character.
+#[derive(Clone, Debug)]
+pub struct Words<'a> {
+    text: &'a str,
+    at: usize,
+    position: usize,
+    /// Where the last word began, in bytes.
+    pub start: usize,
+    /// Where the last word ended, in bytes.
+    pub end: usize,
+}
+
+impl<'a> Words<'a> {
+    /// The words of `text` from its beginning.
+    pub fn new(text: &'a str) -> Words<'a> {
+        Words { text, at: 0, position: 0, start: 0, end: 0 }
+    }
+
+    /// Puts the next word into `word`, lower case, and gives its position; `None` at the end.
+    #[inline]
+    pub fn next_into(&mut self, word: &mut String) -> Option<usize> {
+        loop {
+            if !self.find_start() {
+                return None;
+            }
+            word.clear();
+            self.start = self.at;
+            self.read(word);
+            self.end = self.at;
+            if word.len() <= MAX_WORD {
+                let position = self.position;
+                self.position += 1;
+                return Some(position);
+            }
+        }
+    }
+
+    /// The last word as it stands in the text.
+    pub fn written(&self) -> &'a str {
+        &self.text[self.start..self.end]
+    }
+
+    /// Moves on to the next character that can begin a word.
+    #[inline]
+    fn find_start(&mut self) -> bool {
+        let bytes = self.text.as_bytes();
+        while let Some(&b) = bytes.get(self.at) {
+            if CLASS[b as usize] & WORD != 0 {
+                return true;
+            }
+            if b < 0x80 {
+                if b == GAP as u8 {
+                    self.position += POSITION_GAP;
+                }
+                self.at += 1;
+                continue;
+            }
+            let c = self.peek().expect("a byte is left");
+            if is_word_char(c) {
+                return true;
+            }
+            self.at += c.len_utf8();
+        }
+        false
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+
+    #[inline]
+    fn read(&mut self, word: &mut String) {
+        let bytes = self.text.as_bytes();
+        if CLASS[bytes[self.at] as usize] & UPPER != 0
+            && bytes.get(self.at + 1) == Some(&b'.')
+            && self.read_initials(word)
+        {
+            return;
+        }
+        let begin = self.at;
+        let mut seen = 0;
+        let mut class = 0;
+        while let Some(&b) = bytes.get(self.at) {
+            class = CLASS[b as usize];
+            if class & WORD == 0 {
+                break;
+            }
+            seen |= class;
+            self.at += 1;
+        }
+        word.push_str(&self.text[begin..self.at]);
+        if seen & UPPER != 0 {
+            word.make_ascii_lowercase();
+        }
+        if self.at < bytes.len() && class & MAYBE != 0 && self.may_go_on() {
+            self.read_on(word);
+        }
+    }
+
+    /// Settles the common case, punctuation at the end of a word, without the slow way.
+    #[inline]
+    fn may_go_on(&self) -> bool {
+        let bytes = self.text.as_bytes();
+        let next = bytes.get(self.at + 1).map_or(0, |&b| if b < 0x80 { CLASS[b as usize] } else { !0 });
+        match bytes[self.at] {
+            b'.' | b',' | b';' => next & DIGIT != 0,
+            b'\'' | b'&' => next & WORD != 0,
+            _ => true,
+        }
+    }
+
+    /// Single capitals with dots between them are one word without the dots, where nothing of a word follows.
+    fn read_initials(&mut self, word: &mut String) -> bool {
+        let bytes = self.text.as_bytes();
+        let is_upper = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_uppercase);
+        let mut at = self.at;
+        let mut count = 0;
+        loop {
+            word.push(char::from(bytes[at].to_ascii_lowercase()));
+            count += 1;
+            at += 1;
+            if bytes.get(at) != Some(&b'.') {
+                break;
+            }
+            at += 1;
+            if !is_upper(at) {
+                break;
+            }
+        }
+        let ends = self.text[at..].chars().next().is_none_or(|c| !is_word_char(c));
+        if count > 1 && ends {
+            self.at = at;
+            return true;
+        }
+        word.clear();
+        false
+    }
+
+    /// Goes on with a word that a special byte interrupts.
+    #[cold]
+    fn read_on(&mut self, word: &mut String) {
+        let text = self.text;
+        let mut before = text[..self.at].chars().next_back().filter(|_| !word.is_empty());
+        let mut rest = text[self.at..].chars();
+        while let Some(c) = rest.clone().next() {
+            if is_word_char(c) {
+                word.push(lower(c));
+                before = Some(c);
+                rest.next();
+                continue;
+            }
+            let mut ahead = rest.clone();
+            ahead.next();
+            let Some((before, after)) = before.zip(ahead.clone().next().filter(|&c| is_word_char(c))) else {
+                break;
+            };
+            match infix(before, c, after) {
+                Infix::Splits => break,
+                Infix::Joins(c) => word.push(c),
+                Infix::Vanishes => {}
+            }
+            rest = ahead;
+        }
+        self.at = text.len() - rest.as_str().len();
+        self.read_suffix(word);
+    }
+
+    /// Keeps up to three trailing `+` or `#`, unless a word follows at once (`fish+chips`).
+    fn read_suffix(&mut self, word: &mut String) {
+        let tail = &self.text[self.at..];
+        let count = tail.bytes().take_while(|b| matches!(b, b'+' | b'#')).count();
+        if count == 0 {
+            return;
+        }
+        let followed = tail[count..].chars().next().is_some_and(is_word_char);
+        if count <= 3 && !followed {
+            word.push_str(&tail[..count]);
+        }
+        // What is not kept is skipped by the search for the next word.
+        if count <= 3 {
+            self.at += count;
+        }
+    }
+}
+
+/// Words as written, lower case, with positions.
+#[derive(Clone, Debug, Default)]
+pub struct ExactTokenizer {
+    token: Token,
+}
+
+/// The stream of [`ExactTokenizer`].
+#[derive(Debug)]
+pub struct ExactStream<'a> {
+    words: Words<'a>,
+    token: &'a mut Token,
+}
+
+impl Tokenizer for ExactTokenizer {
+    type TokenStream<'a> = ExactStream<'a>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> ExactStream<'a> {
+        self.token.reset();
+        ExactStream { words: Words::new(text), token: &mut self.token }
+    }
+}
+
+impl TokenStream for ExactStream<'_> {
+    fn advance(&mut self) -> bool {
+        let Some(position) = self.words.next_into(&mut self.token.text) else {
+            return false;
+        };
+        self.token.position = position;
+        self.token.offset_from = self.words.start;
+        self.token.offset_to = self.words.end;
+        true
+    }
+
+    fn token(&self) -> &Token {
+        self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        self.token
+    }
+}
