@@ -1,6 +1,6 @@
 //! The query language: public-inbox's, with our additions.
 //!
-//! A query passes through [`lex`] and [`parse`] into an [`Ast`] whose every node knows its place in the query, is
+//! A query passes through [`lex`] and [`mod@parse`] into an [`Ast`] whose every node knows its place in the query, is
 //! checked and turned by [`lower`] into what tantivy runs, and is told to a human by [`explain`].
 //!
 //! ```
