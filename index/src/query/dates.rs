@@ -1,13 +1,15 @@
 //! Dates as people write them.
 //!
-//! Fixed forms are read here, in UTC; every other form goes to the user's git, as public-inbox does. What is meant by the ends of a range is public-inbox's (observed with 1.9):
+//! Fixed forms are read here, in UTC; every other form goes to the user's git, as public-inbox does. What is meant by
+//! the ends of a range is public-inbox's (observed with 1.9):
 //!
 //! - `d:` compares days. Its ends are days, both included; `d:20200105` alone is that day *and the next*.
 //! - An end that is no day (`2.days.ago`) makes both ends instants, and a day among them its first second.
 //! - `dt:` and `rt:` compare seconds; one instant alone is the 24 hours that follow.
 //!
-//! Ours: `today` is the day, where git takes the moment; a year or month (`2020`, `202001`, `2020-01`) is that whole period, where git would take the present day of
-//! that year; `rt:20200105` is a day, where public-inbox would take seconds since 1970.
+//! Ours: `today` is the day, where git takes the moment; a year or month (`2020`, `202001`, `2020-01`) is that whole
+//! period, where git would take the present day of that year; `rt:20200105` is a day, where public-inbox would take
+//! seconds since 1970.
 
 #[cfg(test)]
 mod tests;
