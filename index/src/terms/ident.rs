@@ -89,7 +89,8 @@ impl IdentStream<'_> {
     fn next_identifier(&mut self) -> bool {
         while self.words.next_into(self.word).is_some() {
             let written = self.words.written();
-            if parts(written).nth(1).is_some() {
+            let candidate = written.bytes().skip(1).any(|b| b == b'_' || b.is_ascii_uppercase());
+            if candidate && parts(written).nth(1).is_some() {
                 self.rest = written;
                 self.rest_at = self.words.start;
                 self.trim();

@@ -29,20 +29,27 @@ impl<'a> Words<'a> {
     /// Puts the next word into `word`, lower case, and gives its position; `None` at the end.
     #[inline]
     pub fn next_into(&mut self, word: &mut String) -> Option<usize> {
-        loop {
-            if !self.find_start() {
-                return None;
-            }
-            word.clear();
-            self.start = self.at;
-            self.read(word);
-            self.end = self.at;
+        while self.next_of_any_length(word) {
             if word.len() <= MAX_WORD {
                 let position = self.position;
                 self.position += 1;
                 return Some(position);
             }
         }
+        None
+    }
+
+    /// The same for a query, where a word that is too long must find nothing instead of being passed over.
+    #[inline]
+    pub fn next_of_any_length(&mut self, word: &mut String) -> bool {
+        if !self.find_start() {
+            return false;
+        }
+        word.clear();
+        self.start = self.at;
+        self.read(word);
+        self.end = self.at;
+        true
     }
 
     /// The last word as it stands in the text.
