@@ -5,6 +5,7 @@ pub mod read;
 
 use serde::{Deserialize, Serialize};
 
+use crate::query::lower::trailer;
 use crate::row::Row;
 use crate::schema::{Fields, Text};
 use crate::sections::{Sections, separate};
@@ -127,10 +128,7 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     if digits.len() % 2 != 0 {
         return None;
     }
-    digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 impl Stored {
@@ -187,8 +185,8 @@ impl Document {
         each(f.forpatchid, &self.for_patch_ids);
         each(f.references, &self.stored.references);
         for (name, value) in &self.trailers {
-            row.text(&[f.trailer], name.clone());
-            row.text(&[f.trailer], format!("{name}:{}", value.to_lowercase()));
+            row.text(&[f.trailer], trailer(name));
+            row.text(&[f.trailer], trailer(&format!("{name}:{value}")));
         }
         let kinds = self.stored.kinds;
         for (is, name) in [(kinds.patch, "patch"), (kinds.cover, "cover"), (kinds.reply, "reply")] {

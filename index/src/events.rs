@@ -21,6 +21,7 @@ const MEMORY: usize = 15 << 20;
 /// The events of a catalogue, searchable.
 pub struct Events {
     searcher: Searcher,
+    fields: Fields,
 }
 
 impl Events {
@@ -31,12 +32,12 @@ impl Events {
     pub fn new(catalogue: &Catalogue) -> tantivy::Result<Events> {
         let (schema, fields) = Fields::build();
         let mut writer: SingleSegmentIndexWriter<Row> = index(schema)?;
-        for event in catalogue.events() {
-            writer.add_document(row(catalogue, event, &fields))?;
+        for (at, event) in catalogue.events().iter().enumerate() {
+            writer.add_document(row(catalogue, at, event, &fields))?;
         }
         let index = writer.finalize()?;
         let reader: IndexReader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Events { searcher: reader.searcher() })
+        Ok(Events { searcher: reader.searcher(), fields })
     }
 
     /// Positions in [`Catalogue::events`] of the events that match, with their scores.
@@ -53,6 +54,11 @@ impl Events {
         let mut entries = self.searcher.search(query, &collapse)?;
         collapse::sort(&mut entries, sort, false);
         Ok(entries.into_iter().map(|entry| (entry.doc.doc_id as usize, entry.score)).collect())
+    }
+
+    /// The fields.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
     }
 
     /// Searches as a reader does.
@@ -75,7 +81,7 @@ pub fn start_of(day: Date) -> i64 {
     day.to_zoned(TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_second())
 }
 
-fn row(catalogue: &Catalogue, event: &Event, fields: &Fields) -> Row {
+fn row(catalogue: &Catalogue, at: usize, event: &Event, fields: &Fields) -> Row {
     let mails: Vec<String> = event
         .evidence
         .iter()
@@ -95,6 +101,7 @@ fn row(catalogue: &Catalogue, event: &Event, fields: &Fields) -> Row {
         from: event.authors.join(", "),
         to: event.to.join(", "),
         cc: event.cc.join(", "),
+        key: at as u64,
         ..Document::default()
     };
     let separator = SEPARATOR.to_string();

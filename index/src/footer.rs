@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn a_majordomo_footer_goes() {
-        let text = "body\n\n--\nTo unsubscribe from this list: send the line \"unsubscribe x\" in\nthe body of a message\n";
+        let text =
+            "body\n\n--\nTo unsubscribe from this list: send the line \"unsubscribe x\" in\nthe body of a message\n";
         assert_eq!(without_footer(text), "body");
     }
 

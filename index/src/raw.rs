@@ -43,7 +43,8 @@ impl Raw {
     pub fn read(&mut self, copy: &Copy) -> Result<Vec<u8>, RawError> {
         let repository = self.sources.get(copy.repository).ok_or(RawError::Detached)?;
         let path = &repository.path;
-        let wrap = |source: Box<dyn std::error::Error + Send + Sync>| RawError::Repository { path: path.clone(), source };
+        let wrap =
+            |source: Box<dyn std::error::Error + Send + Sync>| RawError::Repository { path: path.clone(), source };
         if let std::collections::hash_map::Entry::Vacant(slot) = self.readers.entry(copy.repository) {
             slot.insert(public_inbox_v2::Reader::open(path).map_err(|e| wrap(e.into()))?);
         }

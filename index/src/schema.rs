@@ -5,8 +5,7 @@
 //! a phrase, a capitalised or a wildcarded word the exact words.
 
 use tantivy::schema::{
-    FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, SchemaBuilder, TextFieldIndexing,
-    TextOptions,
+    FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
 };
 
 /// Raised whenever a field, or what goes into one, changes. An index of another version is rebuilt
@@ -165,10 +164,7 @@ impl Fields {
 
 fn indexed(tokenizer: &str, record: IndexRecordOption) -> TextOptions {
     TextOptions::default().set_indexing_options(
-        TextFieldIndexing::default()
-            .set_tokenizer(tokenizer)
-            .set_index_option(record)
-            .set_fieldnorms(false),
+        TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(record).set_fieldnorms(false),
     )
 }
 

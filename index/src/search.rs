@@ -7,9 +7,10 @@ use rustc_hash::FxHashMap;
 use crate::collapse::{Dedup, Entry, Sort};
 use crate::events::{Events, start_of};
 use crate::hash;
-use crate::query::lower::{self, Lowered};
-use crate::query::{QueryError, Scope};
+use crate::query::lower::{Lowered, lower};
+use crate::query::{Ast, QueryError, explain, parse};
 use crate::reader::{Copy, Reader, ReaderError, Wanted};
+use crate::scope::Scope;
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Question {
     pub offset: usize,
     /// Seconds since 1970 now, for relative dates.
     pub now: i64,
+    /// Leave the catalogue's events out.
+    pub mail_only: bool,
 }
 
 /// Why a question has no answer.
@@ -137,13 +140,20 @@ impl Candidate {
 /// # Errors
 /// A query that does not parse, or an index that cannot be read.
 pub fn search(question: &Question, reader: Option<&Reader>, catalogue: &Catalogue) -> Result<Answer, SearchError> {
-    let events = Events::new(catalogue)?;
-    let scope = Scope::new(reader, catalogue, events.searcher(), question.now);
-    let lowered = lower::lower(&crate::query::parse::parse(&question.query, question.now)?, &scope)?;
-    let as_of = [question.as_of, lowered.as_of].into_iter().flatten().min();
-    let mut candidates = mails(question, &lowered, reader, as_of)?;
-    add_events(question, &lowered, catalogue, &events, as_of, &mut candidates)?;
-    if question.threads && let Some(reader) = reader {
+    let ast = parse(&question.query)?;
+    let mut as_of = question.as_of;
+    let mut candidates = Vec::new();
+    if let Some(reader) = reader {
+        let lowered = lower(&ast, &mail_scope(reader, catalogue, question.now))?;
+        as_of = [as_of, lowered.as_of].into_iter().flatten().min();
+        candidates = mails(question, &lowered, reader, as_of)?;
+    }
+    if !question.mail_only {
+        as_of = add_events(question, &ast, catalogue, as_of, &mut candidates)?;
+    }
+    if question.threads
+        && let Some(reader) = reader
+    {
         add_threads(&mut candidates, reader, as_of)?;
     }
     sort(&mut candidates, question);
@@ -153,13 +163,38 @@ pub fn search(question: &Question, reader: Option<&Reader>, catalogue: &Catalogu
     Ok(Answer { hits: mark_other_content(hits), total, as_of })
 }
 
+/// Tells how a query is understood, and runs nothing.
+///
+/// # Errors
+/// As [`search`].
+pub fn explained(query: &str, reader: Option<&Reader>, catalogue: &Catalogue, now: i64) -> Result<String, SearchError> {
+    let ast = parse(query)?;
+    let lowered = match reader {
+        Some(reader) => lower(&ast, &mail_scope(reader, catalogue, now))?,
+        None => {
+            let events = Events::new(catalogue)?;
+            lower(&ast, &event_scope(&events, catalogue, now))?
+        }
+    };
+    Ok(explain::explain(&ast, &lowered))
+}
+
+fn mail_scope<'a>(reader: &'a Reader, catalogue: &'a Catalogue, now: i64) -> Scope<'a> {
+    let (searcher, fields) = (&reader.searcher, &reader.fields);
+    Scope { searcher, reader: Some(reader), fields, catalogue, now, ident_in_default: false }
+}
+
+fn event_scope<'a>(events: &'a Events, catalogue: &'a Catalogue, now: i64) -> Scope<'a> {
+    let (searcher, fields) = (events.searcher(), events.fields());
+    Scope { searcher, reader: None, fields, catalogue, now, ident_in_default: false }
+}
+
 fn mails(
     question: &Question,
     lowered: &Lowered,
-    reader: Option<&Reader>,
+    reader: &Reader,
     as_of: Option<i64>,
 ) -> Result<Vec<Candidate>, SearchError> {
-    let Some(reader) = reader else { return Ok(Vec::new()) };
     let wanted = Wanted { dedup: question.dedup, sort: question.sort, reverse: question.reverse, as_of };
     let entries = reader.entries(lowered.query.as_ref(), wanted)?;
     Ok(entries.into_iter().map(|entry| Candidate::Mail(entry, None)).collect())
@@ -169,15 +204,17 @@ fn mails(
 /// the mail in; any other event is a hit of its own.
 fn add_events(
     question: &Question,
-    lowered: &Lowered,
+    ast: &Ast,
     catalogue: &Catalogue,
-    events: &Events,
     as_of: Option<i64>,
     candidates: &mut Vec<Candidate>,
-) -> Result<(), SearchError> {
+) -> Result<Option<i64>, SearchError> {
+    let events = Events::new(catalogue)?;
+    let lowered = lower(ast, &event_scope(&events, catalogue, question.now))?;
+    let as_of = [as_of, lowered.as_of].into_iter().flatten().min();
     let found = events.search(lowered.query.as_ref(), question.sort, as_of)?;
     if found.is_empty() {
-        return Ok(());
+        return Ok(as_of);
     }
     let mut by_mail: FxHashMap<u64, usize> = FxHashMap::default();
     for (place, candidate) in candidates.iter().enumerate() {
@@ -193,7 +230,7 @@ fn add_events(
             _ => candidates.push(Candidate::Event(at, start_of(event.happened.0), score)),
         }
     }
-    Ok(())
+    Ok(as_of)
 }
 
 fn add_threads(candidates: &mut Vec<Candidate>, reader: &Reader, as_of: Option<i64>) -> Result<(), SearchError> {

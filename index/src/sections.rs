@@ -9,9 +9,11 @@
 use memchr::memchr;
 use serde::Serialize;
 
-/// Stands between two texts of one field. The tokenizers leave a gap of positions there, so that no phrase
-/// matches across it.
-pub const SEPARATOR: char = '\u{1e}';
+/// Stands between two texts of one field: no phrase matches across it.
+pub const SEPARATOR: char = crate::terms::GAP;
+
+/// git's abbreviations have at least seven digits; public-inbox searches none that is shorter.
+const SHORTEST_ID: usize = 7;
 
 /// One mail's text by kind; several texts of one kind are joined by [`SEPARATOR`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -55,6 +57,10 @@ fn push_text(field: &mut String, text: &str) {
 impl Sections {
     /// Adds one text part. Parts do not run into each other.
     pub fn add(&mut self, text: &str) {
+        // A mail may hold the separator itself; it must not be able to tear a phrase apart.
+        if memchr(SEPARATOR as u8, text.as_bytes()).is_some() {
+            return self.add(&text.replace(SEPARATOR, " "));
+        }
         let mut rest = text;
         while !rest.is_empty() {
             let quoted = rest.starts_with('>');
@@ -77,9 +83,7 @@ impl Sections {
         while let Some(line) = lines.next() {
             if diff.open && line.starts_with("GIT binary patch") {
                 diff.plain(line);
-                while let Some(size) =
-                    lines.next_if(|l| l.starts_with("literal ") || l.starts_with("delta "))
-                {
+                while let Some(size) = lines.next_if(|l| l.starts_with("literal ") || l.starts_with("delta ")) {
                     diff.plain(size);
                     while lines.next_if(|l| is_base85(l) || l.trim().is_empty()).is_some() {}
                 }
@@ -118,7 +122,9 @@ impl<'a> Diff<'a> {
     }
 
     fn line(&mut self, line: &str) {
-        if self.open && let Some(context) = line.strip_prefix(' ') {
+        if self.open
+            && let Some(context) = line.strip_prefix(' ')
+        {
             self.plain_open = false;
             push_text(&mut self.out.dfctx, context);
         } else if line == "-- " {
@@ -133,10 +139,8 @@ impl<'a> Diff<'a> {
             if let Some((a, b)) = plain_header(line).filter(|_| line.contains(['u', 'U'])) {
                 self.open = self.common_name(&a, &b);
             }
-        } else if let Some(name) = line
-            .strip_prefix("--- ")
-            .or_else(|| line.strip_prefix("+++ "))
-            .and_then(without_first_component)
+        } else if let Some(name) =
+            line.strip_prefix("--- ").or_else(|| line.strip_prefix("+++ ")).and_then(without_first_component)
         {
             self.name(&name);
             self.open = true;
@@ -149,17 +153,24 @@ impl<'a> Diff<'a> {
             if let (Some(old), Some(new)) = (old, new) {
                 self.open = self.common_name(&old, new);
             }
-        } else if self.open && let Some(added) = line.strip_prefix('+') {
+        } else if self.open
+            && let Some(added) = line.strip_prefix('+')
+        {
             self.plain_open = false;
             self.out.added += 1;
             push_text(&mut self.out.dfb, added);
-        } else if self.open && let Some(removed) = line.strip_prefix('-') {
+        } else if self.open
+            && let Some(removed) = line.strip_prefix('-')
+        {
             self.plain_open = false;
             self.out.removed += 1;
             push_text(&mut self.out.dfa, removed);
         } else if let Some((pre, post)) = index_line(line) {
-            self.out.dfpre.push(pre.to_owned());
-            self.out.dfpost.push(post.to_owned());
+            for (ids, id) in [(&mut self.out.dfpre, pre), (&mut self.out.dfpost, post)] {
+                if id.len() >= SHORTEST_ID {
+                    ids.push(id.to_owned());
+                }
+            }
             self.open = true;
         } else if let Some(context) = hunk_context(line) {
             if !context.is_empty() {
@@ -250,8 +261,7 @@ fn git_header(line: &str) -> Option<(String, String)> {
     let (a, b) = if !names.starts_with('"')
         && names.is_char_boundary(middle)
         && names.as_bytes().get(middle) == Some(&b' ')
-        && names[..middle].split_once('/').map(|(_, n)| n)
-            == names[middle + 1..].split_once('/').map(|(_, n)| n)
+        && names[..middle].split_once('/').map(|(_, n)| n) == names[middle + 1..].split_once('/').map(|(_, n)| n)
     {
         (&names[..middle], &names[middle + 1..])
     } else {

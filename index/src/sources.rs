@@ -84,8 +84,7 @@ impl Sources {
     /// Writes the list beside the old one and puts it in its place.
     pub fn save(&self, data: &Path) -> Result<(), SourcesError> {
         let path = Sources::file(data);
-        let text = serde_json::to_vec_pretty(&Sources { format: 1, ..self.clone() })
-            .expect("plain data serialises");
+        let text = serde_json::to_vec_pretty(&Sources { format: 1, ..self.clone() }).expect("plain data serialises");
         crate::replace_file(&path, &text).map_err(|source| SourcesError::Io { path, what: "written", source })
     }
 

@@ -8,9 +8,8 @@ use tantivy::Index;
 use tantivy::directory::MmapDirectory;
 use tantivy::tokenizer::TokenizerManager;
 
-use crate::schema::{EXACT, Fields, IDENT, SCHEMA_VERSION, STEM};
+use crate::schema::{Fields, SCHEMA_VERSION};
 use crate::state::State;
-use crate::terms::{ExactTokenizer, IdentTokenizer, StemTokenizer};
 
 /// Why the index could not be opened or locked.
 #[derive(Debug, thiserror::Error)]
@@ -124,12 +123,10 @@ impl Store {
     }
 }
 
-/// Our tokenizers under the names that the schema uses, and tantivy's `raw`.
+/// Our tokenizers under the names that the schema uses, and tantivy's own.
 pub fn tokenizers() -> TokenizerManager {
     let manager = TokenizerManager::default();
-    manager.register(EXACT, ExactTokenizer::default());
-    manager.register(STEM, StemTokenizer::default());
-    manager.register(IDENT, IdentTokenizer::default());
+    crate::terms::register(&manager);
     manager
 }
 
@@ -152,13 +149,8 @@ impl Lock {
         };
         fs::create_dir_all(data).map_err(io(data))?;
         let path = data.join("index.lock");
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io(&path))?;
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(io(&path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

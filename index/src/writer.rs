@@ -14,10 +14,10 @@ use tantivy::{IndexWriter, Searcher, Term};
 
 use self::plan::{Item, Plan, Task};
 use self::work::{Added, Found};
+use crate::hash;
 use crate::links::{self, Links, LinksError};
 use crate::row::Row;
 use crate::sources::Sources;
-use crate::hash;
 use crate::state::{Failure, Tally};
 use crate::store::{Lock, Store, StoreError, links_dir};
 
@@ -98,7 +98,12 @@ pub enum WriterError {
 }
 
 /// Brings the index of a data directory up to date with its sources.
-pub fn update(data: &Path, sources: &Sources, options: Options, progress: &dyn Progress) -> Result<Report, WriterError> {
+pub fn update(
+    data: &Path,
+    sources: &Sources,
+    options: Options,
+    progress: &dyn Progress,
+) -> Result<Report, WriterError> {
     let _lock = Lock::take(data)?;
     let store = Store::open_or_create(data)?;
     let mut run = Run { data, sources, store, progress, report: Report::default(), seen: FxHashSet::default() };
@@ -168,8 +173,8 @@ impl Run<'_> {
         let reader = self.store.index.reader().map_err(|e| self.wrap(e))?;
         let searcher = reader.searcher();
         let known = self.known(&searcher, &tasks)?;
-        let found = work::read(&tasks, &known, &self.store.fields, writer, threads, self.progress)
-            .map_err(|e| self.wrap(e))?;
+        let found =
+            work::read(&tasks, &known, &self.store.fields, writer, threads, self.progress).map_err(|e| self.wrap(e))?;
         self.progress.phase("linking");
         let deleted = self.deletions(&tasks, &known, &found);
         self.settle(&searcher, &tasks, &found, &deleted)?;
@@ -179,7 +184,8 @@ impl Run<'_> {
         self.store.state.generation += 1;
         let generation = self.store.state.generation;
         let rows = self.link_rows(&searcher, &found, &deleted)?;
-        let twins = twins::find(&rows, self.sources, &found, &searcher, &self.store.fields).map_err(|e| self.wrap(e))?;
+        let twins =
+            twins::find(&rows, self.sources, &found, &searcher, &self.store.fields).map_err(|e| self.wrap(e))?;
         Links::write(&links_dir(self.data), generation, &rows, &twins)?;
         self.progress.phase("committing");
         let payload = serde_json::to_string(&self.store.state).expect("plain data serialises");
@@ -192,11 +198,8 @@ impl Run<'_> {
 
     /// Origins that are indexed already, of the repositories that are read whole again.
     fn known(&self, searcher: &Searcher, tasks: &[Task]) -> Result<FxHashMap<u32, FxHashSet<u64>>, WriterError> {
-        let mut known: FxHashMap<u32, FxHashSet<u64>> = tasks
-            .iter()
-            .filter(|task| task.whole)
-            .map(|task| (task.repository.number, FxHashSet::default()))
-            .collect();
+        let mut known: FxHashMap<u32, FxHashSet<u64>> =
+            tasks.iter().filter(|task| task.whole).map(|task| (task.repository.number, FxHashSet::default())).collect();
         if known.is_empty() {
             return Ok(known);
         }
@@ -215,12 +218,7 @@ impl Run<'_> {
     }
 
     /// Origins that have to go: named by a deletion and not added again after it, or gone from a rewritten history.
-    fn deletions(
-        &mut self,
-        tasks: &[Task],
-        known: &FxHashMap<u32, FxHashSet<u64>>,
-        found: &Found,
-    ) -> FxHashSet<u64> {
+    fn deletions(&mut self, tasks: &[Task], known: &FxHashMap<u32, FxHashSet<u64>>, found: &Found) -> FxHashSet<u64> {
         let mut deleted: FxHashSet<u64> = FxHashSet::default();
         if !found.deleted.is_empty() {
             let mut last_added: FxHashMap<u64, (usize, usize)> = FxHashMap::default();
@@ -267,10 +265,10 @@ impl Run<'_> {
         tally.failures = found.failures.clone();
         for task in tasks {
             let number = task.repository.number;
-            let damaged = task.damaged.iter().map(|commit| Failure {
-                commit: commit.to_string(),
-                reason: "the commit is damaged".to_owned(),
-            });
+            let damaged = task
+                .damaged
+                .iter()
+                .map(|commit| Failure { commit: commit.to_string(), reason: "the commit is damaged".to_owned() });
             tally.failures.entry(number).or_default().extend(damaged);
             if let Some(known) = self.store.state.repositories.get_mut(&number) {
                 known.failures.retain(|f| !task.retried.contains(&f.commit));

@@ -88,9 +88,7 @@ fn a_rewritten_history_is_walked_again() {
 fn one_mail_on_two_lists_is_one_hit_with_both() {
     let user = User::new();
     let body = "the same text";
-    let with = |list: &str, footer: &str| {
-        mail("1@x", "both", &[], body).replace("made.lists.example", list) + footer
-    };
+    let with = |list: &str, footer: &str| mail("1@x", "both", &[], body).replace("made.lists.example", list) + footer;
     Inbox::new(&user.path("one")).add(with("one.lists.example", ""));
     Inbox::new(&user.path("two")).add(with(
         "two.lists.example",

@@ -98,7 +98,8 @@ pub fn shared() -> Option<PathBuf> {
 
 /// Whether a program is installed; under CI it must be.
 pub fn needs(program: &str) -> bool {
-    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(program).is_file());
+    let found =
+        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(program).is_file());
     assert!(found || std::env::var_os("CI").is_none(), "{program} is not installed, and under CI it has to be");
     if !found {
         println!("skipped: needs {program}");

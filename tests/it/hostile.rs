@@ -115,7 +115,11 @@ fn a_gz_that_inflates_without_end_is_bounded() {
     for _ in 0..200 {
         gz.write_all(&zeros).unwrap();
     }
-    gz.write_all(format!("\n\nFrom a@example.org Wed Mar  1 09:00:00 2023\n{}", mail("after@x", "after it", &[], "x")).as_bytes()).unwrap();
+    gz.write_all(
+        format!("\n\nFrom a@example.org Wed Mar  1 09:00:00 2023\n{}", mail("after@x", "after it", &[], "x"))
+            .as_bytes(),
+    )
+    .unwrap();
     user.write("bomb.mbox.gz", gz.finish().unwrap());
     let said = user.run(["index", "bomb.mbox.gz"]).ends(3);
     assert!(said.err.contains("64 MiB"), "{}", said.err);

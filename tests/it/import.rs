@@ -29,7 +29,10 @@ fn a_mbox_is_imported_once() {
 fn every_form_of_source_is_read() {
     let user = User::new();
     user.write("dir/one.eml", mail("eml@x", "an eml", &[], "body"));
-    user.write("dir/sub/two.patch", mail("patch@x", "[PATCH] a patch", &[], "---\ndiff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n"));
+    user.write(
+        "dir/sub/two.patch",
+        mail("patch@x", "[PATCH] a patch", &[], "---\ndiff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n"),
+    );
     for part in ["cur", "new", "tmp"] {
         std::fs::create_dir_all(user.path("md").join(part)).unwrap();
     }

@@ -29,14 +29,8 @@ fn fifty_kills_lose_nothing() {
     let user = User::new();
     let mut killed = 0;
     for round in 0..KILLS {
-        let mut child = user
-            .command()
-            .arg("index")
-            .arg(&source)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            user.command().arg("index").arg(&source).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // From just after the start to about the end, in an order that is no order.
         let moment = whole * ((round * 17) % KILLS) / KILLS;
         std::thread::sleep(moment + Duration::from_millis(1));

@@ -125,10 +125,25 @@ impl Peer {
             let output = peer.command(program).args(arguments).stdout(Stdio::null()).output().unwrap();
             assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         };
-        run("git", &["clone".as_ref(), "-q".as_ref(), "--mirror".as_ref(), source.as_ref(), peer.inbox.join("git/0.git").as_ref()]);
+        run(
+            "git",
+            &[
+                "clone".as_ref(),
+                "-q".as_ref(),
+                "--mirror".as_ref(),
+                source.as_ref(),
+                peer.inbox.join("git/0.git").as_ref(),
+            ],
+        );
         run(
             "public-inbox-init",
-            &["-V2".as_ref(), "lp".as_ref(), peer.inbox.as_ref(), "https://lists.example/lp".as_ref(), "lp@lists.example".as_ref()],
+            &[
+                "-V2".as_ref(),
+                "lp".as_ref(),
+                peer.inbox.as_ref(),
+                "https://lists.example/lp".as_ref(),
+                "lp@lists.example".as_ref(),
+            ],
         );
         run("public-inbox-index", &["--no-fsync".as_ref(), peer.inbox.as_ref()]);
         std::fs::write(peer.home.join("done"), "").unwrap();

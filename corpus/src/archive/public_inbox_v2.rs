@@ -18,7 +18,7 @@ use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 
 use commit::RawCommit;
 pub use history::{CommitRef, History};
-pub use reader::{Item, MailBytes, ReadError, Reader};
+pub use reader::{Entry, Item, MailBytes, ReadError, Reader};
 
 /// A mail above this size (64 MiB) is recorded, never inflated.
 pub const LARGEST_MAIL: u64 = 64 << 20;
@@ -140,6 +140,12 @@ impl Epoch {
         Reader::open(&self.path)
     }
 
+    /// One commit by its name; `None` where it cannot be read.
+    pub fn commit_ref(&self, oid: Oid) -> Option<CommitRef> {
+        let commit = self.commit(oid)?;
+        Some(CommitRef { commit: oid, tree: commit.tree, arrival: commit.arrival })
+    }
+
     fn commit(&self, oid: Oid) -> Option<RawCommit> {
         let object = self.odb.read(oid).ok()?;
         RawCommit::parse(object.kind(), object.data())
@@ -216,7 +222,9 @@ fn refused(path: &Path, directory: &Path, source: git2::Error) -> EpochError {
     let config = git2::Config::open(&directory.join("config"));
     let setting = |name: &str| config.as_ref().ok().and_then(|it| it.get_string(name).ok());
     if let Some(format) = setting("extensions.objectformat").filter(|it| it != "sha1") {
-        let what = format!("its objects are named by {format}; only SHA-1 repositories can be read, as public-inbox makes them");
+        let what = format!(
+            "its objects are named by {format}; only SHA-1 repositories can be read, as public-inbox makes them"
+        );
         return unsupported(what, "export it as mail instead: `lei convert` or `public-inbox-extindex`".into());
     }
     if let Some(format) = setting("extensions.refstorage").filter(|it| it != "files") {
@@ -233,9 +241,10 @@ fn refused(path: &Path, directory: &Path, source: git2::Error) -> EpochError {
     }
     match source.code() {
         ErrorCode::NotFound => EpochError::NotGit { path: path.to_owned() },
-        ErrorCode::Owner => {
-            unsupported("it belongs to another user".into(), format!("allow it with `git config --global --add safe.directory {word}`"))
-        }
+        ErrorCode::Owner => unsupported(
+            "it belongs to another user".into(),
+            format!("allow it with `git config --global --add safe.directory {word}`"),
+        ),
         _ if source.message().contains("extension") => {
             unsupported(source.message().into(), format!("clone it anew with `git clone --mirror {word} {word}.new`"))
         }

@@ -49,33 +49,48 @@ const EMPTY: Slot = Slot { word: [0; INLINE], word_len: 0, stem: [0; INLINE], st
 /// A word has one slot, and the latest word keeps it: words of mail repeat so much that nothing better is needed.
 struct Cache {
     slots: Vec<Slot>,
+    /// For each slot, the text in which its word was last met.
+    met: Vec<u32>,
+    /// The text that is being read; counts up.
+    text: u32,
     stemmer: Stemmer,
 }
 
 thread_local! {
     static CACHE: RefCell<Cache> = RefCell::new(Cache {
         slots: vec![EMPTY; SLOTS],
+        met: vec![0; SLOTS],
+        text: 0,
         stemmer: Stemmer::create(Algorithm::English),
     });
 }
 
 impl Cache {
-    /// Replaces a lower-case word by its stem.
-    fn stem(&mut self, word: &mut String) {
+    /// Replaces a lower-case word by its stem; tells whether the word is another than its stem and was not yet met
+    /// in this text. Two words of one slot, or a very long word, may be told more than once.
+    fn stem(&mut self, word: &mut String) -> bool {
         let len = word.len();
         if len > INLINE {
-            *word = self.stemmer.stem(word).into_owned();
-            return;
+            let stem = self.stemmer.stem(word);
+            let differs = stem != *word;
+            *word = stem.into_owned();
+            return differs;
         }
         let mut hasher = FxHasher::default();
         hasher.write(word.as_bytes());
-        let slot = &mut self.slots[(hasher.finish() >> 40) as usize & (SLOTS - 1)];
+        let at = (hasher.finish() >> 40) as usize & (SLOTS - 1);
+        let slot = &mut self.slots[at];
         if usize::from(slot.word_len) == len && slot.word[..len] == *word.as_bytes() {
-            if let Ok(stem) = std::str::from_utf8(&slot.stem[..usize::from(slot.stem_len)]) {
+            let stem_len = usize::from(slot.stem_len);
+            let new = std::mem::replace(&mut self.met[at], self.text) != self.text;
+            if stem_len == len && slot.stem[..len] == slot.word[..len] {
+                return false;
+            }
+            if let Ok(stem) = std::str::from_utf8(&slot.stem[..stem_len]) {
                 word.clear();
                 word.push_str(stem);
             }
-            return;
+            return new;
         }
         let stem = self.stemmer.stem(word);
         if stem.len() <= INLINE {
@@ -83,14 +98,18 @@ impl Cache {
             slot.word_len = len as u8;
             slot.stem[..stem.len()].copy_from_slice(stem.as_bytes());
             slot.stem_len = stem.len() as u8;
+            self.met[at] = self.text;
         }
-        if stem != *word {
+        let differs = stem != *word;
+        if differs {
             *word = stem.into_owned();
         }
+        differs
     }
 }
 
-/// The stems of the words that have one.
+/// The stems of the words that differ from theirs, each word once for a text. A word that is its own stem is found
+/// among the exact words, so it is not indexed a second time.
 #[derive(Clone, Debug, Default)]
 pub struct StemTokenizer {
     token: Token,
@@ -108,6 +127,7 @@ impl Tokenizer for StemTokenizer {
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> StemStream<'a> {
         self.token.reset();
+        CACHE.with_borrow_mut(|cache| cache.text = cache.text.wrapping_add(1));
         StemStream { words: Words::new(text), token: &mut self.token }
     }
 }
@@ -116,8 +136,7 @@ impl StemStream<'_> {
     #[inline]
     fn advance_with(&mut self, cache: &mut Cache) -> bool {
         while let Some(position) = self.words.next_into(&mut self.token.text) {
-            if has_stem(&self.token.text) {
-                cache.stem(&mut self.token.text);
+            if has_stem(&self.token.text) && cache.stem(&mut self.token.text) {
                 self.token.position = position;
                 self.token.offset_from = self.words.start;
                 self.token.offset_to = self.words.end;

@@ -95,7 +95,7 @@ fn v2(repository: &Repository, known: Option<&RepositoryState>) -> Result<Option
     let item = |c: &CommitRef| Item::Commit { commit: c.commit, tree: c.tree, arrival: c.arrival };
     let items = again
         .iter()
-        .filter_map(|commit| { let _ = Oid::from_str(commit).ok()?; None::<CommitRef> })
+        .filter_map(|commit| epoch.commit_ref(Oid::from_str(commit).ok()?))
         .chain(history.commits.iter().copied())
         .map(|c| item(&c))
         .collect();

@@ -116,7 +116,10 @@ pub fn read(
     };
     let results: Vec<tantivy::Result<Found>> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads.min(chunks.len()).max(1)).map(|_| scope.spawn(work)).collect();
-        handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     });
     let mut found = Found::default();
     for result in results {
@@ -193,7 +196,14 @@ impl Worker<'_> {
         self.found.failures.entry(repository).or_default().push(failure);
     }
 
-    fn add(&mut self, at: (usize, usize), origin: u64, blob: git2::Oid, arrival: i64, bytes: &[u8]) -> tantivy::Result<()> {
+    fn add(
+        &mut self,
+        at: (usize, usize),
+        origin: u64,
+        blob: git2::Oid,
+        arrival: i64,
+        bytes: &[u8],
+    ) -> tantivy::Result<()> {
         let repository = &self.tasks[at.0].repository;
         let message = Message::parse(bytes);
         let place = Origin { repository: repository.number, name: &repository.name, blob: blob.as_bytes(), arrival };

@@ -46,14 +46,7 @@ pub fn mboxrd(context: &Context, answer: &Answer, out: &mut dyn Write) -> Result
 
 /// Writes mails to a stream.
 pub fn mails(context: &Context, mails: &[Mail], out: &mut dyn Write) -> Result<Exit, Failure> {
-    each(context, mails, |mail, bytes| {
-        mbox::write(&mut *out, &from_line(mail), bytes).map_err(Failure::from)
-    })
-}
-
-fn from_line(mail: &Mail) -> mbox::FromLine {
-    let stored = &mail.shown().stored;
-    mbox::FromLine { sender: stored.address.clone(), date: stored.date }
+    each(context, mails, |_, bytes| mbox::write(&mut &mut *out, bytes).map_err(Failure::from))
 }
 
 /// Adds the mails that a file does not hold yet.
@@ -66,7 +59,7 @@ pub fn mboxrd_file(context: &Context, answer: &Answer, path: &Path) -> Result<Ex
     let mut present: FxHashSet<String> = FxHashSet::default();
     if path.exists() {
         let file = File::open(path).map_err(refuse)?;
-        for mail in mbox::Reader::new(BufReader::new(file)) {
+        for mail in mbox::Mbox::new(BufReader::new(file)) {
             let mail = mail.map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
             present.insert(Message::parse(&mail.bytes).message_id.to_string());
         }
@@ -78,7 +71,7 @@ pub fn mboxrd_file(context: &Context, answer: &Answer, path: &Path) -> Result<Ex
     let mut added = 0;
     let exit = each(context, &of(answer), |mail, bytes| {
         if present.insert(mail.shown().stored.message_id.clone()) {
-            mbox::write(&mut out, &from_line(mail), bytes).map_err(refuse)?;
+            mbox::write(&mut out, bytes).map_err(refuse)?;
             added += 1;
         }
         Ok(())
@@ -90,11 +83,11 @@ pub fn mboxrd_file(context: &Context, answer: &Answer, path: &Path) -> Result<Ex
 
 /// Adds the mails that a maildir does not hold yet.
 pub fn maildir(context: &Context, answer: &Answer, dir: &Path) -> Result<Exit, Failure> {
-    let folder = maildir::Maildir::open_or_create(dir).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    let mut folder = maildir::Maildir::open(dir).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
     let mut added = 0;
     let exit = each(context, &of(answer), |_, bytes| {
         let new = folder.deliver(bytes).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
-        added += u64::from(new);
+        added += u64::from(matches!(new, maildir::Delivered::New(_)));
         Ok(())
     })?;
     context.say(&format!("{} new in {}", plural(added, "mail", "mails"), dir.display()));

@@ -74,12 +74,6 @@ impl Failure {
         self
     }
 
-    /// Says what to do, where that is known.
-    pub fn hint_from(mut self, hint: Option<String>) -> Failure {
-        self.hint = hint;
-        self
-    }
-
     /// The three parts, as they are printed.
     pub fn text(&self) -> String {
         let mut out = format!("error: {}\n", self.what);

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use provenance_corpus::archive::{self, Found};
-use provenance_index::sources::{Layout, Sources, SourcesError};
+use provenance_corpus::archive::{self, public_inbox_config};
+use provenance_index::sources::{Layout, OWN, Sources, SourcesError};
 use provenance_index::writer::{self, Options, Progress, Report, WriterError};
 
 use super::failure::{Exit, Failure};
@@ -35,9 +35,9 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let mut changed = rescan(&mut sources);
     for path in &arguments.paths {
         match take(context, &mut sources, path) {
-            Ok(Taken { changed: more, partly }) => {
-                changed |= more;
-                if partly {
+            Ok(taken) => {
+                changed |= taken.changed;
+                if taken.partly {
                     exit = Exit::Unreadable;
                 }
             }
@@ -67,6 +67,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     Ok(if report.failed > 0 || !report.refused.is_empty() { Exit::Unreadable } else { exit })
 }
 
+#[derive(Default)]
 struct Taken {
     /// The list of sources changed.
     changed: bool,
@@ -78,39 +79,40 @@ struct Taken {
 fn take(context: &Context, sources: &mut Sources, path: &Path) -> Result<Taken, Failure> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let found = archive::detect(path).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
-    match found {
-        Found::PublicInbox(repositories) => {
-            let mut changed = false;
-            for r in repositories {
-                let layout = if r.v1 { Layout::PublicInboxV1 } else { Layout::PublicInboxV2 };
-                changed |= sources.attach(&r.path, &r.name, &absolute, layout);
-            }
-            if !changed {
-                context.say(&format!("{} is attached already", path.display()));
-            }
-            Ok(Taken { changed, partly: false })
-        }
-        Found::Mails(mails) => {
-            let partly = import::run(context, path, mails)?;
-            sources.attach_own(&context.place.own_store().join("git/0.git"));
-            Ok(Taken { changed: true, partly })
-        }
+    let mut taken = Taken::default();
+    for skipped in &found.skipped {
+        context.debug(&format!("passed over: {}: {}", skipped.path.display(), skipped.why));
     }
+    for repository in &found.repositories {
+        taken.changed |= attach(sources, repository, &absolute);
+    }
+    if !found.repositories.is_empty() && !taken.changed {
+        context.say(&format!("{} is attached already", path.display()));
+    }
+    if !found.sources.is_empty() {
+        taken.partly |= import::run(context, path, &found.sources)?;
+        sources.attach_own(&import::epoch(context)?);
+        taken.changed = true;
+    }
+    Ok(taken)
+}
+
+fn attach(sources: &mut Sources, repository: &archive::Repository, root: &Path) -> bool {
+    let layout = if repository.epoch.is_some() { Layout::PublicInboxV2 } else { Layout::PublicInboxV1 };
+    sources.attach(&repository.path, &repository.list, root, layout)
 }
 
 /// New epochs of clones that were attached before.
 fn rescan(sources: &mut Sources) -> bool {
-    let mut roots: Vec<PathBuf> = sources.repositories().iter().map(|r| r.attached_as.clone()).collect();
+    let mut roots: Vec<PathBuf> =
+        sources.repositories().iter().filter(|r| r.number != OWN).map(|r| r.attached_as.clone()).collect();
     roots.sort();
     roots.dedup();
     let mut changed = false;
     for root in roots {
         // A root that is gone keeps its mails in the index; the run will say that it cannot be read.
-        if let Ok(Found::PublicInbox(repositories)) = archive::detect(&root) {
-            for r in repositories {
-                let layout = if r.v1 { Layout::PublicInboxV1 } else { Layout::PublicInboxV2 };
-                changed |= sources.attach(&r.path, &r.name, &root, layout);
-            }
+        for repository in archive::detect(&root).map(|found| found.repositories).unwrap_or_default() {
+            changed |= attach(sources, &repository, &root);
         }
     }
     changed
@@ -119,11 +121,19 @@ fn rescan(sources: &mut Sources) -> bool {
 /// On the first run, what the user's public-inbox knows is offered, not attached unasked.
 fn nothing_known(context: &Context) -> Failure {
     let failure = Failure::new(Exit::Usage, format!("no source is known in {}", context.place.data().display()));
-    let offered = archive::public_inbox_config();
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let given = std::env::var_os("PI_CONFIG").map(PathBuf::from);
+    let offered = match public_inbox_config::inboxes(&home, given.as_deref()) {
+        Ok(inboxes) => inboxes,
+        Err(error) => {
+            context.say(&error.to_string());
+            Vec::new()
+        }
+    };
     if offered.is_empty() {
         return failure.hint("name one: `provenance index PATH`, where PATH is a clone from lore, a mbox, a maildir");
     }
-    let paths: Vec<String> = offered.iter().map(|inbox| format!("'{}'", inbox.dir.display())).collect();
+    let paths: Vec<String> = offered.iter().map(|inbox| format!("'{}'", inbox.inboxdir.display())).collect();
     failure.hint(format!("your public-inbox configuration names some: `provenance index {}`", paths.join(" ")))
 }
 
@@ -156,7 +166,8 @@ fn tell(context: &Context, report: &Report, seconds: f64) {
 }
 
 fn sources_failure(error: &SourcesError) -> Failure {
-    Failure::from_error(Exit::Unreadable, error).hint("check the permissions and the space, or name another place with --data-dir")
+    Failure::from_error(Exit::Unreadable, error)
+        .hint("check the permissions and the space, or name another place with --data-dir")
 }
 
 fn writer_failure(error: &WriterError) -> Failure {
@@ -186,7 +197,8 @@ impl Bar {
 
 impl Progress for Bar {
     fn begin(&self, mails: u64) {
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} mails, {per_sec}, {eta} left");
+        let style =
+            ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} mails, {per_sec}, {eta} left");
         self.0.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.0.set_message("reading");
         self.0.set_length(mails);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::{Args, ValueEnum};
 use provenance_index::collapse::{Dedup, Sort};
-use provenance_index::query::dates;
+use provenance_index::query::{dates, join_args};
 use provenance_index::reader::Reader;
 use provenance_index::search::{self, Answer, Question, SearchError};
 
@@ -57,6 +57,9 @@ pub struct Arguments {
     /// Only what could be known on that day: mails that had arrived, events that were recorded
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
+    /// Leave out the catalogue's events: the very hits that public-inbox would give
+    #[arg(long)]
+    mail_only: bool,
     /// Exit with 1 where nothing is found
     #[arg(long)]
     exit_code: bool,
@@ -95,35 +98,18 @@ enum DedupeBy {
 /// Hits of a text or JSON answer, unless asked otherwise: what one reads at a sitting.
 const LIMIT: usize = 50;
 
-/// Words of the command line as one query. The shell has eaten the quotes of `s:"two words" f:me`, so of several
-/// words one that holds a blank is a phrase, as lei takes it.
-fn join(terms: &[String]) -> String {
-    let phrase = |term: &String| {
-        let plain = !term.contains(['"', '(', ')', '{'])
-            && !term.split_whitespace().any(|word| matches!(word, "AND" | "OR" | "NOT" | "XOR"));
-        if terms.len() == 1 || !plain || !term.trim().contains(char::is_whitespace) {
-            return term.clone();
-        }
-        match term.split_once(':') {
-            Some((prefix, rest)) if prefix.chars().all(|c| c.is_ascii_lowercase()) => format!("{prefix}:\"{rest}\""),
-            _ => format!("\"{term}\""),
-        }
-    };
-    terms.iter().map(phrase).collect::<Vec<_>>().join(" ")
-}
-
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    let query = join(&arguments.terms);
+    let query = join_args(&arguments.terms);
     let now = jiff::Timestamp::now().as_second();
     let as_of = match &arguments.as_of {
-        Some(text) => Some(dates::end_of(text, now).map_err(|e| Failure::from_error(Exit::Usage, &e))?),
+        Some(text) => Some(dates::as_of(text, now).map_err(|e| Failure::from_error(Exit::Usage, &e))?),
         None => None,
     };
     let reader = context.place.reader()?;
     let catalogue = context.place.catalogue()?;
     if arguments.explain {
-        let text = search::explain(&query, reader.as_ref(), &catalogue, now).map_err(|e| failure(&e, &query))?;
+        let text = search::explained(&query, reader.as_ref(), &catalogue, now).map_err(|e| failure(&e, &query))?;
         let mut out = context.paged();
         out.write_all(text.as_bytes())?;
         out.finish()?;
@@ -154,6 +140,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         limit: if arguments.count { Some(0) } else { limit },
         offset: arguments.offset,
         now,
+        mail_only: arguments.mail_only,
     };
     let answer = search::search(&question, reader.as_ref(), &catalogue).map_err(|e| failure(&e, &query))?;
     let exit = if arguments.exit_code && answer.total == 0 { Exit::Findings } else { Exit::Done };
@@ -261,22 +248,9 @@ fn start(mua: &str, kind: &str, path: &std::path::Path) -> Result<(), Failure> {
 /// A bad query points at the place; a bad index says how to mend it.
 pub fn failure(error: &SearchError, query: &str) -> Failure {
     match error {
-        SearchError::Query(error) => Failure::new(Exit::Usage, error.pointed(query)).hint_from(error.hint()),
+        SearchError::Query(error) => Failure::new(Exit::Usage, format!("{error}\n{}", error.render(query)))
+            .hint("`provenance query --help` and `man provenance-query` list the prefixes"),
         SearchError::Reader(error) => reader_failure(error),
         SearchError::Events(_) => Failure::from_error(Exit::Unreadable, error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::join;
-
-    #[test]
-    fn quotes_that_the_shell_ate_come_back() {
-        let terms = |words: &[&str]| join(&words.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(terms(&["s:two words", "f:me"]), "s:\"two words\" f:me");
-        assert_eq!(terms(&["a or b", "c"]), "\"a or b\" c");
-        assert_eq!(terms(&["s:a AND f:b"]), "s:a AND f:b");
-        assert_eq!(terms(&["s:\"a b\" x", "y"]), "s:\"a b\" x y");
     }
 }

@@ -120,7 +120,7 @@ pub fn mail(message: &Message<'_>, copies: &[Copy], look: &Look) -> String {
         people.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
     header("From", &people(&message.from));
-    header("Date", &message.date.as_ref().map_or_else(String::new, |d| format!("{} UTC", dates::minute(d.utc))));
+    header("Date", &message.date.as_ref().map_or_else(String::new, |d| format!("{} UTC", dates::minute(d.seconds))));
     header("Subject", &message.subject);
     header("To", &people(&message.to));
     header("Cc", &people(&message.cc));
@@ -136,9 +136,7 @@ pub fn mail(message: &Message<'_>, copies: &[Copy], look: &Look) -> String {
         header("Defects", &names.join(", "));
     }
     out.push('\n');
-    for part in message.text_parts() {
-        body(&text::block(part), look, &mut out);
-    }
+    body(&text::block(&message.text()), look, &mut out);
     out
 }
 
@@ -178,13 +176,13 @@ fn value(message: &Message<'_>, copies: &[Copy], origin: &str) -> serde_json::Va
         "from": people(&message.from),
         "to": people(&message.to),
         "cc": people(&message.cc),
-        "date": message.date.as_ref().map(|d| dates::second(d.utc)),
+        "date": message.date.as_ref().map(|d| dates::second(d.seconds)),
         "in_reply_to": message.in_reply_to,
         "references": message.references,
         "lists": copies.iter().flat_map(|c| &c.stored.lists).collect::<Vec<_>>(),
         "copies": copies.len(),
         "origin": origin,
         "defects": message.defects.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "text": message.text_parts().collect::<Vec<_>>().join("\n"),
+        "text": message.text(),
     })
 }

@@ -32,8 +32,7 @@ const NAMED: usize = 5;
 
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    let sources = Sources::load(context.place.data())
-        .map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    let sources = Sources::load(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
     let reader = context.place.required_reader()?;
     let missing = reader.missing_parents().map_err(|e| reader_failure(&e))?;
     let mut out = context.paged();

@@ -7,7 +7,6 @@ use provenance_corpus::thread::{self, Node};
 use provenance_index::hash;
 use provenance_index::reader::{Copy, Reader};
 use provenance_index::search::Mail;
-use rustc_hash::FxHashMap;
 
 use super::failure::{Exit, Failure};
 use super::place::reader_failure;
@@ -52,8 +51,8 @@ pub struct Row {
     pub id: String,
     /// Steps from the root.
     pub depth: usize,
-    /// For each step, whether a line goes on below it.
-    pub open: Vec<bool>,
+    /// Whether no sibling follows.
+    pub last: bool,
     /// The mail, unless it is missing.
     pub mail: Option<Mail>,
 }
@@ -105,17 +104,22 @@ pub fn gather(reader: &Reader, id: &str) -> Result<Option<Thread>, Failure> {
         .iter()
         .map(|mail| {
             let stored = &mail.shown().stored;
-            Node { id: &stored.message_id, references: stored.references.iter().map(String::as_str).collect(), date: stored.date }
+            Node {
+                id: &stored.message_id,
+                references: stored.references.iter().map(String::as_str).collect(),
+                date: stored.date,
+            }
         })
         .collect();
     let built = thread::build(&nodes);
-    let rows: Vec<(String, usize, Vec<bool>, Option<usize>)> =
-        built.iter().map(|row| (row.id.to_owned(), row.depth, row.open.clone(), row.node)).collect();
-    drop(nodes);
-    let mut mails: FxHashMap<usize, Mail> = mails.into_iter().enumerate().collect();
-    let rows: Vec<Row> = rows
+    let rows: Vec<Row> = built
         .into_iter()
-        .map(|(id, depth, open, node)| Row { id, depth, open, mail: node.and_then(|at| mails.remove(&at)) })
+        .map(|row| Row {
+            id: row.id.to_owned(),
+            depth: row.depth,
+            last: row.last,
+            mail: row.node.map(|at| mails[at].clone()),
+        })
         .collect();
     let missing = rows.iter().filter(|row| row.mail.is_none()).count();
     Ok(Some(Thread { rows, missing }))
@@ -127,7 +131,8 @@ const DEEPEST: usize = 24;
 fn draw(thread: &Thread, asked: &str, ids: bool, look: &Look) -> String {
     let mut out = String::new();
     let first = thread.rows.iter().find_map(|row| row.mail.as_ref());
-    let title = first.map_or_else(String::new, |mail| text::line(plain_subject(&mail.shown().stored.subject)).into_owned());
+    let title =
+        first.map_or_else(String::new, |mail| text::line(plain_subject(&mail.shown().stored.subject)).into_owned());
     let missing = match thread.missing {
         0 => plural(thread.rows.len() as u64, "mail", "mails"),
         n => format!("{n} of {} missing", plural(thread.rows.len() as u64, "mail", "mails")),
@@ -135,32 +140,40 @@ fn draw(thread: &Thread, asked: &str, ids: bool, look: &Look) -> String {
     let width = look.width.unwrap_or(120);
     let title = text::cut(&title, width.saturating_sub(text::width(&missing) + 2)).into_owned();
     let gap = width.saturating_sub(text::width(&title) + text::width(&missing)).max(2);
-    out.push_str(&format!("{}{}{}\n", look.paint(Style::Strong, &title), " ".repeat(gap), look.paint(Style::Dim, &missing)));
+    out.push_str(&format!(
+        "{}{}{}\n",
+        look.paint(Style::Strong, &title),
+        " ".repeat(gap),
+        look.paint(Style::Dim, &missing)
+    ));
     let mut shown_subject = title;
+    let mut open = Vec::new();
     for row in &thread.rows {
-        out.push_str(&line(row, asked, ids, &mut shown_subject, look));
+        let branches = branches(row, &mut open);
+        out.push_str(&line(row, &branches, asked, ids, &mut shown_subject, look));
     }
     out
 }
 
-/// `├─`, `└─` and the lines that go on.
-fn branches(row: &Row) -> String {
-    let depth = row.depth.min(DEEPEST);
+/// `├─`, `└─` and the lines that go on; `open` holds, for each step above, whether a sibling follows there.
+fn branches(row: &Row, open: &mut Vec<bool>) -> String {
+    open.truncate(row.depth);
     let mut out = String::new();
-    for step in 1..=depth {
-        let open = row.open.get(step - 1).copied().unwrap_or(false);
-        out.push_str(match (step == depth, open) {
-            (true, true) => "├─",
-            (true, false) => "└─",
-            (false, true) => "│ ",
-            (false, false) => "  ",
-        });
+    let deepest = row.depth.min(DEEPEST);
+    if deepest > 0 {
+        // Each row stands below the one above it or below an ancestor of that, so the steps above are known.
+        for step in 1..deepest {
+            out.push_str(if open.get(step).copied().unwrap_or(false) { "│ " } else { "  " });
+        }
+        out.push_str(if row.last { "└─" } else { "├─" });
     }
+    open.resize(row.depth, false);
+    open.push(!row.last);
     out
 }
 
-fn line(row: &Row, asked: &str, ids: bool, shown_subject: &mut String, look: &Look) -> String {
-    let branches = look.paint(Style::Dim, &branches(row));
+fn line(row: &Row, branches: &str, asked: &str, ids: bool, shown_subject: &mut String, look: &Look) -> String {
+    let branches = look.paint(Style::Dim, branches);
     let Some(mail) = &row.mail else {
         let missing = look.paint(Style::Dim, "not indexed");
         return format!("{branches}○ {missing}   {}\n", look.paint(Style::Name, &text::line(&row.id)));
@@ -187,7 +200,8 @@ fn line(row: &Row, asked: &str, ids: bool, shown_subject: &mut String, look: &Lo
     };
     let kind = hits::kind(stored);
     let kind = if kind.is_empty() { String::new() } else { format!("   {kind}") };
-    let id = if ids { format!("   {}", look.paint(Style::Name, &text::line(&stored.message_id))) } else { String::new() };
+    let id =
+        if ids { format!("   {}", look.paint(Style::Name, &text::line(&stored.message_id))) } else { String::new() };
     format!(
         "{branches}{mark} {}  {}  {}{}{}{id}\n",
         look.paint(Style::Dim, &dates::minute(stored.date)),

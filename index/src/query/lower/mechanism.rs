@@ -5,7 +5,8 @@
 //!   them side by side (`static_call` finds `__static_call_update`, not the prose "static call"), or
 //! - a path of it among the files of a diff, or
 //! - its name or an alias as a phrase in the *subject*, or
-//! - the Message-ID of one of its events, or a reference to one.
+//! - the Message-ID of one of its events, or a reference to one, or
+//! - it is one of its events.
 
 use super::{Match, Plan, Searched};
 use crate::schema::Fields;
@@ -38,7 +39,7 @@ impl MechanismMacro {
             field("dfhh", f.dfhh),
             field("dfctx", f.dfctx),
         ];
-        let mut any = Vec::new();
+        let mut any = vec![Plan::Term("mech", f.mechanism, self.id.clone())];
         for symbol in &self.symbols {
             let words = words(symbol);
             if words.is_empty() {

@@ -95,7 +95,12 @@ fn range(from: Option<Term>, to: Option<Term>) -> Box<dyn Query> {
 
 fn words(field: crate::schema::Text, found: &Match) -> Box<dyn Query> {
     match found {
-        Match::Stem(stem) => term(field.stem, stem, IndexRecordOption::WithFreqs),
+        // A word that is its own stem is indexed as an exact word alone, see `terms::StemTokenizer`.
+        Match::Stem(stem) if crate::terms::stem(stem) == *stem => any(vec![
+            term(field.stem, stem, IndexRecordOption::Basic),
+            term(field.exact, stem, IndexRecordOption::WithFreqs),
+        ]),
+        Match::Stem(stem) => term(field.stem, stem, IndexRecordOption::Basic),
         Match::Exact(words) => phrase(field.exact, words),
         Match::Prefix(text) => prefix(field.exact, text),
         Match::Adj(words, distance) => {

@@ -80,7 +80,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
 
 fn day(typed: &str) -> Result<Day, Failure> {
     let now = jiff::Timestamp::now().as_second();
-    let end = dates::end_of(typed, now).map_err(|e| Failure::from_error(Exit::Usage, &e))?;
+    let end = dates::as_of(typed, now).map_err(|e| Failure::from_error(Exit::Usage, &e))?;
     let moment = jiff::Timestamp::from_second(end).map_err(|e| Failure::from_error(Exit::Usage, &e))?;
     Ok(Day(moment.to_zoned(jiff::tz::TimeZone::UTC).date()))
 }
