@@ -13,7 +13,8 @@ pub(super) fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
     while let Some((at, &byte)) = rest.next() {
         match byte {
             b'"' => {
-                let name = String::from_utf8(bytes).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into());
+                let name =
+                    String::from_utf8(bytes).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into());
                 return Some((Cow::Owned(name), &inner[at + 1..]));
             }
             b'\\' => {
