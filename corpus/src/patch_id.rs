@@ -1,218 +1,245 @@
-//! The id that `git patch-id --stable` gives a patch: equal for two patches that differ in line numbers and white
-//! space alone, whatever the order of their files (git-patch-id(1); behaviour of git 2.47).
+//! `git patch-id --stable`, computed in process, because one is wanted for every mail with a diff.
 //!
-//! The sum, over the files, of the SHA-1 of each file's header and changed lines with all white space taken out. Where a
-//! patch begins and ends in a mail is part of the id, so git's way of reading is followed even where it is odd: text
-//! before the first `diff ` line is passed over, a line that begins with a commit id ends the patch, and so does
-//! anything that cannot stand in a diff where it stands.
+//! A patch id is a sum of SHA-1s, one per file, of the diff's text without white space and without hunk
+//! headers: the same change at other lines, or with the files in another order, has the same id.
+//!
+//! git reads its input line by line and has never seen a mail: it knows no quoting, no signature and no
+//! MIME, and stops a patch at the first line that cannot belong to one. The rules below are those of
+//! git 2.47, found by experiment (`git-patch-id(1)` names none of them), and hold for damaged patches too:
+//!
+//! - A patch begins at a line that starts with `diff `, be it prose; what stands before is not read.
+//! - It ends at `From HEX`, `commit HEX` or `HEX` (40 digits); in a header, at a line that starts with no
+//!   letter; after the last line that a hunk promised, at anything but `@@ -` and `diff `. The line that ends
+//!   a patch is dropped and the search goes on, so that a mail may have several ids.
+//! - In a hunk every line is hashed, also one without a marker (a blank context line that lost its space);
+//!   only ` `, `-` and `+` count against what the hunk promised. So a damaged hunk swallows what follows.
+//! - A binary file is its two blob ids, as far as the mail gives them. What follows is skipped up to and
+//!   including the next `diff ` line, which is missing from the hash of the file it opens.
+//! - `\ No newline at end of file` and `index` lines are not hashed. A line ends at its first NUL.
+//!
+//! One thing cannot be equalled: for a binary file without an `index` line (`a..b`) git hashes memory that
+//! it never set and answers differently in every run. Here such a file's ids are empty.
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use sha1::{Digest, Sha1};
+use std::fmt;
 
 #[cfg(test)]
 mod tests;
 
-/// A patch-id, as bytes.
-pub type PatchId = [u8; 20];
+/// The id of one patch, as `git patch-id --stable` prints it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PatchId(pub [u8; 20]);
 
-/// The id of the first patch in a text, in hexadecimal; what public-inbox indexes of a mail.
-pub fn of_text(text: &str) -> Option<String> {
-    let id = PatchIds::new(text.as_bytes()).next()?;
-    Some(id.iter().map(|byte| format!("{byte:02x}")).collect())
+impl fmt::Display for PatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
-/// The ids of all patches in a text, in order.
+impl fmt::Debug for PatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The first patch id of `text`: the one that git prints for a mail with one patch.
+///
+/// `text` is the decoded body; headers in front of it change nothing.
+pub fn patch_id(text: &[u8]) -> Option<PatchId> {
+    patch_ids(text).next()
+}
+
+/// Every patch id of `text`, in the order in which git prints them. Linear in the length of the text.
+pub fn patch_ids(text: &[u8]) -> PatchIds<'_> {
+    PatchIds { rest: text, index: (b"", b"") }
+}
+
+/// The iterator that [`patch_ids`] returns.
+#[derive(Clone, Debug)]
 pub struct PatchIds<'a> {
     rest: &'a [u8],
+    /// The last `index` line's two ids. git keeps them from one patch to the next.
+    index: (&'a [u8], &'a [u8]),
+}
+
+/// How many lines a hunk still promises, before and after. git spends these two counters on the state of
+/// its reader as well, and a count that is overdrawn *becomes* such a state, so they are kept as git has them.
+const HEADER: i32 = -1;
+
+/// What git's buffer for a blob id holds: 64 digits.
+const MAX_BLOB_ID: usize = 64;
+
+impl Iterator for PatchIds<'_> {
+    type Item = PatchId;
+
+    fn next(&mut self) -> Option<PatchId> {
+        let start = find_line(self.rest, b"diff ")?;
+        self.rest = &self.rest[start..];
+
+        let mut sum = Sum::default();
+        let (mut before, mut after) = (HEADER, HEADER);
+        let mut binary = false;
+        while let Some(line) = self.take_line() {
+            if line.starts_with(b"\\ ") && line.len() > 12 {
+                continue;
+            }
+            if opens_commit(line) {
+                break;
+            }
+            if before == HEADER {
+                if line.starts_with(b"GIT binary patch") || line.starts_with(b"Binary files") {
+                    binary = true;
+                    before = 0;
+                    sum.raw(self.index.0);
+                    sum.raw(self.index.1);
+                    sum.close_file();
+                    continue;
+                } else if let Some(ids) = line.strip_prefix(b"index ") {
+                    self.index = blob_ids(ids).unwrap_or(self.index);
+                    continue;
+                } else if line.starts_with(b"--- ") {
+                    (before, after) = (1, 1);
+                } else if !line.first().is_some_and(u8::is_ascii_alphabetic) {
+                    break;
+                }
+            }
+            if binary {
+                if line.starts_with(b"diff ") {
+                    binary = false;
+                    before = HEADER;
+                }
+                continue;
+            }
+            if before == 0 && after == 0 {
+                if let Some(ranges) = line.strip_prefix(b"@@ -") {
+                    promised(ranges, &mut before, &mut after);
+                    continue;
+                }
+                if !line.starts_with(b"diff ") {
+                    break;
+                }
+                sum.close_file();
+                (before, after) = (HEADER, HEADER);
+            }
+            match line.first() {
+                Some(b' ') => {
+                    before = before.wrapping_sub(1);
+                    after = after.wrapping_sub(1);
+                }
+                Some(b'-') => before = before.wrapping_sub(1),
+                Some(b'+') => after = after.wrapping_sub(1),
+                _ => {}
+            }
+            sum.squeezed(line);
+        }
+        sum.close_file();
+        Some(PatchId(sum.total))
+    }
 }
 
 impl<'a> PatchIds<'a> {
-    /// Looks for patches in a mail's text.
-    pub fn new(text: &'a [u8]) -> PatchIds<'a> {
-        PatchIds { rest: text }
-    }
-
-    fn line(&mut self) -> Option<&'a [u8]> {
+    /// The next line with its line feed, cut before a NUL as a C string is.
+    fn take_line(&mut self) -> Option<&'a [u8]> {
         if self.rest.is_empty() {
             return None;
         }
         let end = memchr(b'\n', self.rest).map_or(self.rest.len(), |at| at + 1);
         let (line, rest) = self.rest.split_at(end);
         self.rest = rest;
-        // To git a line is a C string.
         Some(memchr(0, line).map_or(line, |nul| &line[..nul]))
     }
 }
 
-impl Iterator for PatchIds<'_> {
-    type Item = PatchId;
+/// The offset of the first line that starts with `prefix`.
+fn find_line(text: &[u8], prefix: &[u8]) -> Option<usize> {
+    memmem::find_iter(text, prefix).find(|&at| at == 0 || text[at - 1] == b'\n')
+}
 
-    fn next(&mut self) -> Option<PatchId> {
-        while !self.rest.is_empty() {
-            let mut patch = Patch::new();
-            while let Some(line) = self.line() {
-                if !patch.take(line) {
-                    break;
-                }
-            }
-            if let Some(id) = patch.finish() {
-                return Some(id);
-            }
-        }
-        None
+fn opens_commit(line: &[u8]) -> bool {
+    let id = line.strip_prefix(b"commit ").or_else(|| line.strip_prefix(b"From ")).unwrap_or(line);
+    id.first_chunk::<40>().is_some_and(|id| id.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// The two ids of an `index` line: up to `..`, and from there to the next space or the last byte.
+fn blob_ids(ids: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dots = memmem::find(ids, b"..")?;
+    let tail = &ids[dots..];
+    let end = memchr(b' ', tail).unwrap_or(tail.len() - 1);
+    let cut = |id: &'_ [u8]| id.len().min(MAX_BLOB_ID);
+    let (pre, post) = (&ids[..dots], tail.get(2..end).unwrap_or_default());
+    Some((&pre[..cut(pre)], &post[..cut(post)]))
+}
+
+/// Reads `1,2 +3,4 @@` as git does: where it stops to make sense, the counts read so far stay.
+fn promised(ranges: &[u8], before: &mut i32, after: &mut i32) {
+    let (count, rest) = range(ranges);
+    *before = count;
+    if let Some(ranges) = rest.and_then(|rest| rest.strip_prefix(b" +")) {
+        *after = range(ranges).0;
     }
 }
 
-/// Before the first hunk of a file no lines are counted. A hunk with more lines of the old file than its header says
-/// counts down to the same number, and from there on is read as the header of a file: so does git.
-const HEADER: i64 = -1;
+/// The count of one range, and what follows it if the range is well formed.
+fn range(text: &[u8]) -> (i32, Option<&[u8]>) {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (count, number, rest) = match digits(text) {
+        start if text.get(start) == Some(&b',') => {
+            let text = &text[start + 1..];
+            (atoi(text), digits(text), text)
+        }
+        start => (1, start, text),
+    };
+    (count, (number > 0).then(|| &rest[number..]))
+}
 
-struct Patch {
-    /// Lines of the old file that are to come in this hunk.
-    old: i64,
-    /// Lines of the new file that are to come in this hunk.
-    new: i64,
-    /// In a file whose change is told by blob ids alone.
-    binary: bool,
-    blobs: [Vec<u8>; 2],
+/// C's `atoi` with 64-bit `long`: leading white space, a sign, digits; the result is cut to 32 bits.
+fn atoi(text: &[u8]) -> i32 {
+    let blank = |byte: &&u8| matches!(byte, b' ' | 9..=13);
+    let text = &text[text.iter().take_while(blank).count()..];
+    let (sign, text) = match text.first() {
+        Some(b'-') => (-1, &text[1..]),
+        Some(b'+') => (1, &text[1..]),
+        _ => (1, text),
+    };
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    let value =
+        digits.fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(sign * i64::from(digit - b'0')));
+    value as i32
+}
+
+/// The running sum: one SHA-1 per file, added up byte by byte with carry, lowest byte first.
+#[derive(Default)]
+struct Sum {
     file: Sha1,
-    sum: PatchId,
-    /// Bytes that went into the id, white space not counted.
-    taken: usize,
-    stripped: Vec<u8>,
+    total: [u8; 20],
 }
 
-impl Patch {
-    fn new() -> Patch {
-        Patch {
-            old: HEADER,
-            new: HEADER,
-            binary: false,
-            blobs: [Vec::new(), Vec::new()],
-            file: Sha1::new(),
-            sum: [0; 20],
-            taken: 0,
-            stripped: Vec::new(),
+impl Sum {
+    fn raw(&mut self, bytes: &[u8]) {
+        self.file.update(bytes);
+    }
+
+    /// Hashes a line without blanks, tabs and line ends.
+    fn squeezed(&mut self, line: &[u8]) {
+        let mut buffer = [0u8; 256];
+        for chunk in line.chunks(buffer.len()) {
+            let mut len = 0;
+            for &byte in chunk {
+                buffer[len] = byte;
+                len += usize::from(!matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+            }
+            self.file.update(&buffer[..len]);
         }
     }
 
-    /// Reads a line; tells whether the patch may go on after it.
-    fn take(&mut self, line: &[u8]) -> bool {
-        let named = line.strip_prefix(b"commit ").or_else(|| line.strip_prefix(b"From "));
-        if named.is_none() && line.starts_with(b"\\ ") && line.len() > 12 {
-            return true;
-        }
-        if is_object_id(named.unwrap_or(line)) {
-            return false;
-        }
-        if self.taken == 0 && !line.starts_with(b"diff ") {
-            return true;
-        }
-        if self.old == HEADER {
-            if line.starts_with(b"GIT binary patch") || line.starts_with(b"Binary files") {
-                self.begin_binary();
-                return true;
-            }
-            if let Some(ids) = line.strip_prefix(b"index ") {
-                self.index(ids);
-                return true;
-            }
-            if line.starts_with(b"--- ") {
-                (self.old, self.new) = (1, 1);
-            } else if !line.first().is_some_and(u8::is_ascii_alphabetic) {
-                return false;
-            }
-        }
-        if self.binary {
-            if line.starts_with(b"diff ") {
-                self.binary = false;
-                self.old = HEADER;
-            }
-            return true;
-        }
-        if self.old == 0 && self.new == 0 {
-            if line.starts_with(b"@@ -") {
-                self.hunk(&line[4..]);
-                return true;
-            }
-            if !line.starts_with(b"diff ") {
-                return false;
-            }
-            self.end_file();
-            (self.old, self.new) = (HEADER, HEADER);
-        }
-        self.changed(line);
-        true
-    }
-
-    fn begin_binary(&mut self) {
-        self.binary = true;
-        self.old = 0;
-        for blob in &self.blobs {
-            self.file.update(blob);
-        }
-        self.end_file();
-    }
-
-    /// `old..new mode`; a line without a mode loses its last character to git, the line end.
-    fn index(&mut self, ids: &[u8]) {
-        let Some(dots) = memchr::memmem::find(ids, b"..") else { return };
-        let after = &ids[dots..];
-        let end = memchr(b' ', after).unwrap_or(after.len().saturating_sub(1)).max(2);
-        /// What git's buffer for a hexadecimal id holds.
-        const LONGEST: usize = 64;
-        let cut = |id: &[u8]| id[..id.len().min(LONGEST)].to_vec();
-        self.blobs = [cut(&ids[..dots]), cut(&after[2..end])];
-    }
-
-    /// `a,b +c,d @@`: a length that is not given is 1; one that cannot be read leaves the number as it was.
-    fn hunk(&mut self, range: &[u8]) {
-        let (old, rest) = length(range);
-        self.old = old.unwrap_or(self.old);
-        if let Some(rest) = rest.and_then(|rest| rest.strip_prefix(b" +")) {
-            self.new = length(rest).0.unwrap_or(self.new);
-        }
-    }
-
-    fn changed(&mut self, line: &[u8]) {
-        self.old -= i64::from(matches!(line.first(), Some(b'-' | b' ')));
-        self.new -= i64::from(matches!(line.first(), Some(b'+' | b' ')));
-        self.stripped.clear();
-        self.stripped.extend(line.iter().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')));
-        self.taken += self.stripped.len();
-        self.file.update(&self.stripped);
-    }
-
-    /// Adds the file's hash to the sum, as one number of 160 bits whose lowest byte stands first.
-    fn end_file(&mut self) {
-        let hash = std::mem::take(&mut self.file).finalize();
+    fn close_file(&mut self) {
+        let hash = self.file.finalize_reset();
         let mut carry = 0u16;
-        for (sum, byte) in self.sum.iter_mut().zip(hash) {
+        for (sum, byte) in self.total.iter_mut().zip(hash) {
             carry += u16::from(*sum) + u16::from(byte);
             *sum = carry as u8;
             carry >>= 8;
         }
     }
-
-    fn finish(mut self) -> Option<PatchId> {
-        self.end_file();
-        (self.taken > 0).then_some(self.sum)
-    }
-}
-
-/// Whether a text begins with forty hexadecimal digits.
-fn is_object_id(text: &[u8]) -> bool {
-    text.len() >= 40 && text[..40].iter().all(u8::is_ascii_hexdigit)
-}
-
-/// `a,b` -> b, `a` -> 1, and what follows.
-fn length(range: &[u8]) -> (Option<i64>, Option<&[u8]>) {
-    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let start = digits(range);
-    let Some(count) = range[start..].strip_prefix(b",") else {
-        return (Some(1), (start > 0).then(|| &range[start..]));
-    };
-    let end = digits(count);
-    let value = std::str::from_utf8(&count[..end]).ok().and_then(|text| text.parse().ok());
-    (value, (end > 0).then(|| &count[end..]))
 }

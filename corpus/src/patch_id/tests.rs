@@ -1,213 +1,175 @@
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use super::*;
+use proptest::prelude::*;
+use std::io::Write;
 use std::process::{Command, Stdio};
 
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-
-use super::*;
-use crate::archive::mbox::Mbox;
-use crate::archive::public_inbox_v2::{Epoch, Item};
-use crate::message::Message;
-
-const PATCH: &str = "text before\n---\n f | 2 +-\n\ndiff --git a/f b/f\nindex 1111111..2222222 100644\n--- a/f\n+++ b/f\n\
-                     @@ -1,2 +1,2 @@ fn main\n same\n-old line\n+new line\n-- \n2.40\n";
-
-#[test]
-fn line_numbers_and_white_space_do_not_count() {
-    let moved = PATCH.replace("-1,2 +1,2", "-101,2 +107,2").replace("new line", "new \t line");
-    assert_eq!(of_text(PATCH), of_text(&moved));
-    assert_ne!(of_text(PATCH), of_text(&PATCH.replace("new line", "newer line")));
-    assert_eq!(of_text("no patch here\n"), None);
-}
-
-#[test]
-fn the_order_of_files_does_not_count() {
-    let file =
-        |name: &str| format!("diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -1 +1 @@\n-a\n+{name}\n");
-    let (one, two) = (file("one"), file("two"));
-    assert_eq!(of_text(&format!("{one}{two}")), of_text(&format!("{two}{one}")));
-}
-
-fn shared() -> Option<PathBuf> {
-    let path = std::env::var_os("PROVENANCE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    if !path.join("archives").is_dir() {
-        println!("skipped: needs ../shared");
-        return None;
-    }
-    Some(path)
-}
-
-fn has_git() -> bool {
-    let found = Command::new("git").arg("--version").stdout(Stdio::null()).status().is_ok();
-    assert!(found || std::env::var_os("CI").is_none(), "git is not installed, and under CI it has to be");
-    if !found {
-        println!("skipped: needs git");
-    }
-    found
-}
-
-#[test]
-fn the_patch_of_the_seed_has_its_known_id() {
-    let Some(shared) = shared() else { return };
-    let file = std::fs::File::open(shared.join("threads/bpf-dispatcher-v4.mbox")).unwrap();
-    let mail = Mbox::new(BufReader::new(file)).next().unwrap().unwrap();
-    let id = of_text(&Message::parse(&mail.bytes).text());
-    assert_eq!(id.as_deref(), Some("17af3880b4ff039882890bf0b69c82b5cc313006"));
-}
-
-/// Streams texts through one git, each behind a made commit line, and gives the ids by text.
-fn ask_git(texts: Vec<String>) -> BTreeMap<usize, Vec<String>> {
-    let mut git = Command::new("git")
+/// What git says; `None` where there is no git and that is allowed.
+fn git(input: &[u8]) -> Option<Vec<String>> {
+    let spawned = Command::new("git")
         .args(["patch-id", "--stable"])
+        .current_dir(std::env::temp_dir())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = git.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || {
-        for (number, text) in texts.iter().enumerate() {
-            // "eeee" marks ours: a text may hold commit lines of its own.
-            writeln!(input, "From eeeeeeeeeeeeeeee{number:024x}").unwrap();
-            input.write_all(text.as_bytes()).unwrap();
-            if !text.ends_with('\n') {
-                input.write_all(b"\n").unwrap();
-            }
+        .spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) if std::env::var_os("CI").is_some() => panic!("git is wanted in CI: {error}"),
+        Err(_) => {
+            eprintln!("skipped: needs git");
+            return None;
         }
-    });
-    let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    let mut current = 0;
-    for line in BufReader::new(git.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        let (id, commit) = line.split_once(' ').unwrap();
-        if let Some(number) = commit.strip_prefix("eeeeeeeeeeeeeeee") {
-            current = usize::from_str_radix(number, 16).unwrap();
-        }
-        found.entry(current).or_default().push(id.to_owned());
+    };
+    child.stdin.take().expect("piped").write_all(input).expect("git reads all of it");
+    let output = child.wait_with_output().expect("git ends");
+    let text = String::from_utf8(output.stdout).expect("ids are ASCII");
+    Some(text.lines().map(|line| line[..40].to_owned()).collect())
+}
+
+fn ours(input: &[u8]) -> Vec<String> {
+    patch_ids(input).map(|id| id.to_string()).collect()
+}
+
+#[track_caller]
+fn same_as_git(input: &[u8]) {
+    if let Some(expected) = git(input) {
+        assert_eq!(ours(input), expected, "{}", String::from_utf8_lossy(input));
     }
-    writer.join().unwrap();
-    assert!(git.wait().unwrap().success());
-    found
 }
 
-fn ours(text: &str) -> Vec<String> {
-    PatchIds::new(text.as_bytes()).map(|id| id.iter().map(|b| format!("{b:02x}")).collect()).collect()
-}
+const ONE: &str = "\
+diff --git a/kernel/site.c b/kernel/site.c
+index 1111111..2222222 100644
+--- a/kernel/site.c
++++ b/kernel/site.c
+@@ -10,3 +10,4 @@ int claim(void)
+ \tint held = 0;
+-\treturn held;
++\thold(&held);
++\treturn held;
+ }
+";
 
-/// A commit line within a text makes git forget which text it reads, so texts with such a line are asked for alone.
-fn alone(text: &str) -> bool {
-    text.lines().any(|l| {
-        is_object_id(l.as_bytes())
-            || l.strip_prefix("From ").or_else(|| l.strip_prefix("commit ")).is_some_and(|l| is_object_id(l.as_bytes()))
-    })
+#[test]
+fn a_plain_git_diff() {
+    assert_eq!(ours(ONE.as_bytes()).len(), 1);
+    same_as_git(ONE.as_bytes());
 }
 
 #[test]
-fn every_patch_of_the_archives_has_gits_id() {
-    let Some(shared) = shared() else { return };
-    if !has_git() {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let status = Command::new(shared.join("archives/unpack"))
-        .arg(dir.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    assert!(status.unwrap().success());
-    let (mut texts, mut single) = (Vec::new(), Vec::new());
-    for list in std::fs::read_dir(dir.path()).unwrap() {
-        let epoch = Epoch::open(&list.unwrap().path().join("git/0.git")).unwrap();
-        let reader = epoch.reader().unwrap();
-        for commit in epoch.commits(None).unwrap().commits {
-            let Item::Added { bytes, .. } = reader.mail(commit.tree).unwrap() else { continue };
-            let message = Message::parse(&bytes);
-            for text in message.text_parts().filter_map(|part| part.text.as_deref()) {
-                if text.starts_with("diff ") || text.contains("\ndiff ") {
-                    if alone(text) { &mut single } else { &mut texts }.push(text.to_owned());
-                }
-            }
-        }
-    }
-    let asked = texts.len() + single.len();
-    let git = ask_git(texts.clone());
-    let mut compared = 0;
-    let mut wrong = Vec::new();
-    let none = Vec::new();
-    let pairs = texts.iter().enumerate().map(|(n, text)| (text, git.get(&n).unwrap_or(&none).clone()));
-    // A process for each is slow; a handful of them proves the rule as well as all.
-    let singles =
-        single.iter().take(200).map(|text| (text, ask_git(vec![text.clone()]).into_values().flatten().collect()));
-    for (text, theirs) in pairs.chain(singles) {
-        let ours = ours(text);
-        compared += theirs.len();
-        if ours != theirs {
-            wrong.push(format!("{}: ours {ours:?} git {theirs:?}", text.lines().next().unwrap_or_default()));
-        }
-    }
-    println!(
-        "{compared} patch-ids of {asked} texts compared with git, {} of them with commit lines inside",
-        single.len()
-    );
-    assert!(compared > 20_000, "{compared}");
-    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
-}
-
-/// Lines that matter to the reading, in any order. A binary change without blob ids is left out: git 2.47 then hashes what
-/// happens to be in its memory.
-fn lines() -> impl Strategy<Value = String> {
-    let line = prop::sample::select(vec![
-        "diff --git a/f b/f",
-        "diff --git a/g b/g",
-        "diff -u f g",
-        "index 1111111..2222222 100644",
-        "index 12..34",
-        "index 1",
-        "--- a/f",
-        "+++ b/f",
-        "@@ -1 +1 @@",
-        "@@ -1,2 +1,3 @@ x",
-        "@@ -1,0 +2 @@",
-        "@@ -x +y @@",
-        "@@ -1,2",
-        " a",
-        "+b",
-        "-c",
-        "",
-        "text",
-        "index 12..34\nGIT binary patch",
-        "literal 3",
-        "index 5..6 1\nBinary files a and b differ",
-        "\\ No newline at end of file",
-        "new file mode 100644",
-        "-- ",
-        "2.40",
-        "commit 0123456789012345678901234567890123456789",
-        "From 0123456789012345678901234567890123456789 x",
-        "\\ x",
-        "+\u{b}\u{c}\r x",
-    ]);
-    prop::collection::vec(line, 0..40).prop_map(|lines| lines.join("\n") + "\n")
+fn nothing_without_a_diff_line() {
+    assert_eq!(patch_id(b""), None);
+    assert_eq!(patch_id(b"no patch here\n"), None);
+    assert_eq!(patch_id(ONE.split_once('\n').unwrap().1.as_bytes()), None);
+    same_as_git(ONE.split_once('\n').unwrap().1.as_bytes());
 }
 
 #[test]
-fn made_texts_have_gits_ids() {
-    if !has_git() {
-        return;
+fn a_signature_ends_it_and_a_second_diff_is_a_second_id() {
+    let two = format!("{ONE}-- \n2.47.0\n\n{ONE}");
+    assert_eq!(ours(two.as_bytes()).len(), 2);
+    same_as_git(two.as_bytes());
+}
+
+#[test]
+fn a_stripped_blank_line_makes_the_hunk_swallow_the_signature() {
+    let damaged = ONE.replace(" \tint held = 0;\n", "\n");
+    assert_ne!(ours(damaged.as_bytes()), ours(format!("{damaged}-- \n2.47.0\n").as_bytes()));
+    same_as_git(format!("{damaged}-- \n2.47.0\n").as_bytes());
+}
+
+#[test]
+fn peculiar_inputs_are_read_as_git_reads_them() {
+    let cases: [&[u8]; 22] = [
+        b"diff of opinion\nno letter next\n\ndiff --git a/x b/x\nold mode 100644\nnew mode 100755\n",
+        b"diff a\nindex 12..34 100644\nBinary files a/x and b/x differ\ndiff b\nold mode 1\n",
+        b"diff a\nindex 12..34\nGIT binary patch\nliteral 3\nabc\n\nliteral 2\nab\n\ndiff c\n--- a\n+++ b\n@@ -1 +1 @@\n-a\n+b\n",
+        b"diff a\nindex 12345..3\nBinary files a and b differ\nindex 9..8\nprose\n\nmore\ndiff c\nBinary files c\n",
+        b"diff a\nindex 1..2",
+        b"diff a\nindex 1..\nBinary files differ\n",
+        b"diff a\nindex 1..2 3..4\nBinary files differ\n",
+        b"diff a\nx\x0b\x0cy\0z\n--- a\n+++ b\n@@ -1,x +1 @@\n-q\n+r\n@@ bogus\n@@ -3,99999999999 +1 @@\n x\n",
+        b"diff a\n--- a\n+++ b\n@@ -1,-2 +1,-2 @@\n-q\n+r\n x\n+y\nzzz\ndiff z\n",
+        b"diff a\n--- a\n+++ b\n@@ -1, 2 +1,+2 @@\n-q\n+r\n x\n+y\nzzz\ndiff z\n",
+        b"diff a\n--- a\n+++ b\n@@ -x +1 @@\n-q\n+r\n x\n+y\nzzz\ndiff z\n",
+        b"diff a\n--- a\n+++ b\n@@ -1 +x @@\n-q\n+r\n x\n+y\nzzz\ndiff z\n",
+        b"diff a\n--- a\n+++ b\n@@ -1,2 +1,1 @@\n a\n b\nfoo\nxyz\ndiff z\n",
+        b"diff a\n--- a\n+++ b\n@@ -1 +1 @@\n-q\n\\ No newline at end of file\n+r\n\\ No newline at end of file\n",
+        b"diff a\n--- a\n+++ b\n@@ -1 +1 @@\n-q\n\\ short\n+r\n",
+        b"diff a\nFrom 0123456789012345678901234567890123456789 Mon\ndiff b\ncommit 0123456789012345678901234567890123456789\n",
+        b"diff a\n--- a\n+++ b\n@@ -1 +1,9 @@\n-q\n0123456789abcdefABCDEF0123456789012345678\n+r\n",
+        b"diff a\n--- a\n+++ b\n@@ -1 +1,9 @@\n-q\n0123456789abcdefABCDEF01234567890123456789\n+r\ndiff q\n",
+        b"diff -u a b\r\n--- a\r\n+++ b\r\n@@ -1 +1 @@\r\n-q\r\n+r\r\n-- \r\n",
+        b"diff a\n--- a\n+++ b\n@@ -0,0 +1 @@\n+r",
+        b"diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n",
+        b"diff a\n\0\nfoo\ndiff b\nf\0o\nindex 1\0..2\n",
+    ];
+    for case in cases {
+        same_as_git(case);
     }
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    for _ in 0..300 {
-        let text = lines().new_tree(&mut runner).unwrap().current();
-        let theirs: Vec<String> = ask_git(vec![text.clone()]).into_values().flatten().collect();
-        assert_eq!(ours(&text), theirs, "{text}");
-    }
+}
+
+/// git reads unset memory there; whatever it says, ours must at least be the same each time.
+#[test]
+fn a_binary_file_without_index_line_has_empty_ids() {
+    let id = ours(b"diff a\nBinary files a and b differ\n");
+    assert_eq!(id, ours(b"diff a\nindex ..\nBinary files c and d differ\n"));
+    assert_ne!(id, ours(b"diff a\nindex 1..2\nBinary files c and d differ\n"));
+    same_as_git(b"diff a\nindex ..\nBinary files c and d differ\n");
+}
+
+/// Lines that meet each other in a reader's states.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[-+ ][a-z \t]{0,6}",
+        2 => "@@ -[0-3](,[0-3])? \\+[0-3](,[0-3])? @@",
+        1 => "@@ -[0-3,x -]{0,4}[ +]{0,2}[0-3,x -]{0,4}",
+        2 => "diff [a-z]{0,3}",
+        1 => Just("--- a/x".to_owned()),
+        1 => Just("+++ b/x".to_owned()),
+        1 => "index [0-9a-f]{1,3}\\.\\.[0-9a-f]{1,3}( 100644)?",
+        1 => Just("index 12..34\nBinary files a and b differ".to_owned()),
+        1 => Just("index 12..34\nGIT binary patch".to_owned()),
+        1 => Just("\\ No newline at end of file".to_owned()),
+        1 => "(From |commit )?[0-9a-fA-F]{39,41}",
+        1 => "[a-z \t\r-]{0,5}",
+    ]
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Many random texts in one process: each is closed by a patch of its own, known by its id.
     #[test]
-    fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
-        let _ = PatchIds::new(&bytes).count();
+    fn random_lines_are_read_as_git_reads_them(texts in prop::collection::vec(prop::collection::vec(line(), 0..30), 1..20)) {
+        let mut stream = String::new();
+        for text in &texts {
+            stream += "commit 0000000000000000000000000000000000000001\ndiff known\nindex 0..0\n";
+            stream += "commit 0000000000000000000000000000000000000002\n";
+            stream += &text.join("\n");
+            stream += "\n";
+        }
+        same_as_git(stream.as_bytes());
+    }
+
+    #[test]
+    fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400), tail in prop::collection::vec(any::<u8>(), 0..400)) {
+        let mut text = bytes.clone();
+        text.extend_from_slice(b"\ndiff --git a/x b/x\nindex ");
+        text.extend_from_slice(&tail);
+        prop_assert!(patch_ids(&bytes).count() <= bytes.len());
+        prop_assert!(patch_id(&text).is_some());
+    }
+
+    #[test]
+    fn line_numbers_white_space_and_the_order_of_files_do_not_matter(a in 1u32..9999, b in 1u32..9999, blank in "[ \t]{1,4}") {
+        let other = "diff --git a/z b/z\n--- a/z\n+++ b/z\n@@ -1 +1 @@\n-p\n+q\n";
+        let moved = ONE
+            .replace("@@ -10,3 +10,4 @@ int claim(void)", &format!("@@ -{a},3 +{b},4 @@"))
+            .replace("\tint held", &format!("{blank}int{blank}held"))
+            .replace("index 1111111..2222222", "index 3333333..4444444");
+        prop_assert_eq!(patch_id(ONE.as_bytes()), patch_id(moved.as_bytes()));
+        let (there, back) = (format!("{ONE}{other}"), format!("{other}{moved}"));
+        prop_assert_eq!(patch_id(there.as_bytes()), patch_id(back.as_bytes()));
+        prop_assert_ne!(patch_id(ONE.as_bytes()), patch_id(ONE.replace("held", "taken").as_bytes()));
     }
 }
