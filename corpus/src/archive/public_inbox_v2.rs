@@ -18,7 +18,7 @@ use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 
 use commit::RawCommit;
 pub use history::{CommitRef, History};
-pub use reader::{Item, MailBytes, ReadError, Reader};
+pub use reader::{Entry, Item, MailBytes, ReadError, Reader};
 
 /// A mail above this size (64 MiB) is recorded, never inflated.
 pub const LARGEST_MAIL: u64 = 64 << 20;
@@ -145,7 +145,7 @@ impl Epoch {
         RawCommit::parse(object.kind(), object.data())
     }
 
-    fn damaged(&self, what: String, source: Option<git2::Error>) -> EpochError {
+    pub(super) fn damaged(&self, what: String, source: Option<git2::Error>) -> EpochError {
         let url = self.repository.find_remote("origin").ok().and_then(|it| Some(it.url().ok()?.to_owned()));
         EpochError::Damaged { path: self.path.clone(), what, url: url.unwrap_or_else(|| "URL".into()), source }
     }

@@ -25,6 +25,15 @@ pub enum Item<'r> {
     Nothing,
 }
 
+/// The file in a commit's tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// `m`: the mail that arrived.
+    Mail,
+    /// `d`: the mail that was removed.
+    Deletion,
+}
+
 /// The bytes of a mail, in the buffer that git inflated them to.
 pub struct MailBytes<'r>(OdbObject<'r>);
 
@@ -90,13 +99,18 @@ impl Reader {
 
     /// The mail that a commit's tree names.
     pub fn mail(&self, tree: Oid) -> Result<Item<'_>, ReadError> {
+        Ok(match self.entry(tree)? {
+            Some((Entry::Mail, blob)) => Item::Added { blob, bytes: self.blob(blob)? },
+            Some((Entry::Deletion, blob)) => Item::Deleted { blob },
+            None => Item::Nothing,
+        })
+    }
+
+    /// What a commit's tree names, the mail left unread.
+    pub fn entry(&self, tree: Oid) -> Result<Option<(Entry, Oid)>, ReadError> {
         let object = self.odb.read(tree).map_err(|e| unreadable(tree, e))?;
         expect(tree, &object, ObjectType::Tree)?;
-        match only_file(object.data()) {
-            Some((b"m", blob)) => Ok(Item::Added { blob, bytes: self.blob(blob)? }),
-            Some((b"d", blob)) => Ok(Item::Deleted { blob }),
-            _ => Ok(Item::Nothing),
-        }
+        Ok(only_file(object.data()))
     }
 
     /// A mail by the name of its bytes.
@@ -126,7 +140,7 @@ fn expect(oid: Oid, object: &OdbObject<'_>, wanted: ObjectType) -> Result<(), Re
 }
 
 /// `m` or `d` among the entries of a tree (`MODE NAME NUL 20 bytes`); `m` first, should both be there.
-fn only_file(mut entries: &[u8]) -> Option<(&[u8], Oid)> {
+fn only_file(mut entries: &[u8]) -> Option<(Entry, Oid)> {
     if entries.len() > LARGEST_COMMIT {
         return None;
     }
@@ -137,8 +151,8 @@ fn only_file(mut entries: &[u8]) -> Option<(&[u8], Oid)> {
         let name = &entry[memchr::memchr(b' ', entry)? + 1..];
         let is_file = entry.starts_with(b"100");
         match name {
-            b"m" if is_file => return Some((name, Oid::from_bytes(oid).ok()?)),
-            b"d" if is_file => deletion = Some((name, Oid::from_bytes(oid).ok()?)),
+            b"m" if is_file => return Some((Entry::Mail, Oid::from_bytes(oid).ok()?)),
+            b"d" if is_file => deletion = Some((Entry::Deletion, Oid::from_bytes(oid).ok()?)),
             _ => {}
         }
         entries = after;
