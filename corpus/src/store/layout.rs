@@ -26,8 +26,7 @@ pub(super) fn make(path: &Path) -> Result<(), StoreError> {
     let settings = "[core]\n\trepositoryFormatVersion = 0\n\tfilemode = true\n\tbare = true\n";
     put(&all.join("config"), settings)?;
     put(&all.join("objects/info/alternates"), "../../git/0.git/objects\n")?;
-    // Packs are on the disk before the branch names what is in them.
-    put(&epoch.join("config"), &format!("{settings}\tfsyncObjectFiles = true\n"))
+    put(&epoch.join("config"), settings)
 }
 
 /// Through a rename, so that a file that is there is whole.

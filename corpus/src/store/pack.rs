@@ -1,6 +1,6 @@
 //! Objects become packs: kept in memory first, then written in one piece. Packs are merged when there are many.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
@@ -77,7 +77,12 @@ fn build(repository: &Repository, epoch: &Path, objects: &[Oid]) -> Result<PathB
     let folder = epoch.join("objects/pack");
     builder.write(&folder, 0o444)?;
     let name = builder.name()?.unwrap_or_default();
-    Ok(folder.join(format!("pack-{name}.pack")))
+    let pack = folder.join(format!("pack-{name}.pack"));
+    // On the disk before the branch names what is in it, or before an older pack goes.
+    let sync = |path: &Path| File::open(path).and_then(|it| it.sync_all());
+    let synced = sync(&pack).and_then(|()| sync(&pack.with_extension("idx"))).and_then(|()| sync(&folder));
+    synced.map_err(|e| git2::Error::from_str(&e.to_string()))?;
+    Ok(pack)
 }
 
 /// Merges packs once there are more than `limit`: all but those that are more than twice all smaller ones together.

@@ -258,11 +258,8 @@ fn what_is_not_a_repository_or_not_readable_is_named() {
         ("partialclone = origin", "git clone --mirror"),
         ("fromthefuture = 1", "git clone --mirror"),
     ] {
-        fs::write(
-            &config,
-            format!("[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\t{setting}\n"),
-        )
-        .unwrap();
+        fs::write(&config, format!("[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\t{setting}\n"))
+            .unwrap();
         let Err(error) = Epoch::open(&made.path()) else { panic!("{setting} was accepted") };
         assert!(matches!(error, EpochError::Unsupported { .. }), "{error:?}");
         assert!(error.to_string().contains(word), "{error}");
