@@ -89,7 +89,7 @@ pub enum ArchiveError {
         saw: String,
     },
     /// A single mail above the limit.
-    #[error("{}: a mail above {LARGEST_MAIL} bytes is not read", .path.display())]
+    #[error("{}: a mail above 64 MiB is not read", .path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,

@@ -51,7 +51,7 @@ pub enum StoreError {
         source: git2::Error,
     },
     /// A mail above 64 MiB.
-    #[error("a mail of {size} bytes is not stored; the limit is {LARGEST_MAIL}")]
+    #[error("a mail of {size} bytes is not stored; the limit is 64 MiB")]
     TooLarge {
         /// In bytes.
         size: u64,

@@ -1,7 +1,7 @@
 //! Patches of real archives: our reading against git's, on every mail that may hold a diff.
 
 use git2::{Repository, Sort};
-use mail_parser::{MessageParser, MimeHeaders};
+use mail_parser::MessageParser;
 use provenance_corpus::patch::{Defect, Patch, Status, blob_id};
 use provenance_corpus::patch_id::{PatchId, patch_id, patch_ids};
 use std::io::{BufRead, BufReader, BufWriter, Write};

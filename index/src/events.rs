@@ -98,7 +98,7 @@ fn row(catalogue: &Catalogue, at: usize, event: &Event, fields: &Fields) -> Row 
             ..Stored::default()
         },
         message_ids: mails,
-        from: event.authors.join(", "),
+        from: event.authors.iter().chain(&event.addresses).cloned().collect::<Vec<_>>().join(", "),
         to: event.to.join(", "),
         cc: event.cc.join(", "),
         key: at as u64,

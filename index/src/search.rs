@@ -1,7 +1,7 @@
 //! One question, answered: the query is parsed and lowered once, run over the mails and over the catalogue's
 //! events, and both are joined by message-id into hits.
 
-use provenance_corpus::catalogue::{Catalogue, Event, Source};
+use provenance_corpus::catalogue::{Catalogue, Event, Kind, Source};
 use rustc_hash::FxHashMap;
 
 use crate::collapse::{Dedup, Entry, Sort};
@@ -88,7 +88,7 @@ pub struct EventHit {
     pub happened: String,
     /// The first author.
     pub author: String,
-    /// The subject, or the event's name where it has none.
+    /// The subject of a posting or commit, our own sentence for anything else.
     pub subject: String,
     /// Short names of lists.
     pub lists: Vec<String>,
@@ -312,7 +312,7 @@ fn event_hit(at: usize, event: &Event) -> EventHit {
         at,
         happened: event.happened.to_string(),
         author: event.authors.first().cloned().unwrap_or_default(),
-        subject: event.subject.clone().unwrap_or_else(|| event.id.to_string()),
+        subject: title(event),
         lists: event.lists.clone(),
         evidence: match evidence {
             Some(Source::Mail(mail)) => mail.to_string(),
@@ -320,5 +320,15 @@ fn event_hit(at: usize, event: &Event) -> EventHit {
             Some(Source::Page(url)) => url.to_owned(),
             None => String::new(),
         },
+    }
+}
+
+/// What an event is shown as: the subject of what was sent or merged, our own sentence for everything else, whose
+/// subject says little (`Re: ...`).
+fn title(event: &Event) -> String {
+    match (&event.subject, event.kind) {
+        (Some(subject), Kind::Posting | Kind::Revision | Kind::Merge) => subject.clone(),
+        (_, Kind::Claim) => format!("claim: {}", event.text),
+        _ => event.text.clone(),
     }
 }

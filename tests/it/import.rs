@@ -19,7 +19,7 @@ fn a_mbox_is_imported_once() {
     let said = user.run(["index", "two.mbox"]).ok();
     assert!(said.err.contains("2 known already"), "{}", said.err);
     assert!(said.err.contains("nothing new"), "{}", said.err);
-    assert_eq!(user.run(["query", "--count", "first"]).ok().out, "2\n");
+    assert_eq!(user.run(["query", "--count", "s:\"first of two\""]).ok().out, "2\n");
     // mboxrd: one `>` goes, and the raw mail is the rest, byte for byte
     let raw = user.run(["show", "-f", "raw", "a@x"]).ok().out;
     assert_eq!(raw, mails[0].replace(">From here", "From here"));

@@ -65,7 +65,7 @@ pub enum MboxError {
         start: String,
     },
     /// A mail above 64 MiB, which was passed over.
-    #[error("the mail at byte {offset} has {size} bytes; mails above {LARGEST_MAIL} are not read")]
+    #[error("the mail at byte {offset} has {size} bytes; mails above 64 MiB are not read")]
     TooLarge {
         /// Where its From_ line begins.
         offset: u64,

@@ -7,6 +7,7 @@
 
 mod commit;
 mod history;
+mod loose;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::sync::Once;
 use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 
 use commit::RawCommit;
+use loose::Loose;
 pub use history::{CommitRef, History};
 pub use reader::{Entry, Item, MailBytes, ReadError, Reader};
 
@@ -80,6 +82,7 @@ pub struct Epoch {
     path: PathBuf,
     repository: Repository,
     odb: Odb<'static>,
+    loose: Loose,
 }
 
 impl Epoch {
@@ -92,7 +95,8 @@ impl Epoch {
         let directory = git_directory(path).ok_or_else(|| EpochError::NotGit { path: path.to_owned() })?;
         let repository = Repository::open_bare(&directory).map_err(|source| refused(path, &directory, source))?;
         let odb = object_database(&directory).map_err(|source| refused(path, &directory, source))?;
-        Ok(Self { path: path.to_owned(), repository, odb })
+        let loose = Loose::of(&directory);
+        Ok(Self { path: path.to_owned(), repository, odb, loose })
     }
 
     /// As it was given to [`Epoch::open`].
@@ -147,6 +151,7 @@ impl Epoch {
     }
 
     fn commit(&self, oid: Oid) -> Option<RawCommit> {
+        self.loose.check(oid).ok()?;
         let object = self.odb.read(oid).ok()?;
         RawCommit::parse(object.kind(), object.data())
     }

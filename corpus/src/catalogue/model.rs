@@ -228,6 +228,9 @@ pub struct Event {
     /// Who wrote it, as in From or Author.
     #[serde(default)]
     pub authors: Vec<String>,
+    /// Addresses of the authors at that time, where an archive shows them; what `f:` searches beside the names.
+    #[serde(default)]
+    pub addresses: Vec<String>,
     /// Lists it went to, by their short names.
     #[serde(default)]
     pub lists: Vec<String>,

@@ -45,7 +45,7 @@ impl Document {
         for text in texts(message) {
             sections.add(&text);
             if patch_id.is_none() && holds_diff(&text) {
-                patch_id = patch_id::of_text(&text);
+                patch_id = patch_id::patch_id(text.as_bytes()).map(|id| id.to_string());
             }
             trailers.extend(trailer::parse(&text).into_iter().map(|t| (t.name.to_lowercase(), t.value.into_owned())));
         }

@@ -7,6 +7,8 @@ use super::terminal::{Look, Style};
 use super::{dates, text};
 
 const AUTHOR: usize = 20;
+/// A date and two blanks.
+const DATE: usize = 12;
 
 /// One hit, laid out.
 struct Line {
@@ -19,35 +21,39 @@ struct Line {
     id: String,
 }
 
-/// All hits as text. Columns are as wide as the widest entry, within the width of the terminal.
+/// All hits as text: one line each where everything fits, else a second one with lists, kind and id, so that the
+/// subject keeps the width. The id is what the next command wants, and is never cut.
 pub fn lines(hits: &[Hit], look: &Look) -> String {
     let lines: Vec<Line> = hits.iter().map(line).collect();
     let longest = |column: fn(&Line) -> &str| lines.iter().map(|l| text::width(column(l))).max().unwrap_or(0);
     let author = longest(|l| &l.author).min(AUTHOR);
-    let lists = longest(|l| &l.lists).min(24);
-    let kinds = longest(|l| &l.kind);
-    let fixed = 10 + 2 + author + 1 + 2 + 1 + 2 + lists + 2 + kinds;
+    let (subject, lists, kind) = (longest(|l| &l.subject), longest(|l| &l.lists), longest(|l| &l.kind));
+    let before = DATE + author + 3;
+    let one = before + subject + 2 + lists + 2 + kind + 2 + longest(|l| &l.id);
+    let beside = look.width.is_none_or(|width| one <= width);
     let subject = match look.width {
-        Some(width) => longest(|l| &l.subject).min(width.saturating_sub(fixed).max(20)),
-        None => longest(|l| &l.subject),
+        Some(width) if !beside => width.saturating_sub(before).max(20),
+        _ => subject,
     };
     let mut out = String::new();
     for l in &lines {
-        let head = format!(
+        let shown = if beside { text::fit(&l.subject, subject) } else { text::cut(&l.subject, subject).into_owned() };
+        out.push_str(&format!(
             "{}  {} {} {}",
             look.paint(Style::Dim, &l.date),
             text::fit(&l.author, author),
             look.paint(Style::Mark, if l.mark.is_empty() { " " } else { l.mark }),
-            look.paint(Style::Strong, &text::fit(&l.subject, subject)),
-        );
-        let tail = format!("  {}  {}", text::fit(&l.lists, lists), text::fit(&l.kind, kinds));
-        let used = 10 + 2 + author + 3 + subject + text::width(&tail);
+            look.paint(Style::Strong, &shown),
+        ));
         let id = look.paint(Style::Name, &l.id);
-        // The id is what the next command wants, so it is never cut: where it does not fit, it takes a line of its own.
-        let beside = look.width.is_none_or(|width| used + 2 + text::width(&l.id) <= width);
-        let tail = look.paint(Style::Dim, if beside { &tail } else { tail.trim_end() });
-        let between = if beside { "  " } else { "\n            " };
-        out.push_str(&format!("{head}{tail}{between}{id}\n"));
+        if beside {
+            let tail = format!("  {}  {}  ", text::fit(&l.lists, lists), text::fit(&l.kind, kind));
+            out.push_str(&format!("{}{id}\n", look.paint(Style::Dim, &tail)));
+        } else {
+            let words: Vec<&str> = [l.lists.as_str(), l.kind.as_str()].into_iter().filter(|w| !w.is_empty()).collect();
+            let tail = if words.is_empty() { String::new() } else { words.join("  ") + "  " };
+            out.push_str(&format!("\n{}{}{id}\n", " ".repeat(DATE), look.paint(Style::Dim, &tail)));
+        }
     }
     out
 }

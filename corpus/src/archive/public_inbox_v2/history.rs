@@ -48,7 +48,7 @@ pub(super) fn walk(epoch: &Epoch, tip: Oid, since: Option<Oid>) -> Result<Histor
         let fragments = Fragments::collect(epoch, &walk.seen)?;
         if walk.commits.is_empty() && fragments.commits.is_empty() {
             let what = format!("the newest commit {tip} cannot be read, nor any other");
-            return Err(epoch.damaged(what, epoch.odb.read(tip).err()));
+            return Err(epoch.damaged(what, epoch.loose.check(tip).and_then(|()| epoch.odb.read(tip).map(drop)).err()));
         }
         fragments.join(&mut walk, &shallow);
     }
@@ -115,7 +115,10 @@ impl Fragments {
             true
         });
         listed.map_err(|e| epoch.damaged("the index of its pack cannot be read".into(), Some(e)))?;
-        let is_commit = |oid: &Oid| matches!(epoch.odb.read_header(*oid), Ok((_, git2::ObjectType::Commit)));
+        let is_commit = |oid: &Oid| {
+            epoch.loose.check(*oid).is_ok()
+                && matches!(epoch.odb.read_header(*oid), Ok((_, git2::ObjectType::Commit)))
+        };
         let unreached = names.into_iter().filter(|oid| !reached.contains(oid) && is_commit(oid));
         Ok(Self { commits: unreached.filter_map(|oid| Some((oid, epoch.commit(oid)?))).collect() })
     }

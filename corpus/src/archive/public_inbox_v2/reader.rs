@@ -5,6 +5,7 @@ use std::path::Path;
 
 use git2::{ErrorCode, ObjectType, Odb, OdbObject, Oid};
 
+use super::loose::Loose;
 use super::{EpochError, LARGEST_COMMIT, LARGEST_MAIL, git_directory, object_database, refused, relax_libgit2};
 
 /// What one commit did.
@@ -49,7 +50,7 @@ impl Deref for MailBytes<'_> {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It is above [`LARGEST_MAIL`] and was not inflated.
-    #[error("mail {blob} has {size} bytes; mails above {LARGEST_MAIL} are not read")]
+    #[error("mail {blob} has {size} bytes; mails above 64 MiB are not read")]
     TooLarge {
         /// The name of its bytes.
         blob: Oid,
@@ -86,6 +87,7 @@ pub enum ReadError {
 /// lock; take mails in the order of the history, in large contiguous pieces, because neighbours share delta bases.
 pub struct Reader {
     odb: Odb<'static>,
+    loose: Loose,
 }
 
 impl Reader {
@@ -94,7 +96,8 @@ impl Reader {
         relax_libgit2();
         let directory = git_directory(path).ok_or_else(|| EpochError::NotGit { path: path.to_owned() })?;
         let odb = object_database(&directory).map_err(|source| refused(path, &directory, source))?;
-        Ok(Self { odb })
+        let loose = Loose::of(&directory);
+        Ok(Self { odb, loose })
     }
 
     /// The mail that a commit's tree names.
@@ -108,6 +111,7 @@ impl Reader {
 
     /// What a commit's tree names, the mail left unread.
     pub fn entry(&self, tree: Oid) -> Result<Option<(Entry, Oid)>, ReadError> {
+        self.loose.check(tree).map_err(|e| unreadable(tree, e))?;
         let object = self.odb.read(tree).map_err(|e| unreadable(tree, e))?;
         expect(tree, &object, ObjectType::Tree)?;
         Ok(only_file(object.data()))
@@ -115,6 +119,7 @@ impl Reader {
 
     /// A mail by the name of its bytes.
     pub fn blob(&self, blob: Oid) -> Result<MailBytes<'_>, ReadError> {
+        self.loose.check(blob).map_err(|e| unreadable(blob, e))?;
         let (size, _) = self.odb.read_header(blob).map_err(|e| unreadable(blob, e))?;
         if size as u64 > LARGEST_MAIL {
             return Err(ReadError::TooLarge { blob, size: size as u64 });
