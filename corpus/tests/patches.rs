@@ -54,12 +54,17 @@ fn each_mail(shared: &Path, mut each: impl FnMut(&str, &str)) {
     for bundle in bundles {
         let name = bundle.file_stem().unwrap().to_string_lossy().into_owned();
         let clone = dir.path().join(&name);
-        let done =
-            Command::new("git").args(["clone", "--quiet", "--mirror"]).arg(&bundle).arg(&clone).status().unwrap();
+        let done = Command::new("git")
+            .args(["-c", "advice.defaultBranchName=false", "clone", "--quiet", "--mirror"])
+            .arg(&bundle)
+            .arg(&clone)
+            .status()
+            .unwrap();
         assert!(done.success(), "git clone {}", bundle.display());
         let repository = Repository::open_bare(&clone).unwrap();
         let mut walk = repository.revwalk().unwrap();
-        walk.push_head().unwrap();
+        // A bundle names no HEAD.
+        walk.push_glob("refs/heads/*").unwrap();
         walk.simplify_first_parent().unwrap();
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).unwrap();
         for commit in walk {
@@ -249,10 +254,10 @@ fn every_patch_of_the_archives_is_read() {
     for (defect, (count, first)) in &defects {
         println!("{count:6} {defect} (first: {first})");
     }
-    println!("{} mails with a git diff and no patch: {:?}", git_without_patch.len(), git_without_patch.first());
+    println!("{} mails with a git diff and no patch: {:?}", git_without_patch.len(), git_without_patch);
     assert!(patches > 20_000 && lines > 1_000_000);
     assert!(f64::from(same_blob) > 0.9 * f64::from(added));
-    assert!(git_without_patch.len() < 10, "{git_without_patch:#?}");
+    assert!(git_without_patch.len() < 3, "{git_without_patch:#?}");
 }
 
 fn unequal_totals<'a>(
