@@ -208,7 +208,7 @@ impl<I: Id> Builder<I> {
                 depth: parent.map_or(0, |parent| rows[parent as usize].depth + 1),
                 present: (entry.node != NONE).then_some(entry.node),
                 parent: *parent,
-                last: siblings.len() == 0,
+                last: std::ops::Range::is_empty(siblings),
                 below: 0,
             };
             stack.push((children_of(at), Some(rows.len() as u32)));
