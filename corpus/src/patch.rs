@@ -84,6 +84,12 @@ pub enum Defect {
         /// The first line of the diff.
         span: Span,
     },
+    /// The `---` and `+++` lines are missing; the `diff --git` line is believed.
+    #[error("the diff has no --- and +++ lines")]
+    NoPair {
+        /// The first line of the diff.
+        span: Span,
+    },
     /// The diff of a merge; its hunks are not read.
     #[error("the hunks of a combined diff are not read")]
     Combined {

@@ -1,34 +1,15 @@
 //! Patches of real archives: our reading against git's, on every mail that may hold a diff.
 
-use git2::{Repository, Sort};
-use mail_parser::MessageParser;
+#[path = "archives/each_mail.rs"]
+mod archives;
+
+use archives::{each_mail, has_git, shared};
+use mail_parser::{MessageParser, MimeHeaders};
 use provenance_corpus::patch::{Defect, Patch, Status, blob_id};
 use provenance_corpus::patch_id::{PatchId, patch_id, patch_ids};
 use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// The folder of real data, or `None` (and a line that says so) where it is not there.
-fn shared() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let shared = std::env::var_os("PROVENANCE_SHARED").map_or_else(beside, PathBuf::from);
-    if !shared.join("archives").is_dir() {
-        println!("skipped: needs ../shared");
-        return None;
-    }
-    Some(shared)
-}
-
-/// Whether git can be run; where it has to be there, it must.
-fn has_git() -> bool {
-    let found = Command::new("git").arg("--version").stdout(Stdio::null()).status().is_ok();
-    assert!(found || std::env::var_os("CI").is_none(), "git is wanted in CI");
-    if !found {
-        println!("skipped: needs git");
-    }
-    found
-}
 
 /// The decoded texts of a mail, one after the other, attached patches included.
 fn text_of(raw: &[u8]) -> String {
@@ -41,34 +22,6 @@ fn text_of(raw: &[u8]) -> String {
         }
     }
     text
-}
-
-/// Calls `each` with list and blob id of every mail of the archives, and its text.
-fn each_mail(shared: &Path, mut each: impl FnMut(&str, &str)) {
-    let mut bundles: Vec<_> =
-        std::fs::read_dir(shared.join("archives")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    bundles.retain(|path| path.extension().is_some_and(|ext| ext == "bundle"));
-    bundles.sort();
-    assert_eq!(bundles.len(), 4);
-    let dir = tempfile::tempdir().unwrap();
-    for bundle in bundles {
-        let name = bundle.file_stem().unwrap().to_string_lossy().into_owned();
-        let clone = dir.path().join(&name);
-        let done =
-            Command::new("git").args(["clone", "--quiet", "--mirror"]).arg(&bundle).arg(&clone).status().unwrap();
-        assert!(done.success(), "git clone {}", bundle.display());
-        let repository = Repository::open_bare(&clone).unwrap();
-        let mut walk = repository.revwalk().unwrap();
-        walk.push_head().unwrap();
-        walk.simplify_first_parent().unwrap();
-        walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).unwrap();
-        for commit in walk {
-            let tree = repository.find_commit(commit.unwrap()).unwrap().tree().unwrap();
-            let Some(entry) = tree.get_name("m") else { continue };
-            let blob = repository.find_blob(entry.id()).unwrap();
-            each(&format!("{name} {}", entry.id()), &text_of(blob.content()));
-        }
-    }
 }
 
 /// One `git patch-id` for all mails. Each mail stands alone between two lines that open a commit, and is
@@ -139,7 +92,8 @@ fn patch_ids_equal_gits_on_every_mail_of_the_archives() {
     let mut git = GitPatchIds::start();
     let mut ours: Vec<(String, Vec<PatchId>, Option<String>)> = Vec::new();
     let (mut mails, mut bytes, mut took) = (0, 0, Duration::ZERO);
-    each_mail(&shared, |origin, text| {
+    each_mail(&shared, |origin, raw| {
+        let text = &*text_of(raw);
         mails += 1;
         let start = Instant::now();
         let ids: Vec<PatchId> = patch_ids(text.as_bytes()).collect();
@@ -203,7 +157,8 @@ fn every_patch_of_the_archives_is_read() {
     let (mut patches, mut files, mut hunks, mut lines, mut took) = (0, 0, 0, 0, Duration::ZERO);
     let mut defects = std::collections::BTreeMap::new();
     let (mut added, mut same_blob, mut git_without_patch) = (0, 0, Vec::new());
-    each_mail(&shared, |origin, text| {
+    each_mail(&shared, |origin, raw| {
+        let text = &*text_of(raw);
         let start = Instant::now();
         let patch = Patch::parse(text);
         took += start.elapsed();
@@ -249,10 +204,10 @@ fn every_patch_of_the_archives_is_read() {
     for (defect, (count, first)) in &defects {
         println!("{count:6} {defect} (first: {first})");
     }
-    println!("{} mails with a git diff and no patch: {:?}", git_without_patch.len(), git_without_patch.first());
+    println!("{} mails with a git diff and no patch: {:?}", git_without_patch.len(), git_without_patch);
     assert!(patches > 20_000 && lines > 1_000_000);
     assert!(f64::from(same_blob) > 0.9 * f64::from(added));
-    assert!(git_without_patch.len() < 10, "{git_without_patch:#?}");
+    assert!(git_without_patch.len() < 3, "{git_without_patch:#?}");
 }
 
 fn unequal_totals<'a>(

@@ -235,6 +235,10 @@ fn git<'a>(patch: &mut Patch<'a>, first: Line<'a>, names: &'a str) -> Option<usi
     name_git(&mut file, names, pair.as_ref());
     end = match Line::at(text, end) {
         Some(line) if line.raw.starts_with("@@ ") && pair.is_some() => hunk::read_all(patch, &mut file, end),
+        Some(line) if line.raw.starts_with("@@ -") => {
+            patch.defect(Defect::NoPair { span: first.span() });
+            hunk::read_all(patch, &mut file, end)
+        }
         Some(line) if line.text() == "GIT binary patch" => super::binary::read(patch, &mut file, line),
         Some(line) if line.raw.starts_with("Binary files ") => {
             file.binary = Some(Binary::Named);

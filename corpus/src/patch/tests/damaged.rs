@@ -114,6 +114,17 @@ fn a_hunk_header_made_by_hand() {
 }
 
 #[test]
+fn a_header_shortened_by_hand() {
+    insta::assert_snapshot!(outline("diff --git a/x b/x\n@@ -1 +1 @@\n-a\n+b\n"), @r#"
+    Git Modified x -> x +1 -1
+      1,1 1,1 []
+        - 1 0 "a"
+        + 0 1 "b"
+    ! the diff has no --- and +++ lines
+    "#);
+}
+
+#[test]
 fn numbers_without_measure() {
     let text = diff("@@ -4294967295,4294967295 +4294967295,4294967295 @@\n a\n b\n+c\n@@ -99999999999 +1 @@\n x\n");
     let patch = Patch::parse(&text).unwrap();
