@@ -216,7 +216,9 @@ fn refused(path: &Path, directory: &Path, source: git2::Error) -> EpochError {
     let config = git2::Config::open(&directory.join("config"));
     let setting = |name: &str| config.as_ref().ok().and_then(|it| it.get_string(name).ok());
     if let Some(format) = setting("extensions.objectformat").filter(|it| it != "sha1") {
-        let what = format!("its objects are named by {format}; only SHA-1 repositories can be read, as public-inbox makes them");
+        let what = format!(
+            "its objects are named by {format}; only SHA-1 repositories can be read, as public-inbox makes them"
+        );
         return unsupported(what, "export it as mail instead: `lei convert` or `public-inbox-extindex`".into());
     }
     if let Some(format) = setting("extensions.refstorage").filter(|it| it != "files") {
@@ -233,9 +235,10 @@ fn refused(path: &Path, directory: &Path, source: git2::Error) -> EpochError {
     }
     match source.code() {
         ErrorCode::NotFound => EpochError::NotGit { path: path.to_owned() },
-        ErrorCode::Owner => {
-            unsupported("it belongs to another user".into(), format!("allow it with `git config --global --add safe.directory {word}`"))
-        }
+        ErrorCode::Owner => unsupported(
+            "it belongs to another user".into(),
+            format!("allow it with `git config --global --add safe.directory {word}`"),
+        ),
         _ if source.message().contains("extension") => {
             unsupported(source.message().into(), format!("clone it anew with `git clone --mirror {word} {word}.new`"))
         }
