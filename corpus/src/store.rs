@@ -80,8 +80,7 @@ impl Store {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// The git repository with the mails: an epoch like any other, to be read by
-    /// [`Epoch`](crate::archive::public_inbox_v2::Epoch).
+    /// The git repository with the mails: an epoch like any other, to be read by [`Epoch`].
     pub fn epoch(&self) -> PathBuf {
         layout::epoch(&self.path)
     }

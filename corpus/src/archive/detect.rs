@@ -140,7 +140,9 @@ fn repository(path: &Path) -> Result<Repository, ArchiveError> {
         Layout::V2 => Some(number.unwrap_or(0)),
         // The name vouches for an epoch that has no mail yet, or whose newest commit is damaged.
         Layout::Empty | Layout::Unreadable if number.is_some() => number,
-        Layout::Empty if is_named(path, "all.git") => return Err(not("all.git has objects only; name the folder above")),
+        Layout::Empty if is_named(path, "all.git") => {
+            return Err(not("all.git has objects only; name the folder above"));
+        }
         Layout::Empty => return Err(not("it has no commit")),
         Layout::Unreadable => return Err(not("its newest commit cannot be read (`git fsck` tells more)")),
         Layout::Other => return Err(not("its newest commit has other files than one mail, `m`")),

@@ -89,7 +89,8 @@ impl Maildir {
 
     /// Writes a mail into `new/`, unless it is there.
     pub fn deliver(&mut self, mail: &[u8]) -> Result<Delivered, ArchiveError> {
-        let name = Oid::hash_object(ObjectType::Blob, mail).map_err(|source| ArchiveError::Hash { source })?.to_string();
+        let name =
+            Oid::hash_object(ObjectType::Blob, mail).map_err(|source| ArchiveError::Hash { source })?.to_string();
         if self.present.contains(&name) {
             return Ok(Delivered::Present);
         }

@@ -62,7 +62,8 @@ mod tests {
         assert!(begins_with_header(b"Subject: x\n\nbody"));
         assert!(begins_with_header(b"X-Mailer: y\r\nReceived: by a\r\n\tfor b\r\n\r\n"));
         assert!(begins_with_header(b"from: cut off before its en"));
-        for other in [&b""[..], b"\n", b"Note: this is prose\n\nFrom: x", b"int main:\n", b"\tFrom: x", b": x\nFrom: y"] {
+        for other in [&b""[..], b"\n", b"Note: this is prose\n\nFrom: x", b"int main:\n", b"\tFrom: x", b": x\nFrom: y"]
+        {
             assert!(!begins_with_header(other), "{}", other.escape_ascii());
         }
     }

@@ -32,7 +32,9 @@ fn stored_mails(store: &Store) -> Vec<String> {
 
 /// `false` where it is not installed, which is an error in CI.
 fn installed(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
+    // Looked for, not run: lei starts a daemon for whatever it is asked.
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).any(|it| it.join(program).is_file());
     assert!(found || std::env::var_os("CI").is_none(), "{program} is needed and not installed");
     if !found {
         println!("skipped: needs {program}");
@@ -173,7 +175,7 @@ fn where_nothing_can_be_written_the_error_names_the_place() {
     let folder = store.epoch().join("objects/pack");
     fs::remove_dir_all(&folder).unwrap();
     fs::write(&folder, "").unwrap();
-    assert!(matches!(import.finish(), Err(StoreError::Write { .. })));
+    assert!(matches!(import.finish(), Err(StoreError::Write { .. } | StoreError::Io { .. })));
     assert!(Epoch::open(&store.epoch()).unwrap().tip().unwrap().is_none());
 }
 
@@ -205,7 +207,7 @@ fn public_inbox_and_lei_read_it() {
     run("public-inbox-index", &["--no-fsync", "-j0", inbox]);
     let query = |words| run("lei", &["q", "--no-save", "--only", inbox, "-f", "jsonl", words]);
     let found = query("s:made");
-    let one = query("b:\"number 2\"");
+    let one = query("mid:2@example.org");
     // The next import is seen too, and the databases that public-inbox put there do no harm.
     import(&store, 4..5);
     run("public-inbox-index", &["--no-fsync", "-j0", inbox]);

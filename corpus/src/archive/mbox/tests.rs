@@ -86,7 +86,8 @@ fn inflate(bytes: Vec<u8>) -> impl BufRead {
 
 #[test]
 fn several_gzip_members_are_one_file_and_an_early_end_keeps_what_was_read() {
-    let two = [gz(format!("{FROM}Subject: 1\n\n\n").as_bytes()), gz(format!("{FROM}Subject: 2\n\n").as_bytes())].concat();
+    let two =
+        [gz(format!("{FROM}Subject: 1\n\n\n").as_bytes()), gz(format!("{FROM}Subject: 2\n\n").as_bytes())].concat();
     assert_eq!(Mbox::new(inflate(two)).filter(Result::is_ok).count(), 2);
 
     let body: String = (0..20_000).map(|n| format!("line {}\n", n * 7919 % 10_007)).collect();

@@ -258,12 +258,27 @@ fn what_is_not_a_repository_or_not_readable_is_named() {
         ("partialclone = origin", "git clone --mirror"),
         ("fromthefuture = 1", "git clone --mirror"),
     ] {
-        fs::write(&config, format!("[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\t{setting}\n"))
-            .unwrap();
+        fs::write(
+            &config,
+            format!("[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\t{setting}\n"),
+        )
+        .unwrap();
         let Err(error) = Epoch::open(&made.path()) else { panic!("{setting} was accepted") };
         assert!(matches!(error, EpochError::Unsupported { .. }), "{error:?}");
         assert!(error.to_string().contains(word), "{error}");
     }
+}
+
+#[test]
+fn a_repository_of_another_user_is_read() {
+    let mut made = Made::new();
+    made.mails(0..2);
+    if std::os::unix::fs::chown(made.path(), Some(12345), Some(12345)).is_err() {
+        println!("skipped: needs root");
+        return;
+    }
+    assert_eq!(made.read().subjects.len(), 2);
+    assert_eq!(layout(&made.path()).unwrap(), Layout::V2);
 }
 
 #[test]
