@@ -28,6 +28,7 @@
 pub mod engine;
 pub mod grace;
 pub mod isa;
+pub mod lab;
 pub mod ledger;
 pub mod mechanism;
 pub mod plan;

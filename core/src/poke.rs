@@ -19,6 +19,7 @@ use crate::text::arena::Chunk;
 use crate::text::{Text, TextError};
 
 pub mod int3;
+pub mod model;
 
 pub mod quad;
 pub mod stop;
