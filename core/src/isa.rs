@@ -389,14 +389,27 @@ impl Emulation {
     }
 }
 
-/// Disassembles for a human, with iced-x86: one line per instruction, `offset  bytes  text`.
+/// One instruction for a human.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Line {
+    /// Its address.
+    pub addr: u64,
+    /// Its bytes, as [`hex`].
+    pub bytes: String,
+    /// In Intel's syntax.
+    pub text: String,
+}
+
+/// Disassembles for a human, with iced-x86.
 #[must_use]
-pub fn disassemble(bytes: &[u8], addr: u64) -> Vec<String> {
+pub fn disassemble(bytes: &[u8], addr: u64) -> Vec<Line> {
     use iced_x86::Formatter as _;
     let mut formatter = iced_x86::IntelFormatter::new();
-    formatter.options_mut().set_hex_prefix("0x");
-    formatter.options_mut().set_hex_suffix("");
-    formatter.options_mut().set_branch_leading_zeros(false);
+    let options = formatter.options_mut();
+    options.set_hex_prefix("0x");
+    options.set_hex_suffix("");
+    options.set_branch_leading_zeros(false);
+    options.set_uppercase_hex(false);
     let mut decoder = iced_x86::Decoder::with_ip(64, bytes, addr, iced_x86::DecoderOptions::NONE);
     let mut lines = Vec::new();
     while decoder.can_decode() {
@@ -404,7 +417,7 @@ pub fn disassemble(bytes: &[u8], addr: u64) -> Vec<String> {
         let insn = decoder.decode();
         let mut text = String::new();
         formatter.format(&insn, &mut text);
-        lines.push(format!("{:#x}  {:<18} {text}", insn.ip(), hex(&bytes[start..decoder.position()])));
+        lines.push(Line { addr: insn.ip(), bytes: hex(&bytes[start..decoder.position()]), text });
     }
     lines
 }

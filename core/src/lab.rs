@@ -281,6 +281,8 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("late-trap", hazard::late_trap),
     ("hazard", hazard::run),
     ("half-page", stress::half_page),
+    #[cfg(feature = "conflict")]
+    ("conflict", crate::conflict::scenario),
 ];
 
 /// The child's side: reads a request from stdin, runs it, writes lines to stdout. Returns the exit code: 0, 1 if the scenario

@@ -25,6 +25,8 @@
 #![warn(clippy::undocumented_unsafe_blocks, missing_docs)]
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
+#[cfg(feature = "conflict")]
+pub mod conflict;
 pub mod engine;
 pub mod grace;
 pub mod isa;

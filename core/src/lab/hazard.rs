@@ -314,55 +314,28 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
     }
 }
 
-/// A SIGTRAP as under a debugger, which has set RIP back to the site: sent by hand to a thread that stands there.
+/// A SIGTRAP as under a debugger, which has set RIP back to the site: the handler is given such a context, at rest and
+/// while the breakpoint stands.
 fn rip_at_site() -> Result<Value, ScenarioError> {
-    let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "hazard");
-    let mut b = Builder::new();
-    let f = b.function("spin");
-    b.code(&[0xeb, 0xfe]).ret(); // jmp self
-    let loaded = engine.load(b, me)?;
-    let at = loaded.addr(f)?;
-    let site = engine.text().site(at, 2)?;
-    let spin = Bytes::new(&[0xeb, 0xfe]);
-    engine.claim(site, spin, me, Sharing::Exclusive, "nothing")?;
-    // SAFETY: takes nothing and returns once the jump is a nop.
-    let f: extern "C" fn() = unsafe { std::mem::transmute(at as usize) };
-    let tid = std::sync::atomic::AtomicI32::new(0);
-    std::thread::scope(|scope| {
-        let (engine, tid) = (&engine, &tid);
-        let thread = scope.spawn(move || {
-            let executor = engine.grace().register("spinner");
-            tid.store(executor.as_ref().map_or(0, crate::grace::Executor::tid), Ordering::SeqCst);
-            f();
-        });
-        until("the spinner", || tid.load(Ordering::SeqCst) != 0)?;
-        std::thread::sleep(Duration::from_millis(20));
-        let before = engine.stats();
-        for _ in 0..5 {
-            let mut info = [0u8; 128];
-            info[..4].copy_from_slice(&libc::SIGTRAP.to_le_bytes());
-            info[8..12].copy_from_slice(&0x80i32.to_le_bytes()); // si_code: SI_KERNEL
-            // SAFETY: a siginfo of 128 bytes to a thread of this process; the kernel allows any si_code there.
-            let got = unsafe {
-                libc::syscall(
-                    libc::SYS_rt_tgsigqueueinfo,
-                    libc::getpid(),
-                    tid.load(Ordering::SeqCst),
-                    libc::SIGTRAP,
-                    info.as_ptr(),
-                )
-            };
-            if got != 0 {
-                return Err(io::Error::last_os_error().into());
-            }
-            std::thread::sleep(Duration::from_millis(5));
+    let w = world(Protocol::Int3)?;
+    let (at, target) = (w.site.addr(), w.targets[0]);
+    let before = w.engine.stats();
+    let mut stack = [0u64; 4];
+    let top = (&raw mut stack[3]) as u64;
+    let at_rest = trap::deliver(at, top);
+    let mut trapped = None;
+    w.engine.apply_probed(&w.plan(0, 1)?, Protocol::Int3, Variant::Correct, &mut |phase| {
+        if phase == Phase::Trapped {
+            trapped = Some(trap::deliver(at, top));
         }
-        let stats = engine.stats();
-        engine.poke(me, [Change::new(site, spin, Insn::Nop(2))])?;
-        let ended = thread.join().is_ok();
-        Ok(json!({ "late": stats.late - before.late, "foreign": stats.foreign - before.foreign, "ended": ended }))
-    })
+        Ok(())
+    })?;
+    let stats = w.engine.stats();
+    Ok(json!({
+        "at rest": at_rest == (at, top),
+        "trapped": trapped == Some((target, top - 8)) && stack[2] == at + 5,
+        "late": stats.late - before.late, "traps": stats.traps - before.traps, "foreign": stats.foreign - before.foreign,
+    }))
 }
 
 fn fork() -> Result<Value, ScenarioError> {

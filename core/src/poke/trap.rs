@@ -225,6 +225,22 @@ extern "C" fn on_trap(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     }
 }
 
+/// Calls the handler as the kernel would for a breakpoint, with RIP and RSP as given; returns them as the handler left
+/// them. For what cannot be raised from within: RIP at the site, as under a debugger.
+pub(crate) fn deliver(ip: u64, sp: u64) -> (u64, u64) {
+    // SAFETY: zeroes are valid for both structures; the handler is given a stack that the caller owns.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        info.si_code = SI_KERNEL;
+        let mut context: libc::ucontext_t = std::mem::zeroed();
+        context.uc_mcontext.gregs[libc::REG_RIP as usize] = ip as i64;
+        context.uc_mcontext.gregs[libc::REG_RSP as usize] = sp as i64;
+        on_trap(libc::SIGTRAP, &raw mut info, (&raw mut context).cast());
+        let regs = &context.uc_mcontext.gregs;
+        (regs[libc::REG_RIP as usize] as u64, regs[libc::REG_RSP as usize] as u64)
+    }
+}
+
 /// True if the trap was ours and the registers are set to go on.
 fn handle(regs: &mut [libc::greg_t; 23]) -> bool {
     let ip = regs[libc::REG_RIP as usize] as u64;
