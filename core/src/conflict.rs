@@ -15,10 +15,12 @@ use crate::ledger::Policy;
 
 pub mod claimant;
 pub mod episode;
+mod subject;
 mod witness;
 
 pub use claimant::{Claimant, Era};
-use claimant::{Denied, Subject};
+use claimant::Denied;
+use subject::Subject;
 pub use witness::Witness;
 
 /// By whose rules a pair is run.
@@ -68,6 +70,11 @@ pub enum Finding {
         /// Whose effect is gone.
         what: String,
     },
+    /// The bytes of both are as they should be, but control never reaches one of them.
+    Shadowed {
+        /// Whose effect does not run.
+        what: String,
+    },
     /// The kernel would have stopped.
     Bug {
         /// Where and why.
@@ -85,6 +92,7 @@ impl Finding {
             Self::Silent { .. } => "silent",
             Self::Broken { .. } => "broken",
             Self::Lost { .. } => "lost",
+            Self::Shadowed { .. } => "shadowed",
             Self::Bug { .. } => "BUG",
         }
     }
@@ -103,8 +111,11 @@ impl Finding {
             Self::Refused { by, error } => format!("refused by {by}: {error}"),
             Self::Silent { error, after } if after.is_empty() => format!("dropped, nobody is told: {error}"),
             Self::Silent { error, after } => format!("dropped, nobody is told: {error}; {after}"),
-            Self::Broken { what, until, told } => format!("{what} is broken until {until}; its caller was told: {told}"),
+            Self::Broken { what, until, told } => {
+                format!("{what} is broken until {until}; its caller was told: {told}")
+            }
             Self::Lost { what } => format!("{what} is overwritten and no longer runs"),
+            Self::Shadowed { what } => format!("{what} holds its bytes, but control never reaches them"),
             Self::Bug { why } => format!("the kernel stops: {why}"),
         }
     }
@@ -327,7 +338,6 @@ fn pair(first: Era, second: Era, rules: Rules) -> Result<Conflict, ScenarioError
     let subject = Subject::build(&engine, [first, second])?;
     let claimants = [first.claimant(&subject, 0)?, second.claimant(&subject, 1)?];
     let mut run = Run { subject, claimants, steps: Vec::new() };
-    let entry = run.subject.entry;
     run.note("nothing yet".into(), &Ok("the function as it was compiled".into()))?;
     let (installed, alone) = run.act(0, "install")?;
     let (result, both) = run.act(1, "install")?;
@@ -338,7 +348,6 @@ fn pair(first: Era, second: Era, rules: Rules) -> Result<Conflict, ScenarioError
     };
     let rule = run.claimants[1].rule().to_owned();
     let witness = witness::find(first, second);
-    let _ = entry;
     Ok(Conflict {
         first: first.label(),
         second: second.label(),
@@ -360,14 +369,8 @@ fn judge(
     eras: [Era; 2],
 ) -> Result<Finding, ScenarioError> {
     let names = eras.map(Era::label);
-    let health = [run.claimants[0].health(), run.claimants[1].health()];
-    if let Some(sick) = health.iter().position(Option::is_some) {
-        let told = result.as_ref().map_or_else(ToString::to_string, Clone::clone);
-        // Whether it recovers when the other leaves is tried, not assumed.
-        run.act(1 - sick, "remove")?;
-        let (again, _) = run.act(sick, "install")?;
-        let until = if again.is_err() { "restart: still refused after the other has left" } else { "the other leaves" };
-        return Ok(Finding::Broken { what: names[sick].clone(), until: until.into(), told });
+    if let Some(broken) = sick(run, result, &names)? {
+        return Ok(broken);
     }
     match result {
         Err(Denied::Bug(why)) => return Ok(Finding::Bug { why: why.clone() }),
@@ -389,11 +392,22 @@ fn judge(
         }
         Ok(_) => {}
     }
+    let places = [run.claimants[0].place(), run.claimants[1].place()];
+    let gone = |who: usize| {
+        let what = names[who].clone();
+        if places[0] == places[1] { Finding::Lost { what } } else { Finding::Shadowed { what } }
+    };
     if both.first < alone.first {
-        return Ok(Finding::Lost { what: names[0].clone() });
+        return Ok(gone(0));
+    }
+    if both.second == 0 {
+        return Ok(gone(1));
     }
     // Both run; do they still when the first changes, and does each leave cleanly?
     let (updated, after_update) = run.act(0, "update")?;
+    if let Some(broken) = sick(run, &updated, &names)? {
+        return Ok(broken);
+    }
     if let Err(Denied::Bug(why)) = updated {
         return Ok(Finding::Bug { why });
     }
@@ -407,12 +421,22 @@ fn judge(
     if left.second < both.second {
         return Ok(Finding::Lost { what: names[1].clone() });
     }
-    run.act(1, "remove")?;
-    let places = [run.claimants[0].place(), run.claimants[1].place()];
+    let _ = run.act(1, "remove")?;
     let how = if places[0] == places[1] {
         format!("both through {}", run.claimants[1].sharing())
     } else {
         format!("on different bytes: {} at +{}, {} at +{}", names[0], places[0], names[1], places[1])
     };
     Ok(Finding::Composes { how })
+}
+
+/// Whether one of them is out of order now, and until when: whether it recovers when the other leaves is tried, not assumed.
+fn sick(run: &mut Run, result: &Result<String, Denied>, names: &[String; 2]) -> Result<Option<Finding>, ScenarioError> {
+    let health = [run.claimants[0].health(), run.claimants[1].health()];
+    let Some(sick) = health.iter().position(Option::is_some) else { return Ok(None) };
+    let told = result.as_ref().map_or_else(ToString::to_string, Clone::clone);
+    let _ = run.act(1 - sick, "remove")?;
+    let (again, _) = run.act(sick, "install")?;
+    let until = if again.is_err() { "restart: still refused after the other has left" } else { "the other leaves" };
+    Ok(Some(Finding::Broken { what: names[sick].clone(), until: until.into(), told }))
 }

@@ -64,11 +64,6 @@ impl Bytes {
         &self.buf[..self.len as usize]
     }
 
-    /// All eight bytes, zero beyond the length.
-    pub(crate) fn raw(&self) -> &[u8; 8] {
-        &self.buf
-    }
-
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {

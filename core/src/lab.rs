@@ -167,7 +167,7 @@ impl Runner {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(start)?;
-        let mut child = Kill(&mut child);
+        let child = Kill(&mut child);
         if let Some(mut stdin) = child.0.stdin.take() {
             // A process that dies at once closes its stdin; its end says more than this error.
             let _ = serde_json::to_writer(&mut stdin, request)
@@ -283,6 +283,8 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("half-page", stress::half_page),
     #[cfg(feature = "conflict")]
     ("conflict", crate::conflict::scenario),
+    #[cfg(feature = "bench")]
+    ("bench", crate::bench::scenario),
 ];
 
 /// The child's side: reads a request from stdin, runs it, writes lines to stdout. Returns the exit code: 0, 1 if the scenario

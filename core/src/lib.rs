@@ -25,6 +25,8 @@
 #![warn(clippy::undocumented_unsafe_blocks, missing_docs)]
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
+#[cfg(feature = "bench")]
+pub mod bench;
 #[cfg(feature = "conflict")]
 pub mod conflict;
 pub mod engine;
@@ -36,5 +38,6 @@ pub mod mechanism;
 pub mod plan;
 pub mod poke;
 mod preflight;
+pub mod proof;
 pub mod site;
 pub mod text;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Engine;
+use super::subject::Subject;
 use crate::lab::ScenarioError;
 use crate::ledger::Policy;
 use crate::mechanism::dispatcher::{Dispatcher, Update};
@@ -16,9 +16,6 @@ use crate::mechanism::static_call::{CallSite, Func, StaticCall};
 use crate::mechanism::static_key::{Entry, StaticKey};
 use crate::mechanism::{Errno, MechanismError, MechanismId};
 use crate::poke::PokeError;
-use crate::site::Site;
-use crate::text::Builder;
-use crate::text::builder::Fentry;
 
 /// A mechanism as it was at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -105,7 +102,13 @@ impl Era {
         let effect = subject.effects[index].1;
         let kernel = engine.ledger().policy() == Policy::Observe;
         Ok(match self {
-            Self::Ftrace => Box::new(Tracer { ftrace: subject.ftrace()?, ops: Vec::new(), retired: 0, kernel, entry: subject.entry }),
+            Self::Ftrace => Box::new(Tracer {
+                ftrace: subject.ftrace()?,
+                ops: Vec::new(),
+                retired: 0,
+                kernel,
+                entry: subject.entry,
+            }),
             Self::FtraceDirect => Box::new(DirectCall {
                 ftrace: subject.ftrace()?,
                 direct: Direct { target: effect[0], jmp: false },
@@ -114,7 +117,9 @@ impl Era {
                 entry: subject.entry,
             }),
             Self::StaticCall => Box::new(Call { subject: subject.share(), key: None, effect, counter, turn: 0 }),
-            Self::JumpLabel => Box::new(Label { subject: subject.share(), key: None, target: subject.taken[index], counter }),
+            Self::JumpLabel => {
+                Box::new(Label { subject: subject.share(), key: None, target: subject.taken[index], counter })
+            }
             Self::Dispatcher2019 => Box::new(Dispatch {
                 dispatcher: Dispatcher::fentry(engine, &format!("d{index}"), subject.site, subject.body_at),
                 era: self,
@@ -200,136 +205,6 @@ pub trait Claimant {
     /// How it lets others in.
     fn sharing(&self) -> &'static str {
         "nothing"
-    }
-}
-
-/// The function that both want: five bytes of nop, a jump, and the body that counts.
-pub struct Subject {
-    pub(super) engine: Engine,
-    pub(super) entry: u64,
-    site: Site,
-    body_at: u64,
-    trampoline: u64,
-    /// For each claimant: its counter, and two functions that count on it.
-    effects: [(&'static AtomicU64, [u64; 2]); 2],
-    /// For each claimant: where its jump label goes, which counts and comes back.
-    taken: [u64; 2],
-    programs: [[u64; 2]; 2],
-    body: &'static AtomicU64,
-    /// Calls that reached a claimant's program without passing the body.
-    direct: [std::rc::Rc<Cell<u64>>; 2],
-    /// The claimants that dispatch.
-    dispatching: Vec<usize>,
-    ftrace: std::rc::Rc<std::cell::RefCell<Option<Arc<Ftrace>>>>,
-    turn: Cell<usize>,
-}
-
-impl Subject {
-    pub(super) fn build(engine: &Engine, eras: [Era; 2]) -> Result<Self, ScenarioError> {
-        // Counters live as long as the process, which is as long as the text that names them.
-        let counter = || &*Box::leak(Box::new(AtomicU64::new(0)));
-        let (body, counters) = (counter(), [counter(), counter()]);
-        let holder = engine.holder(MechanismId::TEXT, "subject");
-        let mut b = Builder::new();
-        let leaf = |b: &mut Builder, counter: &AtomicU64| {
-            b.at(16, 0);
-            let entry = b.here();
-            b.count(counter).ret();
-            entry
-        };
-        let effects = counters.map(|c| [leaf(&mut b, c), leaf(&mut b, c)]);
-        let programs = [0, 1].map(|_| {
-            [0, 1].map(|_| {
-                b.at(16, 0);
-                let program = b.here();
-                b.ret();
-                program
-            })
-        });
-        let (taken, after) = ([b.forward(), b.forward()], b.forward());
-        let thunk = b.forward();
-        b.at(8, 0);
-        let trampoline = b.function("__SCT__bpf_dispatcher_xdp_func");
-        b.jmp(thunk);
-        b.data(&crate::isa::TRAMP_SIGNATURE);
-        b.at(16, 0);
-        let entry = b.function("bpf_dispatcher_xdp_func");
-        b.fentry(Fentry::Nop);
-        b.place(after);
-        if eras.contains(&Era::Dispatcher2022) {
-            b.jmp(trampoline);
-        } else {
-            b.jmp(thunk);
-        }
-        for (label, counter) in taken.iter().zip(counters) {
-            b.place(*label);
-            b.count(counter);
-            b.jmp(after);
-        }
-        b.at(16, 0);
-        b.function("fallback");
-        b.place(thunk);
-        b.count(body);
-        b.code(&[0xff, 0xe2]); // jmp rdx
-        let loaded = engine.load(b, holder)?;
-        let at = |l| loaded.addr(l);
-        let pair = |l: [crate::text::Label; 2]| -> Result<[u64; 2], ScenarioError> { Ok([at(l[0])?, at(l[1])?]) };
-        let dispatching = (0..2).filter(|&i| eras[i].mechanism() == MechanismId::BPF_DISPATCHER).collect();
-        Ok(Self {
-            engine: engine.clone(),
-            entry: at(entry)?,
-            site: engine.text().site(at(entry)?, 5)?.as_call(),
-            body_at: at(thunk)?,
-            trampoline: at(trampoline)?,
-            effects: [(counters[0], pair(effects[0])?), (counters[1], pair(effects[1])?)],
-            taken: pair(taken)?,
-            programs: [pair(programs[0])?, pair(programs[1])?],
-            body,
-            direct: Default::default(),
-            dispatching,
-            ftrace: Default::default(),
-            turn: Cell::new(0),
-        })
-    }
-
-    fn share(&self) -> Self {
-        Self {
-            engine: self.engine.clone(),
-            direct: self.direct.clone(),
-            dispatching: self.dispatching.clone(),
-            ftrace: self.ftrace.clone(),
-            turn: Cell::new(0),
-            ..*self
-        }
-    }
-
-    /// There is one ftrace, whoever uses it.
-    fn ftrace(&self) -> Result<Arc<Ftrace>, ScenarioError> {
-        let mut ftrace = self.ftrace.borrow_mut();
-        if let Some(ftrace) = &*ftrace {
-            return Ok(ftrace.clone());
-        }
-        let new = Arc::new(Ftrace::new(&self.engine)?);
-        new.add_sites(&[self.site], 0)?;
-        Ok(ftrace.insert(new).clone())
-    }
-
-    /// Calls the function once, for the program of each dispatching claimant in turn.
-    pub(super) fn call(&self) {
-        let turn = self.turn.replace(self.turn.get() + 1);
-        let who = self.dispatching.get(turn % self.dispatching.len().max(1)).copied().unwrap_or(0);
-        // SAFETY: laid out above: jumps to its third argument, or to what a claimant put in between, all of
-        // which return.
-        let f: extern "C" fn(u64, u64, u64) = unsafe { std::mem::transmute(self.entry as usize) };
-        let before = self.body();
-        f(0, 0, self.programs[who][0]);
-        if self.body() == before {
-            self.direct[who].set(self.direct[who].get() + 1);
-        }
-    }
-
-    pub(super) fn body(&self) -> u64 {
-        self.body.load(Ordering::Relaxed)
     }
 }
 

@@ -33,11 +33,9 @@ pub(super) fn find(first: Era, second: Era) -> Option<Witness> {
             "attach returns 0, no message; the site stays e8, the program runs by the indirect call; tracer off: the site is a \
              nop and stays one until the last program is detached; attached again it is a jump",
         ),
-        (Era::Ftrace, Era::Dispatcher2022) | (Era::Dispatcher2022, Era::Ftrace) => (
-            NEW,
-            "composes",
-            "no warning; bytes 0-4 are ftrace's, 5-9 the dispatcher's, and both change independently",
-        ),
+        (Era::Ftrace, Era::Dispatcher2022) | (Era::Dispatcher2022, Era::Ftrace) => {
+            (NEW, "composes", "no warning; bytes 0-4 are ftrace's, 5-9 the dispatcher's, and both change independently")
+        }
         _ => return None,
     };
     Some(Witness { kernel: kernel.into(), outcome: outcome.into(), word: word.into() })

@@ -139,14 +139,21 @@ impl StaticCall {
     /// [`MechanismError::Bug`] if a site holds another instruction; the ledger's refusal. No site is added then.
     pub fn add_sites(&self, sites: &[CallSite]) -> Result<Applied, MechanismError> {
         let mut state = self.lock();
-        let changes = sites.iter().map(|s| self.change(s, state.func)).collect::<Result<Vec<_>, _>>()?;
+        let mut changes = Vec::with_capacity(sites.len());
         for (i, s) in sites.iter().enumerate() {
-            let found = self.engine.text().bytes(s.site.addr(), s.site.len())?;
-            if let Err(e) = self.engine.claim(s.site, found, self.holder, Sharing::Exclusive, ACCEPTS) {
-                for s in &sites[..i] {
-                    self.engine.release(s.site, self.holder)?;
+            let claimed = self.claim(s).and_then(|()| {
+                self.change(s, state.func).inspect_err(|_| {
+                    let _ = self.engine.release(s.site, self.holder);
+                })
+            });
+            match claimed {
+                Ok(change) => changes.push(change),
+                Err(e) => {
+                    for s in &sites[..i] {
+                        self.engine.release(s.site, self.holder)?;
+                    }
+                    return Err(e);
                 }
-                return Err(e.into());
             }
         }
         let plan = Plan::new(self.holder, changes)?;
@@ -162,6 +169,20 @@ impl StaticCall {
                 Err(e.into())
             }
         }
+    }
+
+    /// Claims a site, whatever call it holds; if another has it, the refusal names the empty call as what was wanted.
+    fn claim(&self, call: &CallSite) -> Result<(), MechanismError> {
+        let (addr, len) = (call.site.addr(), call.site.len());
+        let found = self.engine.text().bytes(addr, len)?;
+        let held = self.engine.ledger().overlapping(addr, len).any(|c| c.holder != self.holder);
+        let empty = if call.tail { Insn::Ret } else { Insn::Nop(len as u8) };
+        let expect = match empty.encode_slot(addr, len) {
+            Ok(empty) if held => empty,
+            _ => found,
+        };
+        self.engine.claim(call.site, expect, self.holder, Sharing::Exclusive, ACCEPTS)?;
+        Ok(())
     }
 
     /// Forgets sites of a module that goes.

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use super::{MechanismError, MechanismId};
 use crate::engine::Engine;
 use crate::isa::{Bytes, Insn};
-use crate::ledger::{HolderId, Sharing};
+use crate::ledger::{HolderId, LedgerError, Sharing};
 use crate::plan::Change;
-use crate::poke::Applied;
+use crate::poke::{Applied, PokeError};
 use crate::site::Site;
 
 const RULE: &str = "arch/x86/kernel/jump_label.c: __jump_label_patch(), v5.17";
@@ -98,23 +98,16 @@ impl StaticKey {
     pub fn add(&self, entries: &[Entry]) -> Result<Applied, MechanismError> {
         let mut list = self.lock();
         let on = self.is_enabled();
-        let mut changes = Vec::with_capacity(entries.len());
+        let mut changes: Vec<Change> = Vec::with_capacity(entries.len());
         for entry in entries {
-            let (addr, len) = (entry.site.addr(), entry.site.len());
-            let found = self.engine.text().bytes(addr, len)?;
-            // Either state of the branch: the object file may hold the jump, to be made a nop.
-            let states = [entry.insn(false), entry.insn(true)].map(|i| i.encode_slot(addr, len));
-            if !matches!(len, 2 | 5) || !states.iter().any(|s| s.as_ref().is_ok_and(|b| *b == found)) {
-                return Err(self.bug(entry, found, "its nop or its jump"));
-            }
-            changes.push(Change::new(entry.site, found, entry.insn(on)));
-        }
-        for (i, change) in changes.iter().enumerate() {
-            if let Err(e) = self.engine.claim(change.site, change.expect, self.holder, Sharing::Exclusive, ACCEPTS) {
-                for change in &changes[..i] {
-                    self.engine.release(change.site, self.holder)?;
+            match self.claim(entry, on) {
+                Ok(change) => changes.push(change),
+                Err(e) => {
+                    for change in &changes {
+                        self.engine.release(change.site, self.holder)?;
+                    }
+                    return Err(e);
                 }
-                return Err(e.into());
             }
         }
         let applied = self.engine.poke(self.holder, changes.iter().copied());
@@ -130,6 +123,28 @@ impl StaticKey {
                 Err(e.into())
             }
         }
+    }
+
+    /// Claims a branch and checks that it holds its nop or its jump: the object file may have either.
+    fn claim(&self, entry: &Entry, on: bool) -> Result<Change, MechanismError> {
+        let (addr, len) = (entry.site.addr(), entry.site.len());
+        let found = self.engine.text().bytes(addr, len)?;
+        let states = [entry.insn(on), entry.insn(!on)].map(|i| i.encode_slot(addr, len));
+        let fits = matches!(len, 2 | 5) && states.iter().any(|s| s.as_ref().is_ok_and(|b| *b == found));
+        let expect = match &states[0] {
+            Ok(state) if !fits => *state,
+            _ => found,
+        };
+        let claimed = self.engine.claim(entry.site, expect, self.holder, Sharing::Exclusive, ACCEPTS);
+        let held_by_other = matches!(&claimed, Err(PokeError::Ledger(LedgerError::Refused(r))) if r.held.is_some());
+        if !fits && !held_by_other {
+            if claimed.is_ok() {
+                self.engine.release(entry.site, self.holder)?;
+            }
+            return Err(self.bug(entry, found, "its nop or its jump"));
+        }
+        claimed?;
+        Ok(Change::new(entry.site, found, entry.insn(on)))
     }
 
     /// Brings all branches to a state. Every byte is compared first (`BUG()` in the kernel), and all before any is

@@ -460,7 +460,7 @@ mod tests {
 
     #[test]
     fn the_third_sync_is_for_the_quiet_after_a_batch() {
-        assert!(third_sync(2).starts_with("without the third sync nothing goes wrong"), "{}", third_sync(2));
-        assert!(third_sync(2).contains("can still fetch a breakpoint after the batch is over; with it, it cannot"));
+        assert!(third_sync(1).starts_with("without the third sync nothing goes wrong"), "{}", third_sync(1));
+        assert!(third_sync(1).contains("can still fetch a breakpoint after the batch is over; with it, it cannot"));
     }
 }

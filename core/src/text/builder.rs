@@ -182,7 +182,7 @@ impl Builder {
         let mut decoder = iced_x86::Decoder::with_ip(64, bytes, 0, iced_x86::DecoderOptions::NONE);
         while decoder.can_decode() {
             self.starts.push(base + decoder.position());
-            decoder.decode();
+            let _ = decoder.decode();
         }
         self.code.extend_from_slice(bytes);
         self
