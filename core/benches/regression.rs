@@ -29,7 +29,7 @@ fn engine(c: &mut Criterion) {
     }
     let there = || sites.iter().map(|s| Change::new(*s, Bytes::nop5(), Insn::Jmp(s.addr() + 5)));
     let plan = Plan::new(me, there()).expect("valid");
-    let back = plan.patches().iter().map(|p| Change::new(p.site(), Bytes::new(p.new()), Insn::Nop(5)));
+    let back = plan.patches().iter().map(|p| Change::new(p.site(), Bytes::new(p.after()), Insn::Nop(5)));
     let back = Plan::new(me, back).expect("valid");
     c.bench_function("plan 1000 sites", |b| b.iter(|| Plan::new(me, there()).expect("valid")));
     c.bench_function("apply 1000 sites, there and back", |b| {

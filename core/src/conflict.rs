@@ -18,8 +18,8 @@ pub mod episode;
 mod subject;
 mod witness;
 
-pub use claimant::{Claimant, Era};
 use claimant::Denied;
+pub use claimant::{Claimant, Era};
 use subject::Subject;
 pub use witness::Witness;
 

@@ -402,33 +402,38 @@ impl Engine {
         let ledger = self.ledger();
         ledger.covers(plan)?;
         let mut cursor = Cursor::new(&self.0.text);
-        let mut done = Vec::new();
-        for patch in plan.patches() {
-            let chunk = cursor.at(patch.addr(), patch.len())?;
-            if !chunk.holds(patch.addr(), patch.old()) {
-                if chunk.holds(patch.addr(), patch.new()) {
-                    done.push(patch.addr());
-                    continue;
-                }
-                let found = self.0.text.bytes(patch.addr(), patch.len())?;
-                let symbol = self.0.text.describe(patch.addr());
-                let refusal = ledger.refusal(patch.addr(), patch.old_bytes(), found, plan.holder(), &symbol);
-                return Err(PokeError::Refused(Box::new(refusal)));
-            } else if patch.old_bytes() == patch.new_bytes() {
-                done.push(patch.addr());
+        let (mut done, mut wrong) = (Vec::new(), None);
+        cursor.each(plan.patches(), |site, patch| {
+            let as_expected = site.hold(patch.old_bytes());
+            if as_expected && patch.old_bytes() != patch.new_bytes() {
+                return;
             }
+            if as_expected || site.hold(patch.new_bytes()) {
+                done.push(patch.addr());
+            } else if wrong.is_none() {
+                wrong = Some(patch);
+            }
+        })?;
+        if let Some(patch) = wrong {
+            let found = self.0.text.bytes(patch.addr(), patch.len())?;
+            let symbol = self.0.text.describe(patch.addr());
+            let refusal = ledger.refusal(patch.addr(), patch.old_bytes(), found, plan.holder(), &symbol);
+            return Err(PokeError::Refused(Box::new(refusal)));
         }
         let unchanged = done.len();
         Ok((if unchanged == 0 { plan.clone() } else { plan.without(&done) }, unchanged))
     }
 
     fn record(&self, plan: &Plan, poked: &Poked, applied: &mut Applied) -> Result<(), PokeError> {
-        let mut cursor = Cursor::new(&self.0.text);
-        for patch in plan.patches() {
-            if !cursor.at(patch.addr(), patch.len())?.holds(patch.addr(), patch.new()) {
-                let found = self.0.text.bytes(patch.addr(), patch.len())?;
-                return Err(PokeError::ReadBack { addr: patch.addr(), wrote: patch.new_bytes(), found });
+        let mut wrong = None;
+        Cursor::new(&self.0.text).each(plan.patches(), |site, patch| {
+            if wrong.is_none() && !site.hold(patch.new_bytes()) {
+                wrong = Some(patch);
             }
+        })?;
+        if let Some(patch) = wrong {
+            let found = self.0.text.bytes(patch.addr(), patch.len())?;
+            return Err(PokeError::ReadBack { addr: patch.addr(), wrote: patch.new_bytes(), found });
         }
         applied.step = self.ledger().wrote(plan, journal::now());
         applied.syncs = poked.syncs;

@@ -64,6 +64,11 @@ impl Bytes {
         &self.buf[..self.len as usize]
     }
 
+    /// As a little-endian number, zero beyond the length.
+    pub(crate) fn word(&self) -> u64 {
+        u64::from_le_bytes(self.buf)
+    }
+
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -90,8 +90,6 @@ pub struct Claim {
     pub expected: Bytes,
     /// The journal's step of the claim.
     pub since: u64,
-    /// What the holder would accept from others, for refusals.
-    pub accepts: &'static str,
 }
 
 /// A request for a range.
@@ -227,6 +225,8 @@ type Claims = BTreeMap<(u64, HolderId), Claim>;
 pub struct Ledger {
     policy: Policy,
     holders: Vec<Holder>,
+    /// What each holder said it would accept from others, when it last claimed.
+    accepts: Vec<&'static str>,
     sites: Claims,
     images: Claims,
     longest_image: u64,
@@ -243,6 +243,7 @@ impl Ledger {
         Self {
             policy,
             holders: Vec::new(),
+            accepts: Vec::new(),
             sites: Claims::new(),
             images: Claims::new(),
             longest_image: 0,
@@ -259,6 +260,7 @@ impl Ledger {
     /// Registers a party.
     pub fn holder(&mut self, mechanism: MechanismId, name: &str) -> HolderId {
         self.holders.push(Holder { mechanism, name: name.to_owned() });
+        self.accepts.push("");
         HolderId(self.holders.len() as u32 - 1)
     }
 
@@ -329,7 +331,7 @@ impl Ledger {
             found,
             asker: self.name(holder),
             held: other.map(|c| (self.name(c.holder), c.since)),
-            accepts: other.map_or("", |c| c.accepts),
+            accepts: other.and_then(|c| self.accepts.get(c.holder.0 as usize)).copied().unwrap_or_default(),
         }
     }
 
@@ -359,6 +361,7 @@ impl Ledger {
                 return Err(LedgerError::Refused(Box::new(refusal)));
             }
         }
+        self.accepts[ask.holder.0 as usize] = ask.accepts;
         let since = self.journal.push(ask.holder, Event::Claimed { addr: ask.addr, len: ask.len, found });
         let claim = Claim {
             addr: ask.addr,
@@ -369,7 +372,6 @@ impl Ledger {
             state: State::Held,
             expected: found,
             since,
-            accepts: ask.accepts,
         };
         if ask.len as u64 > SITE_MAX {
             self.longest_image = self.longest_image.max(ask.len as u64);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::isa::{Bytes, Cond, Emulation, Insn, IsaError};
+use crate::isa::{Bytes, Emulation, Insn, IsaError};
 use crate::ledger::HolderId;
 use crate::site::Site;
 
@@ -15,7 +15,6 @@ pub struct Patch {
     site: Site,
     old: Bytes,
     new: Bytes,
-    emulation: Option<Emulation>,
 }
 
 impl Patch {
@@ -40,13 +39,13 @@ impl Patch {
 
     /// Bytes before.
     #[must_use]
-    pub fn old(&self) -> &[u8] {
+    pub fn before(&self) -> &[u8] {
         self.old.as_slice()
     }
 
     /// Bytes after.
     #[must_use]
-    pub fn new(&self) -> &[u8] {
+    pub fn after(&self) -> &[u8] {
         self.new.as_slice()
     }
 
@@ -56,12 +55,6 @@ impl Patch {
 
     pub(crate) fn new_bytes(&self) -> Bytes {
         self.new
-    }
-
-    /// What the trap handler does meanwhile; `None` when the new instruction is a breakpoint.
-    #[must_use]
-    pub fn emulation(&self) -> Option<Emulation> {
-        self.emulation
     }
 }
 
@@ -136,6 +129,8 @@ pub enum PlanError {
 struct Inner {
     holder: HolderId,
     patches: Vec<Patch>,
+    /// Apart, because only the trap handler reads them: the passes over a large batch stay in the cache.
+    emulations: Vec<Option<Emulation>>,
     calls: bool,
 }
 
@@ -149,33 +144,35 @@ impl Plan {
     /// # Errors
     /// [`PlanError`]; the first fault in address order.
     pub fn new(holder: HolderId, changes: impl IntoIterator<Item = Change>) -> Result<Self, PlanError> {
-        let mut patches = changes.into_iter().map(Patch::try_from).collect::<Result<Vec<_>, _>>()?;
+        let mut patches = changes.into_iter().map(validate).collect::<Result<Vec<_>, _>>()?;
         if patches.is_empty() {
             return Err(PlanError::Empty);
         }
-        if !patches.is_sorted_by_key(Patch::addr) {
-            patches.sort_unstable_by_key(Patch::addr);
+        if !patches.is_sorted_by_key(|p| p.0.addr()) {
+            patches.sort_unstable_by_key(|p| p.0.addr());
         }
         for pair in patches.windows(2) {
-            let (first, second) = (pair[0].addr(), pair[1].addr());
+            let (first, len, second) = (pair[0].0.addr(), pair[0].0.len(), pair[1].0.addr());
             if first == second {
                 return Err(PlanError::Duplicate { addr: first });
             }
-            if first + pair[0].len() as u64 > second {
-                return Err(PlanError::Overlap { first, len: pair[0].len(), second });
+            if first + len as u64 > second {
+                return Err(PlanError::Overlap { first, len, second });
             }
         }
         Ok(Self::from_sorted(holder, patches))
     }
 
-    fn from_sorted(holder: HolderId, patches: Vec<Patch>) -> Self {
-        let calls = patches.iter().any(|p| p.emulation.is_some_and(Emulation::touches_stack));
-        Self(Arc::new(Inner { holder, patches, calls }))
+    fn from_sorted(holder: HolderId, patches: Vec<(Patch, Option<Emulation>)>) -> Self {
+        let (patches, emulations): (Vec<_>, Vec<_>) = patches.into_iter().unzip();
+        let calls = emulations.iter().flatten().any(|e: &Emulation| e.touches_stack());
+        Self(Arc::new(Inner { holder, patches, emulations, calls }))
     }
 
     /// The same plan without the sites that are already as wanted.
     pub(crate) fn without(&self, done: &[u64]) -> Self {
-        let left = self.patches().iter().filter(|p| done.binary_search(&p.addr()).is_err()).copied().collect();
+        let all = self.patches().iter().copied().zip(self.0.emulations.iter().copied());
+        let left = all.filter(|(p, _)| done.binary_search(&p.addr()).is_err()).collect();
         Self::from_sorted(self.holder(), left)
     }
 
@@ -209,43 +206,34 @@ impl Plan {
         3 * self.patches().len().div_ceil(256)
     }
 
-    pub(crate) fn find(&self, addr: u64) -> Option<&Patch> {
+    /// What the trap handler does at a site meanwhile; `None` if it is not in the plan, or the new instruction is a
+    /// breakpoint.
+    #[must_use]
+    pub fn emulation(&self, addr: u64) -> Option<Emulation> {
         let i = self.0.patches.binary_search_by_key(&addr, Patch::addr).ok()?;
-        self.0.patches.get(i)
+        self.0.emulations.get(i).copied().flatten()
     }
 }
 
-impl TryFrom<Change> for Patch {
-    type Error = PlanError;
-
-    fn try_from(change: Change) -> Result<Self, PlanError> {
-        let Change { site, expect, new, emulate } = change;
-        let (addr, len) = (site.addr(), site.len());
-        if expect.len() != len {
-            return Err(PlanError::Expect { addr, len, expect });
-        }
-        let bytes = new.encode_slot(addr, len)?;
-        let acting = emulate.unwrap_or(new);
-        if matches!(acting, Insn::Call(_)) && !site.call_ok() {
-            return Err(PlanError::RedZone { addr });
-        }
-        Ok(Self { site, old: expect, new: bytes, emulation: acting.emulation(addr, len) })
+/// Encodes one change, and chooses how it is emulated.
+fn validate(change: Change) -> Result<(Patch, Option<Emulation>), PlanError> {
+    let Change { site, expect, new, emulate } = change;
+    let (addr, len) = (site.addr(), site.len());
+    if expect.len() != len {
+        return Err(PlanError::Expect { addr, len, expect });
     }
+    let bytes = new.encode_slot(addr, len)?;
+    let acting = emulate.unwrap_or(new);
+    if matches!(acting, Insn::Call(_)) && !site.call_ok() {
+        return Err(PlanError::RedZone { addr });
+    }
+    Ok((Patch { site, old: expect, new: bytes }, acting.emulation(addr, len)))
 }
 
 /// Reads a site's bytes as an instruction, for validation by opcode as the kernel does.
 #[must_use]
 pub fn opcode(bytes: &Bytes, addr: u64) -> Option<Insn> {
     Insn::decode(bytes.as_slice(), addr)
-}
-
-/// The condition of a Jcc site, if it is one.
-#[must_use]
-pub fn jcc(bytes: &Bytes, addr: u64) -> Option<Cond> {
-    match opcode(bytes, addr)? {
-        Insn::Jcc(cond, _) => Some(cond),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

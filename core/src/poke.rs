@@ -221,6 +221,37 @@ impl<'a> Cursor<'a> {
         Self { text, chunk: None }
     }
 
+    /// Up to eight bytes.
+    pub(crate) fn bytes(&mut self, addr: u64, len: usize) -> Result<crate::isa::Bytes, TextError> {
+        let mut out = [0; 8];
+        let out = &mut out[..len.min(8)];
+        self.at(addr, len)?.read(addr, out);
+        Ok(crate::isa::Bytes::new(out))
+    }
+
+    /// The chunk of the first site, and how many sites of the sorted slice are in it.
+    pub(crate) fn run(&mut self, patches: &[crate::plan::Patch]) -> Result<(&Chunk, usize), TextError> {
+        let Some(first) = patches.first() else { return Err(TextError::Foreign { addr: 0, len: 0 }) };
+        let chunk = self.at(first.addr(), first.len())?;
+        let count = patches.partition_point(|p| chunk.contains(p.addr(), p.len()));
+        Ok((chunk, count))
+    }
+
+    /// Calls `f` for the bytes of each site.
+    pub(crate) fn each<'p>(
+        &mut self,
+        mut patches: &'p [crate::plan::Patch],
+        mut f: impl FnMut(crate::text::arena::SiteBytes<'_>, &'p crate::plan::Patch),
+    ) -> Result<(), TextError> {
+        while !patches.is_empty() {
+            let (chunk, count) = self.run(patches)?;
+            let (run, rest) = patches.split_at(count);
+            chunk.sites(run).zip(run).for_each(|((bytes, _), patch)| f(bytes, patch));
+            patches = rest;
+        }
+        Ok(())
+    }
+
     pub(crate) fn at(&mut self, addr: u64, len: usize) -> Result<&Chunk, TextError> {
         if !self.chunk.as_ref().is_some_and(|c| c.contains(addr, len)) {
             self.chunk = self.text.chunk(addr, len);

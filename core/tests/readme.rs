@@ -25,7 +25,8 @@ fn the_inventory_of_unsafe_is_complete() {
     let mut found = BTreeMap::new();
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
-        let uses: usize = ["unsafe {", "unsafe impl", "unsafe extern", "unsafe fn"].iter().map(|w| text.matches(w).count()).sum();
+        let uses: usize =
+            ["unsafe {", "unsafe impl", "unsafe extern", "unsafe fn"].iter().map(|w| text.matches(w).count()).sum();
         if uses > 0 {
             found.insert(path.strip_prefix(root()).unwrap().display().to_string(), uses);
         }

@@ -63,7 +63,7 @@ impl Pattern {
                     Self::RoundRobin => targets[i % n],
                     Self::Bursts => targets[i / 64 % n],
                     Self::Hot => {
-                        if r % 10 > 0 {
+                        if !r.is_multiple_of(10) {
                             targets[n / 2]
                         } else {
                             targets[any]

@@ -1,7 +1,7 @@
 //! Static keys against the crate `static-keys`: the same number of sites, toggled. That crate patches one site after
 //! another by remapping pages and may not do so while other threads run, so it is measured alone and idle.
 
-use super::poke::{micros, under_fire};
+use super::poke::{Fire, micros, under_fire};
 use super::{Goal, Part, row};
 use crate::engine::{Engine, Options};
 use crate::lab::{Reporter, ScenarioError};
@@ -26,7 +26,7 @@ fn peer_branches() -> u64 {
 pub(super) fn run(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
     static_keys::global_init();
     reporter.progress("static-keys");
-    let peer = micros(12, |i| {
+    let peer = micros(12, &Fire::NONE, |i| {
         // SAFETY: this process has no thread that runs the peer's branches; the lab reads its pipe in the parent.
         unsafe { if i % 2 == 0 { PEER.enable() } else { PEER.disable() } };
         Ok(())
@@ -69,9 +69,9 @@ pub(super) fn run(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
     key.add(&entries)?;
     // SAFETY: laid out above: counts in EAX and returns.
     let f: extern "C" fn() -> u64 = unsafe { std::mem::transmute(loaded.addr(f)? as usize) };
-    let toggle = || micros(60, |i| Ok(if i % 2 == 0 { key.inc() } else { key.dec() }.map(drop)?));
-    let idle = toggle()?;
-    let fire = under_fire(&engine, f, toggle)??;
+    let toggle = |fire: &Fire<'_>| micros(60, fire, |i| Ok(if i % 2 == 0 { key.inc() } else { key.dec() }.map(drop)?));
+    let idle = toggle(&Fire::NONE)?;
+    let fire = under_fire(&engine, f, toggle)?;
     key.inc()?;
     if f() != 1000 {
         return Err("the key did not reach its thousand branches".into());

@@ -15,15 +15,37 @@ use crate::poke::{Protocol, sync as core};
 use crate::site::Site;
 use crate::text::Builder;
 
-/// Runs `work` while another thread calls `f` without pause; checks that it did run meanwhile.
+/// Says when the executor is on a processor: each sample waits for it, so that none is an idle one.
+pub(super) struct Fire<'a>(Option<&'a AtomicU64>);
+
+impl Fire<'_> {
+    /// Nobody runs.
+    pub(super) const NONE: Self = Self(None);
+
+    /// Waits until the executor has called once more, at most a second.
+    pub(super) fn wait(&self) -> Result<(), ScenarioError> {
+        let Some(calls) = self.0 else { return Ok(()) };
+        let (before, start) = (calls.load(Ordering::Relaxed), Instant::now());
+        while calls.load(Ordering::Relaxed) < before + 2 {
+            if start.elapsed() > Duration::from_secs(1) {
+                return Err("the executor does not run: the figure would be an idle one".into());
+            }
+            std::hint::spin_loop();
+        }
+        Ok(())
+    }
+}
+
+/// Runs `work` while another thread calls `f` without pause.
 pub(super) fn under_fire<R>(
     engine: &Engine,
     f: extern "C" fn() -> u64,
-    work: impl FnOnce() -> R,
+    work: impl FnOnce(&Fire<'_>) -> Result<R, ScenarioError>,
 ) -> Result<R, ScenarioError> {
     let (stop, calls) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            let _there = Pin::to(1);
             let executor = engine.grace().register("executor");
             while !stop.load(Ordering::Relaxed) {
                 std::hint::black_box(f());
@@ -33,15 +55,39 @@ pub(super) fn under_fire<R>(
                 }
             }
         });
-        while calls.load(Ordering::Relaxed) == 0 {
-            std::thread::yield_now();
-        }
-        let before = calls.load(Ordering::Relaxed);
-        let result = work();
-        let ran = calls.load(Ordering::Relaxed) - before;
+        // On one processor each: a patcher that shares its own with the executor is never under fire. After the spawn,
+        // because a thread inherits its maker's processors.
+        let _here = Pin::to(0);
+        let result = work(&Fire(Some(&calls)));
         stop.store(true, Ordering::Relaxed);
-        if ran == 0 { Err("the executor did not run: the figure would be an idle one".into()) } else { Ok(result) }
+        result
     })
+}
+
+/// Keeps the calling thread on one of its processors, until it is dropped.
+struct Pin(libc::cpu_set_t);
+
+impl Pin {
+    /// The `nth` that the thread may use; `None` if it has not so many.
+    fn to(nth: usize) -> Option<Self> {
+        let size = size_of::<libc::cpu_set_t>();
+        // SAFETY: plain bit sets on the stack, of the size that is passed.
+        unsafe {
+            let mut before: libc::cpu_set_t = std::mem::zeroed();
+            libc::sched_getaffinity(0, size, &raw mut before);
+            let cpu = (0..libc::CPU_SETSIZE as usize).filter(|&c| libc::CPU_ISSET(c, &before)).nth(nth)?;
+            let mut one: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(cpu, &mut one);
+            (libc::sched_setaffinity(0, size, &raw const one) == 0).then_some(Self(before))
+        }
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        // SAFETY: the set that the thread had before.
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const self.0) };
+    }
 }
 
 pub(super) struct Field {
@@ -90,7 +136,7 @@ impl Field {
         let jump = |s: &Site| Insn::Jmp(s.addr() + 5);
         let there = self.sites.iter().map(|s| Change::new(*s, Bytes::nop5(), jump(s)));
         let there = Plan::new(self.me, there)?;
-        let back = there.patches().iter().map(|p| Change::new(p.site(), Bytes::new(p.new()), Insn::Nop(5)));
+        let back = there.patches().iter().map(|p| Change::new(p.site(), Bytes::new(p.after()), Insn::Nop(5)));
         Ok([there.clone(), Plan::new(self.me, back)?])
     }
 }
@@ -98,10 +144,12 @@ impl Field {
 /// Microseconds of each of `n` runs.
 pub(super) fn micros(
     n: usize,
+    fire: &Fire<'_>,
     mut work: impl FnMut(usize) -> Result<(), ScenarioError>,
 ) -> Result<Vec<f64>, ScenarioError> {
     (0..n)
         .map(|i| {
+            fire.wait()?;
             let start = Instant::now();
             work(i)?;
             Ok(start.elapsed().as_nanos() as f64 / 1000.0)
@@ -111,9 +159,9 @@ pub(super) fn micros(
 
 pub(super) fn sync(_: &mut Reporter) -> Result<Part, ScenarioError> {
     let field = field(1, 8)?;
-    let run = || micros(500, |_| Ok(core::core_sync()?));
-    let idle = run()?;
-    let fire = under_fire(&field.engine, field.f, run)??;
+    let run = |fire: &Fire<'_>| micros(500, fire, |_| Ok(core::core_sync()?));
+    let idle = run(&Fire::NONE)?;
+    let fire = under_fire(&field.engine, field.f, run)?;
     let rows = vec![
         row("sync", "membarrier SYNC_CORE, idle".into(), "us", idle),
         row("sync", "membarrier SYNC_CORE, one thread running".into(), "us", fire),
@@ -129,19 +177,19 @@ pub(super) fn single(_: &mut Reporter) -> Result<Part, ScenarioError> {
     for (protocol, name) in
         [(Protocol::Int3, "int3"), (Protocol::Quad, "aligned 8-byte store"), (Protocol::Stop, "stop-the-world")]
     {
-        let run = || {
-            micros(if protocol == Protocol::Stop { 20 } else { 300 }, |i| {
+        let run = |fire: &Fire<'_>| {
+            micros(if protocol == Protocol::Stop { 20 } else { 300 }, fire, |i| {
                 field.engine.apply_with(&plans[i % 2], protocol).map(drop).map_err(Into::into)
             })
         };
-        match run() {
+        match run(&Fire::NONE) {
             Ok(samples) => part.rows.push(row("poke", format!("{name}, idle"), "us", samples)),
             Err(e) => {
                 part.notes.push(format!("{name}: {e}"));
                 continue;
             }
         }
-        let fire = under_fire(&field.engine, field.f, run)??;
+        let fire = under_fire(&field.engine, field.f, run)?;
         part.rows.push(row("poke", format!("{name}, under fire"), "us", fire));
     }
     let stats = field.engine.stats();
@@ -159,24 +207,20 @@ pub(super) fn batch(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
         field.claim()?;
         let plans = field.plans()?;
         let mut syncs = (0, 0);
-        let mut run = || -> Result<[Vec<f64>; 2], ScenarioError> {
+        let mut run = |fire: &Fire<'_>| -> Result<[Vec<f64>; 2], ScenarioError> {
             let (mut poke, mut whole) = (Vec::new(), Vec::new());
-            for i in 0..60 {
+            for i in 0..100 {
+                fire.wait()?;
                 let start = Instant::now();
                 let applied = field.engine.apply(&plans[i % 2])?;
                 whole.push(start.elapsed().as_nanos() as f64 / n as f64);
                 poke.push(applied.poke.as_nanos() as f64 / n as f64);
                 syncs = (applied.syncs, applied.kernel_syncs);
-                // Let the executor come back to speed, so that each batch finds it running.
-                let rest = Instant::now();
-                while rest.elapsed() < Duration::from_micros(200) {
-                    std::hint::spin_loop();
-                }
             }
             Ok([poke, whole])
         };
-        let [idle, idle_whole] = run()?;
-        let [fire, fire_whole] = under_fire(&field.engine, field.f, run)??;
+        let [idle, idle_whole] = run(&Fire::NONE)?;
+        let [fire, fire_whole] = under_fire(&field.engine, field.f, run)?;
         for (label, samples) in [
             ("first breakpoint to last sync, idle", idle),
             ("whole apply, idle", idle_whole),
@@ -225,17 +269,23 @@ pub(super) fn static_call(reporter: &mut Reporter) -> Result<Part, ScenarioError
     for fire in [false, true] {
         let state = if fire { "executor running" } else { "idle" };
         reporter.progress(format!("static call: {state}"));
-        let run = || -> Result<[Vec<f64>; 2], ScenarioError> {
+        let run = |fire: &Fire<'_>| -> Result<[Vec<f64>; 2], ScenarioError> {
             let (mut batched, mut by_site) = (Vec::new(), Vec::new());
             // Interleaved.
             for _ in 0..9 {
-                batched.extend(micros(4, |i| Ok(key.update(Func::To(targets[(i + 1) % 2])).map(drop)?))?);
-                by_site.extend(micros(1, |_| Ok(key.update_by_site(Func::To(targets[1])).map(drop)?))?);
-                by_site.extend(micros(1, |_| Ok(key.update_by_site(Func::To(targets[0])).map(drop)?))?);
+                batched.extend(micros(4, fire, |i| Ok(key.update(Func::To(targets[(i + 1) % 2])).map(drop)?))?);
+                for to in [targets[1], targets[0]] {
+                    // Each site finds the executor running, or there is none.
+                    let mut gone = Ok(());
+                    let pace = &mut || gone = std::mem::replace(&mut gone, Ok(())).and_then(|()| fire.wait());
+                    let applied = key.update_paced(Func::To(to), pace)?;
+                    gone?;
+                    by_site.push(applied.poke.as_nanos() as f64 / 1000.0);
+                }
             }
             Ok([batched, by_site])
         };
-        let [batched, by_site] = if fire { under_fire(&field.engine, field.f, run)?? } else { run()? };
+        let [batched, by_site] = if fire { under_fire(&field.engine, field.f, run)? } else { run(&Fire::NONE)? };
         let batched = row("static-call", format!("1,000 sites in one batch, {state}"), "us", batched);
         let by_site = row("static-call", format!("1,000 sites one by one, {state}"), "us", by_site);
         part.goals.push(Goal {

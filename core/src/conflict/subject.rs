@@ -92,7 +92,7 @@ impl Subject {
             site: engine.text().site(at(entry)?, 5)?.as_call(),
             body_at: at(thunk)?,
             trampoline: at(trampoline)?,
-            pub(super) effects: [(counters[0], pair(effects[0])?), (counters[1], pair(effects[1])?)],
+            effects: [(counters[0], pair(effects[0])?), (counters[1], pair(effects[1])?)],
             taken: pair(taken)?,
             programs: [pair(programs[0])?, pair(programs[1])?],
             body,

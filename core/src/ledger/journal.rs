@@ -84,7 +84,7 @@ impl Event {
             Self::Loaded { addr, old, new } => (&[], Some((*addr, &old[..], &new[..]))),
             _ => (&[], None),
         };
-        patches.iter().map(|p: &crate::plan::Patch| (p.addr(), p.old(), p.new())).chain(load)
+        patches.iter().map(|p: &crate::plan::Patch| (p.addr(), p.before(), p.after())).chain(load)
     }
 }
 

@@ -95,7 +95,7 @@ fn the_journal_replays_and_notices_what_it_does_not_know() {
     ledger.claim(ask(64, 5, a, Sharing::Exclusive), Bytes::nop5(), "").unwrap();
     let site = Site::new(64, 5).as_call();
     let there = Plan::new(a, [Change::new(site, Bytes::nop5(), Insn::Call(4096))]).unwrap();
-    let jmp = Bytes::new(there.patches()[0].new());
+    let jmp = Bytes::new(there.patches()[0].after());
     let back = Plan::new(a, [Change::new(site, jmp, Insn::Nop(5))]).unwrap();
     ledger.wrote(&there, 1);
     ledger.wrote(&back, 2);

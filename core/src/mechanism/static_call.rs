@@ -18,13 +18,14 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use super::{MechanismError, MechanismId};
 use crate::engine::Engine;
 use crate::isa::{Bytes, Insn, PATCH_SIZE, TRAMP_SIGNATURE};
 use crate::ledger::{HolderId, Sharing};
-use crate::plan::{Change, Plan, jcc, opcode};
-use crate::poke::Applied;
+use crate::plan::{Change, Plan, opcode};
+use crate::poke::{Applied, Cursor};
 use crate::site::Site;
 use crate::text::builder::Builder;
 
@@ -142,7 +143,7 @@ impl StaticCall {
         let mut changes = Vec::with_capacity(sites.len());
         for (i, s) in sites.iter().enumerate() {
             let claimed = self.claim(s).and_then(|()| {
-                self.change(s, state.func).inspect_err(|_| {
+                self.change(s, state.func, &mut Cursor::new(self.engine.text())).inspect_err(|_| {
                     let _ = self.engine.release(s.site, self.holder);
                 })
             });
@@ -221,10 +222,14 @@ impl StaticCall {
     }
 
     /// The kernel's check by opcode, and the transform.
-    fn change(&self, call: &CallSite, func: Func) -> Result<Change, MechanismError> {
+    fn change(&self, call: &CallSite, func: Func, text: &mut Cursor<'_>) -> Result<Change, MechanismError> {
         let (addr, len) = (call.site.addr(), call.site.len());
-        let now = self.engine.text().bytes(addr, len)?;
+        let now = text.bytes(addr, len)?;
         let insn = opcode(&now, addr);
+        let cond = match insn {
+            Some(Insn::Jcc(cond, _)) => Some(cond),
+            _ => None,
+        };
         let fits = match insn {
             Some(Insn::Call(_)) => !call.tail,
             Some(Insn::Nop(5)) | Some(Insn::Ret0) => !call.tail,
@@ -241,7 +246,7 @@ impl StaticCall {
         }
         let site = if call.tail { call.site } else { call.site.as_call() };
         let change = |new| Change::new(site, now, new);
-        Ok(match (call.tail, jcc(&now, addr), func) {
+        Ok(match (call.tail, cond, func) {
             (true, Some(cond), Func::To(to)) => change(Insn::Jcc(cond, to)),
             (true, Some(cond), Func::Null) => change(Insn::Jcc(cond, self.stubs.ret)),
             (true, Some(cond), Func::Ret0) => change(Insn::Jcc(cond, self.stubs.return0)),
@@ -255,8 +260,9 @@ impl StaticCall {
     }
 
     fn changes(&self, state: &Inner, func: Func) -> Result<Vec<Change>, MechanismError> {
+        let mut text = Cursor::new(self.engine.text());
         let trampoline = self.trampoline.map(|site| CallSite { site, tail: true });
-        trampoline.iter().chain(&state.sites).map(|s| self.change(s, func)).collect()
+        trampoline.iter().chain(&state.sites).map(|s| self.change(s, func, &mut text)).collect()
     }
 
     /// Makes every call go to `func`: trampoline and sites in one batch, three syncs.
@@ -280,15 +286,22 @@ impl StaticCall {
     /// # Errors
     /// As [`StaticCall::update`]; sites before the failing one are changed.
     pub fn update_by_site(&self, func: Func) -> Result<Applied, MechanismError> {
+        self.update_paced(func, &mut || ())
+    }
+
+    /// Calls `pace` before each site, outside of the time that is counted: a benchmark waits there for its executor.
+    pub(crate) fn update_paced(&self, func: Func, pace: &mut dyn FnMut()) -> Result<Applied, MechanismError> {
         let mut state = self.lock();
         let mut total = Applied::default();
         for change in self.changes(&state, func)? {
+            pace();
+            let start = Instant::now();
             let applied = self.engine.poke(self.holder, [change])?;
+            total.poke += start.elapsed();
             total.written += applied.written;
             total.unchanged += applied.unchanged;
             total.syncs += applied.syncs;
             total.kernel_syncs += applied.kernel_syncs;
-            total.poke += applied.poke;
         }
         state.func = func;
         Ok(total)

@@ -14,7 +14,7 @@ use super::{MechanismError, MechanismId};
 use crate::engine::Engine;
 use crate::isa::{Bytes, Insn};
 use crate::ledger::{HolderId, LedgerError, Sharing};
-use crate::plan::Change;
+use crate::plan::{Change, Plan, PlanError};
 use crate::poke::{Applied, PokeError};
 use crate::site::Site;
 
@@ -42,13 +42,21 @@ impl Entry {
     }
 }
 
+/// The branches, and the two plans that turn all of them: made when first needed, since a key is turned more often than it
+/// gets branches.
+#[derive(Default)]
+struct Entries {
+    list: Vec<Entry>,
+    plans: Option<[Plan; 2]>,
+}
+
 /// A counted key with any number of branches.
 pub struct StaticKey {
     engine: Engine,
     holder: HolderId,
     /// Positive: enabled by so many. -1: the first is being enabled.
     enabled: AtomicI32,
-    entries: Mutex<Vec<Entry>>,
+    entries: Mutex<Entries>,
 }
 
 impl StaticKey {
@@ -59,7 +67,7 @@ impl StaticKey {
         Self { engine: engine.clone(), holder, enabled: AtomicI32::new(on.into()), entries: Mutex::default() }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,7 +121,8 @@ impl StaticKey {
         let applied = self.engine.poke(self.holder, changes.iter().copied());
         match applied {
             Ok(applied) => {
-                list.extend_from_slice(entries);
+                list.list.extend_from_slice(entries);
+                list.plans = None;
                 Ok(applied)
             }
             Err(e) => {
@@ -149,21 +158,30 @@ impl StaticKey {
 
     /// Brings all branches to a state. Every byte is compared first (`BUG()` in the kernel), and all before any is
     /// written.
-    fn patch(&self, list: &[Entry], on: bool) -> Result<Applied, MechanismError> {
-        let mut changes = Vec::with_capacity(list.len());
-        for entry in list {
-            let (addr, len) = (entry.site.addr(), entry.site.len());
-            let expect = entry.insn(!on).encode_slot(addr, len).map_err(crate::plan::PlanError::from)?;
-            let found = self.engine.text().bytes(addr, len)?;
-            if found != expect {
-                return Err(self.bug(entry, found, expect));
-            }
-            changes.push(Change::new(entry.site, expect, entry.insn(on)));
-        }
-        if changes.is_empty() {
+    fn patch(&self, entries: &mut Entries, on: bool) -> Result<Applied, MechanismError> {
+        let Entries { list, plans } = entries;
+        if list.is_empty() {
             return Ok(Applied::default());
         }
-        Ok(self.engine.poke(self.holder, changes)?)
+        let plans = match plans {
+            Some(plans) => plans,
+            None => plans.insert([self.plan(list, false)?, self.plan(list, true)?]),
+        };
+        self.engine.apply(&plans[usize::from(on)]).map_err(|e| match e {
+            PokeError::Refused(r) => match list.iter().find(|entry| entry.site.addr() == r.addr) {
+                Some(entry) => self.bug(entry, r.found, r.wanted),
+                None => PokeError::Refused(r).into(),
+            },
+            e => e.into(),
+        })
+    }
+
+    fn plan(&self, list: &[Entry], on: bool) -> Result<Plan, PlanError> {
+        let changes = list.iter().map(|entry| {
+            let expect = entry.insn(!on).encode_slot(entry.site.addr(), entry.site.len())?;
+            Ok(Change::new(entry.site, expect, entry.insn(on)))
+        });
+        Plan::new(self.holder, changes.collect::<Result<Vec<_>, PlanError>>()?)
     }
 
     /// One user more; the first turns the branches (`static_key_slow_inc()`).
@@ -175,12 +193,12 @@ impl StaticKey {
         if self.enabled.try_update(Ordering::AcqRel, Ordering::Acquire, positive).is_ok() {
             return Ok(Applied::default());
         }
-        let list = self.lock();
+        let mut list = self.lock();
         if self.enabled.try_update(Ordering::AcqRel, Ordering::Acquire, positive).is_ok() {
             return Ok(Applied::default());
         }
         self.enabled.store(-1, Ordering::Release);
-        let done = self.patch(&list, true);
+        let done = self.patch(&mut list, true);
         self.enabled.store(i32::from(done.is_ok()), Ordering::Release);
         done
     }
@@ -194,7 +212,7 @@ impl StaticKey {
         if self.enabled.try_update(Ordering::AcqRel, Ordering::Acquire, above_one).is_ok() {
             return Ok(Applied::default());
         }
-        let list = self.lock();
+        let mut list = self.lock();
         if self.enabled.try_update(Ordering::AcqRel, Ordering::Acquire, above_one).is_ok() {
             return Ok(Applied::default());
         }
@@ -203,7 +221,7 @@ impl StaticKey {
             return Err(MechanismError::Bug { rule, why: "negative count: dec without inc".into() });
         }
         self.enabled.store(0, Ordering::Release);
-        let done = self.patch(&list, false);
+        let done = self.patch(&mut list, false);
         if done.is_err() {
             self.enabled.store(1, Ordering::Release);
         }
@@ -229,7 +247,7 @@ impl StaticKey {
     /// Whether one of the branches lies in `start..=end` (`jump_label_text_reserved()`).
     #[must_use]
     pub fn text_reserved(&self, start: u64, end: u64) -> bool {
-        self.lock().iter().any(|e| e.site.addr() <= end && e.site.addr() + e.site.len() as u64 > start)
+        self.lock().list.iter().any(|e| e.site.addr() <= end && e.site.addr() + e.site.len() as u64 > start)
     }
 
     /// Releases all branches; the text keeps its state.
@@ -237,7 +255,9 @@ impl StaticKey {
     /// # Errors
     /// Those of the ledger.
     pub fn remove(&self) -> Result<(), MechanismError> {
-        for entry in self.lock().drain(..) {
+        let mut entries = self.lock();
+        entries.plans = None;
+        for entry in entries.list.drain(..) {
             self.engine.release(entry.site, self.holder)?;
         }
         Ok(())

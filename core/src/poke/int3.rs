@@ -65,7 +65,7 @@ impl Batch {
             Phase::Start => {
                 if self.variant == Variant::NaiveStore {
                     for p in patches {
-                        cursor.at(p.addr(), p.len())?.store_naive(p.addr(), p.new());
+                        cursor.at(p.addr(), p.len())?.store_naive(p.addr(), p.after());
                     }
                     self.sync()?;
                     return Ok(Phase::Done);
@@ -74,13 +74,13 @@ impl Batch {
                 Phase::Published
             }
             Phase::Published => {
-                for p in patches {
-                    let chunk = cursor.at(p.addr(), p.len())?;
-                    if self.variant == Variant::TailFirst {
-                        chunk.store_all(p.addr() + 1, &p.new()[1..]);
+                let tail_first = self.variant == Variant::TailFirst;
+                cursor.each(patches, |site, p| {
+                    if tail_first {
+                        site.tail(p.new_bytes());
                     }
-                    chunk.store(p.addr(), INT3);
-                }
+                    site.head(INT3);
+                })?;
                 Phase::Trapped
             }
             Phase::Trapped => {
@@ -89,13 +89,13 @@ impl Batch {
             }
             Phase::Sync1 => {
                 let mut tails = false;
-                for p in patches {
-                    let (old, new) = (&p.old()[1..], &p.new()[1..]);
-                    if old != new {
-                        cursor.at(p.addr(), p.len())?.store_all(p.addr() + 1, new);
+                cursor.each(patches, |site, p| {
+                    let (old, new) = (p.old_bytes(), p.new_bytes());
+                    if (old.word() ^ new.word()) >> 8 != 0 {
+                        site.tail(new);
                         tails = true;
                     }
-                }
+                })?;
                 self.tails = tails;
                 Phase::Tails
             }
@@ -107,9 +107,7 @@ impl Batch {
                 Phase::Sync2
             }
             Phase::Sync2 => {
-                for p in patches {
-                    cursor.at(p.addr(), p.len())?.store(p.addr(), p.new()[0]);
-                }
+                cursor.each(patches, |site, p| site.head(p.new_bytes().word() as u8))?;
                 Phase::Heads
             }
             Phase::Heads => {

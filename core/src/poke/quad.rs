@@ -52,7 +52,7 @@ pub(crate) fn run(plan: &Plan, text: &Text, probe: Probe<'_>) -> Result<Poked, P
         let chunk = cursor.at(base, 8)?;
         let mut word = chunk.read_quad(base).to_le_bytes();
         let at = (patch.addr() - base) as usize;
-        word[at..at + patch.len()].copy_from_slice(patch.new());
+        word[at..at + patch.len()].copy_from_slice(patch.after());
         chunk.store_quad(base, u64::from_le_bytes(word));
     }
     sync::core_sync().map_err(|source| PokeError::Stuck { phase: Phase::Heads, source })?;

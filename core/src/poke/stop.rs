@@ -215,7 +215,7 @@ pub(crate) fn run(plan: &Plan, text: &Text, probe: Probe<'_>) -> Result<Poked, P
     stop(&mut tasks, &mut signalled, signal)?;
     let began = Instant::now();
     for (chunk, patch) in &writes {
-        chunk.store_all(patch.addr(), patch.new());
+        chunk.store_all(patch.addr(), patch.after());
     }
     std::hint::black_box(__cpuid(0));
     drop(release);

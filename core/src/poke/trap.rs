@@ -61,6 +61,7 @@ static CURRENT: AtomicPtr<Plan> = AtomicPtr::new(null_mut());
 /// Handlers between entry and exit.
 static READERS: AtomicU64 = AtomicU64::new(0);
 /// Plans withdrawn while a handler was in flight.
+#[expect(clippy::vec_box, reason = "a handler may hold the address of the box")]
 static RETIRED: Mutex<Vec<Box<Plan>>> = Mutex::new(Vec::new());
 
 static TRAPS: AtomicU64 = AtomicU64::new(0);
@@ -278,7 +279,7 @@ fn handle(regs: &mut [libc::greg_t; 23]) -> bool {
             None
         } else {
             // SAFETY: published, and not freed while READERS counts us.
-            unsafe { (*plan).find(addr) }.and_then(crate::plan::Patch::emulation)
+            unsafe { (*plan).emulation(addr) }
         };
         gate(Gate::Decided);
         if GENERATION.load(Ordering::SeqCst) != generation {

@@ -6,13 +6,15 @@
 
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use memmap2::{MmapMut, MmapOptions};
 
 use super::{Region, TextError};
-use crate::isa::INT3;
+use crate::isa::{Bytes, INT3};
+use crate::plan::Patch;
 use crate::poke::trap;
 
 /// Where executable views go.
@@ -203,22 +205,15 @@ impl Chunk {
         self.rw.quad(self.offset(addr)).load(Ordering::Relaxed)
     }
 
-    /// Compares without copying: the fast path of a batch.
-    pub(crate) fn holds(&self, addr: u64, bytes: &[u8]) -> bool {
-        let offset = self.offset(addr);
-        if offset + 8 <= self.rx.len && bytes.len() <= 8 && !bytes.is_empty() {
-            // SAFETY: in bounds; text is only written by the holder of the text lock, which is the caller.
-            let word = unsafe { self.rw.map.as_ptr().add(offset).cast::<u64>().read_unaligned() };
-            let mut want = [0; 8];
-            want[..bytes.len()].copy_from_slice(bytes);
-            let mask = u64::MAX >> (64 - 8 * bytes.len() as u32);
-            return (word ^ u64::from_le_bytes(want)) & mask == 0;
-        }
-        bytes.iter().enumerate().all(|(i, &b)| self.rw.byte(offset + i).load(Ordering::Relaxed) == b)
-    }
-
-    pub(crate) fn store(&self, addr: u64, byte: u8) {
-        self.rw.store(self.offset(addr), byte);
+    /// The bytes of a run of sites, in order. Bounds are checked once, which the order of a plan allows.
+    pub(crate) fn sites<'a>(&'a self, run: &'a [Patch]) -> impl Iterator<Item = (SiteBytes<'a>, &'a Patch)> {
+        let inside = |p: Option<&Patch>| p.is_none_or(|p| self.contains(p.addr(), p.len()));
+        assert!(inside(run.first()) && inside(run.last()));
+        let (base, end, alias) = (self.rx.base, self.rx.base + self.rx.len as u64, self.rw.map.as_ptr().cast_mut());
+        run.iter().map(move |p| {
+            let (offset, room) = ((p.addr() - base) as usize, (end - p.addr()) as usize);
+            (SiteBytes { at: alias.wrapping_add(offset), room, chunk: PhantomData }, p)
+        })
     }
 
     pub(crate) fn store_all(&self, addr: u64, bytes: &[u8]) {
@@ -267,6 +262,59 @@ impl Chunk {
         }
         self.rx.sealed.store(true, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// The bytes of one site through the alias; made by [`Chunk::sites`], which checked that they are inside.
+pub(crate) struct SiteBytes<'a> {
+    at: *mut u8,
+    /// Bytes from here to the end of the chunk: at least the site's length.
+    room: usize,
+    chunk: PhantomData<&'a Chunk>,
+}
+
+impl SiteBytes<'_> {
+    /// Stores the first byte.
+    #[inline]
+    pub(crate) fn head(&self, byte: u8) {
+        // SAFETY: inside the chunk; atomic, as all accesses through the alias.
+        unsafe { (*self.at.cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
+    }
+
+    /// Stores the bytes behind the first; the four of a call or jump in one store.
+    #[inline]
+    pub(crate) fn tail(&self, bytes: Bytes) {
+        if bytes.len() == 5 && self.room >= 5 {
+            let value = (bytes.word() >> 8) as u32;
+            let at = self.at.wrapping_add(1);
+            // SAFETY: inside the chunk. In assembly, because the store is unaligned and races with instruction fetch, for
+            // which the language's memory model has no words; it tears at worst, and nobody runs these bytes.
+            unsafe {
+                std::arch::asm!("mov dword ptr [{}], {:e}", in(reg) at, in(reg) value, options(nostack, preserves_flags))
+            };
+            return;
+        }
+        for (i, &b) in bytes.as_slice().iter().enumerate().skip(1) {
+            // SAFETY: inside the chunk, because the site is; atomic.
+            unsafe { (*self.at.wrapping_add(i).cast::<AtomicU8>()).store(b, Ordering::Relaxed) };
+        }
+    }
+
+    /// Whether they are these: one load where eight bytes can be read.
+    #[inline]
+    pub(crate) fn hold(&self, bytes: Bytes) -> bool {
+        let word = if self.room >= 8 {
+            // SAFETY: eight bytes inside the chunk; text is only written by the holder of the text lock, the caller.
+            unsafe { self.at.cast::<u64>().read_unaligned() }
+        } else {
+            let mut word = [0; 8];
+            for (i, b) in word.iter_mut().enumerate().take(self.room) {
+                // SAFETY: inside the chunk; atomic.
+                *b = unsafe { (*self.at.wrapping_add(i).cast::<AtomicU8>()).load(Ordering::Relaxed) };
+            }
+            u64::from_le_bytes(word)
+        };
+        bytes.is_empty() || (word ^ bytes.word()) << (64 - 8 * bytes.len()) == 0
     }
 }
 

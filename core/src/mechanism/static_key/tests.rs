@@ -72,14 +72,14 @@ fn users_are_counted() {
 
 #[test]
 fn bytes_that_are_neither_state_are_a_bug_and_the_count_stays() {
-    let engine = Engine::new(Options::default()).unwrap();
+    let engine = Engine::new(Options { policy: crate::ledger::Policy::Observe, ..Options::default() }).unwrap();
     let key = StaticKey::new(&engine, "key", false);
     let (_, entry) = branch(&engine, "f", 5, false, false);
     let other = Entry { target: entry.target + 1, ..branch(&engine, "g", 5, false, true).1 };
     assert!(key.add(&[entry, other]).unwrap_err().to_string().contains("wanted its nop or its jump"));
     key.add(&[entry]).unwrap();
     let thief = engine.holder(MechanismId::FTRACE, "thief");
-    engine.transfer(entry.site, key.holder(), thief, &mut |_, _| true).unwrap();
+    engine.claim(entry.site, Bytes::nop5(), thief, Sharing::Exclusive, "").unwrap();
     engine.poke(thief, [Change::new(entry.site, Bytes::nop5(), Insn::Jmp(entry.site.addr()))]).unwrap();
     let err = key.inc().unwrap_err().to_string();
     assert!(err.contains("found e9 fb ff ff ff, wanted 0f 1f 44 00 00, size 5"), "{err}");
