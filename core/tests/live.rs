@@ -29,7 +29,9 @@ fn stress(executors: usize, offset: usize, protocol: &str) {
     let report: Report = serde_json::from_value(done("stress", params)).unwrap();
     println!("{executors} executors, offset {offset}, {protocol}: {report:?}");
     assert_eq!((report.wrong, report.stale), (0, 0), "{report:?}");
-    assert!(report.patches > 100 && report.executions > 1000 && report.checked > 100, "{report:?}");
+    // Stopping the world takes as long as the slowest thread takes to be scheduled.
+    let least = if protocol == "stop" { 5 } else { 100 };
+    assert!(report.patches > least && report.executions > 1000 && report.checked > 100, "{report:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Phase, PokeError, Poked, Probe};
@@ -21,11 +21,18 @@ pub const LIMIT: Duration = Duration::from_millis(100);
 const MAX_THREADS: usize = 4096;
 
 /// The stop in progress, 0 for none.
-static EPOCH: AtomicU64 = AtomicU64::new(0);
-static NEXT: AtomicU64 = AtomicU64::new(0);
+static EPOCH: AtomicU32 = AtomicU32::new(0);
+static NEXT: AtomicU32 = AtomicU32::new(0);
 static PARKED: [AtomicI32; MAX_THREADS] = [const { AtomicI32::new(0) }; MAX_THREADS];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
+
+/// Waits while the epoch is `value`, or wakes that many waiters.
+fn futex(operation: libc::c_int, value: u32) {
+    let none = std::ptr::null::<libc::timespec>();
+    // SAFETY: futex(2) on a static of four bytes, without a time limit; it changes no memory of ours.
+    unsafe { libc::syscall(libc::SYS_futex, EPOCH.as_ptr(), operation | libc::FUTEX_PRIVATE_FLAG, value, none) };
+}
 
 extern "C" fn park(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
     let epoch = EPOCH.load(Ordering::SeqCst);
@@ -42,8 +49,7 @@ extern "C" fn park(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void
             place.store(tid, Ordering::SeqCst);
         }
         while EPOCH.load(Ordering::SeqCst) == epoch {
-            // SAFETY: a bare system call.
-            unsafe { libc::sched_yield() };
+            futex(libc::FUTEX_WAIT, epoch);
         }
     }
     // Serialises this core after the last store to the text.
@@ -149,6 +155,7 @@ struct Release;
 impl Drop for Release {
     fn drop(&mut self) {
         EPOCH.store(0, Ordering::SeqCst);
+        futex(libc::FUTEX_WAKE, i32::MAX as u32);
     }
 }
 
@@ -210,7 +217,8 @@ pub(crate) fn run(plan: &Plan, text: &Text, probe: Probe<'_>) -> Result<Poked, P
     }
     COUNT.store(0, Ordering::SeqCst);
     PARKED.iter().for_each(|p| p.store(0, Ordering::SeqCst));
-    EPOCH.store(NEXT.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+    // Never 0, which means that no stop is in progress.
+    EPOCH.store(NEXT.fetch_add(1, Ordering::SeqCst) | 1 << 31, Ordering::SeqCst);
     let release = Release;
     stop(&mut tasks, &mut signalled, signal)?;
     let began = Instant::now();
