@@ -30,6 +30,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let site = text.addr(trampoline)?;
     println!("trampoline: {}", disassemble(&engine.text().read(site, 5)?, site)[0].text);
-    disassemble(&dispatcher.image(), 0).iter().for_each(|l| println!("  {:03x}  {:<24}  {}", l.addr, l.bytes, l.text));
+    let image = dispatcher.image_addr().ok_or("nothing is published")?;
+    disassemble(&dispatcher.image(), image)
+        .iter()
+        .for_each(|l| println!("  {:#x}  {:<24}  {}", l.addr, l.bytes, l.text));
     Ok(())
 }

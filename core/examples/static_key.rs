@@ -35,6 +35,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             }
         });
+        while counts[0].load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
         let flips = (0..200).try_for_each(|i| if i % 2 == 0 { key.inc() } else { key.dec() }.map(drop));
         stop.store(true, Ordering::Relaxed);
         Ok(flips?)

@@ -43,6 +43,17 @@ struct Inner {
     pending: Mutex<Option<Batch>>,
 }
 
+impl Drop for Inner {
+    /// Finishes what was left unfinished, before the text goes.
+    fn drop(&mut self) {
+        let pending = self.pending.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(batch) = pending {
+            let _text = poke::lock();
+            let _ = batch.run(&self.text, &mut |_: Phase| -> io::Result<()> { Ok(()) });
+        }
+    }
+}
+
 /// Executable memory, its ledger, and the means to patch it. Clones share all of it.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
@@ -180,7 +191,7 @@ impl Engine {
     /// Gives a site up. Its bytes stay.
     ///
     /// # Errors
-    /// [`LedgerError::NotHeld`].
+    /// [`LedgerError::NotHeld`](crate::ledger::LedgerError::NotHeld).
     pub fn release(&self, site: Site, holder: HolderId) -> Result<(), PokeError> {
         Ok(self.ledger().release(site.addr(), site.len(), holder)?)
     }
@@ -188,7 +199,7 @@ impl Engine {
     /// Gives a site to another, if `consent`, which speaks for the present holder, says so.
     ///
     /// # Errors
-    /// [`LedgerError::NoConsent`], [`LedgerError::ConsentPanicked`], [`LedgerError::NotHeld`].
+    /// [`LedgerError::NoConsent`](crate::ledger::LedgerError::NoConsent), [`LedgerError::ConsentPanicked`](crate::ledger::LedgerError::ConsentPanicked), [`LedgerError::NotHeld`](crate::ledger::LedgerError::NotHeld).
     pub fn transfer(&self, site: Site, from: HolderId, to: HolderId, consent: Consent<'_>) -> Result<(), PokeError> {
         Ok(self.ledger().transfer((site.addr(), site.len()), from, to, consent)?)
     }
@@ -346,7 +357,7 @@ impl Engine {
         preflight::same_process(self.0.pid)?;
         let _text = poke::lock();
         let mut pending = self.0.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending.is_some() {
+        if pending.is_some() || trap::busy() {
             return Err(PokeError::Unfinished);
         }
         match protocol {

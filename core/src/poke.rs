@@ -166,8 +166,8 @@ pub enum PokeError {
         #[source]
         source: io::Error,
     },
-    /// A former batch is unfinished, and finishing it failed again.
-    #[error("a former batch is unfinished; call resume() first")]
+    /// A former batch, of this engine or another of the process, is unfinished.
+    #[error("a former batch is unfinished; call resume() on its engine first")]
     Unfinished,
     /// A thread did not park in time; everybody went on.
     #[error("thread {tid} did not park within {limit:?}; does it block signal {signal}?")]

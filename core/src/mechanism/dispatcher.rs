@@ -188,6 +188,13 @@ impl Dispatcher {
         self.lock().targets()
     }
 
+    /// Where callers are sent: the half of the page in use; `None` without a page.
+    #[must_use]
+    pub fn image_addr(&self) -> Option<u64> {
+        let state = self.lock();
+        state.page.map(|page| page.addr + state.offset as u64)
+    }
+
     /// The bytes of the image last published.
     #[must_use]
     pub fn image(&self) -> Vec<u8> {

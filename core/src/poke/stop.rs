@@ -85,7 +85,8 @@ fn signal() -> io::Result<libc::c_int> {
     Err(io::Error::other("every real-time signal is taken"))
 }
 
-/// Lists threads without allocating.
+/// Lists threads without allocating; its errors are numbers for the same reason: E2BIG beyond 4096 threads, EAGAIN where
+/// they are made faster than they can be stopped.
 struct Tasks {
     dir: libc::c_int,
     buffer: Box<[u8]>,
@@ -128,7 +129,7 @@ impl Tasks {
                 let tid = digits.fold(0i32, |n, d| n.wrapping_mul(10).wrapping_add(i32::from(d - b'0')));
                 if tid > 0 {
                     if self.tids.len() == MAX_THREADS {
-                        return Err(io::Error::other("more threads than stop-the-world can hold (4096)"));
+                        return Err(io::Error::from_raw_os_error(libc::E2BIG));
                     }
                     self.tids.push(tid);
                 }
@@ -170,9 +171,7 @@ fn stop(tasks: &mut Tasks, signalled: &mut Vec<i32>, signal: libc::c_int) -> Res
         for &tid in tasks.tids.iter().filter(|&&t| t != me) {
             if !signalled.contains(&tid) {
                 if signalled.len() == signalled.capacity() {
-                    return Err(PokeError::Threads(io::Error::other(
-                        "threads are made faster than they can be stopped",
-                    )));
+                    return Err(PokeError::Threads(io::Error::from_raw_os_error(libc::EAGAIN)));
                 }
                 new = true;
                 signalled.push(tid);

@@ -128,6 +128,11 @@ pub(crate) fn publish(plan: &Plan) {
     swap(Box::into_raw(Box::new(plan.clone())));
 }
 
+/// Whether a batch of any engine is unfinished. The caller holds the text lock.
+pub(crate) fn busy() -> bool {
+    !CURRENT.load(Ordering::SeqCst).is_null()
+}
+
 /// Withdraws the current plan, and frees it as soon as no handler can be reading it.
 pub(crate) fn withdraw() {
     let old = swap(null_mut());
