@@ -465,7 +465,7 @@ impl From<GraceError> for PokeError {
     fn from(e: GraceError) -> Self {
         match e {
             GraceError::Poke(e) => e,
-            other => Self::Threads(io::Error::other(other.to_string())),
+            other => Self::Grace(Box::new(other)),
         }
     }
 }

@@ -169,6 +169,9 @@ pub enum PokeError {
     /// A former batch, of this engine or another of the process, is unfinished.
     #[error("a former batch is unfinished; call resume() on its engine first")]
     Unfinished,
+    /// An image cannot be rewritten yet.
+    #[error(transparent)]
+    Grace(Box<crate::grace::GraceError>),
     /// A thread did not park in time; everybody went on.
     #[error("thread {tid} did not park within {limit:?}; does it block signal {signal}?")]
     DidNotPark {
