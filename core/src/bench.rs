@@ -1,0 +1,180 @@
+//! Measurements, run in the lab: medians and spread of interleaved rounds, host facts, and beside a row the figure that
+//! its authors published, where the unit is the same.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::lab::{Message, Outcome as Ended, Reporter, Request, Runner, ScenarioError, StartError};
+use crate::proof::Host;
+
+pub mod dispatch;
+mod peer;
+pub mod poke;
+
+/// One measured figure.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Row {
+    /// The benchmark.
+    pub bench: String,
+    /// What was measured, under which conditions.
+    pub label: String,
+    /// The unit: `ns/call`, `ns/site`, `us`.
+    pub unit: String,
+    /// Median.
+    pub median: f64,
+    /// 10th and 90th percentile.
+    pub spread: [f64; 2],
+    /// Samples.
+    pub samples: usize,
+    /// What its authors published, in the same unit.
+    pub published: Option<Published>,
+}
+
+/// A figure of others.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Published {
+    /// The figure, in the row's unit.
+    pub value: f64,
+    /// Under which conditions.
+    pub conditions: String,
+    /// Message-id.
+    pub source: String,
+}
+
+/// A promise of this library, and whether this run keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Goal {
+    /// What was promised.
+    pub what: String,
+    /// What came out.
+    pub measured: f64,
+    /// The limit.
+    pub limit: f64,
+    /// Whether more is better.
+    pub at_least: bool,
+}
+
+impl Goal {
+    /// Whether it is kept.
+    #[must_use]
+    pub fn met(&self) -> bool {
+        if self.at_least { self.measured >= self.limit } else { self.measured <= self.limit }
+    }
+}
+
+/// What one benchmark gives back.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Part {
+    /// Figures.
+    pub rows: Vec<Row>,
+    /// Promises.
+    pub goals: Vec<Goal>,
+    /// What a reader must know.
+    pub notes: Vec<String>,
+}
+
+/// All that was run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this form: 1.
+    pub format: u32,
+    /// Where it was run.
+    pub host: Host,
+    /// The benchmarks by name.
+    pub parts: Vec<(String, Part)>,
+    /// Those that did not end well.
+    pub failed: Vec<String>,
+}
+
+type Bench = fn(&mut Reporter) -> Result<Part, ScenarioError>;
+
+/// Every benchmark: name, title, function.
+pub const ALL: &[(&str, &str, Bench)] = &[
+    ("dispatch", "a call to one of N targets, by seven patterns", dispatch::run),
+    ("sync", "serialising the other cores", poke::sync),
+    ("poke", "one site, idle and under fire", poke::single),
+    ("batch", "10,000 sites while another thread runs them", poke::batch),
+    ("static-call", "an update of 1,000 inline sites", poke::static_call),
+    ("static-key", "a key with 1,000 sites, against the crate static-keys", peer::run),
+];
+
+pub(crate) fn scenario(params: &Value, reporter: &mut Reporter) -> Result<Value, ScenarioError> {
+    let name = params.get("name").and_then(Value::as_str).unwrap_or_default();
+    let (_, _, bench) = ALL.iter().find(|b| b.0 == name).ok_or_else(|| format!("no benchmark is called {name:?}"))?;
+    Ok(serde_json::to_value(bench(reporter)?)?)
+}
+
+/// Runs the named benchmarks (all of them for none), each in a process of its own.
+///
+/// # Errors
+/// [`StartError`] if a process cannot be started. Crashes are in the report.
+pub fn run(runner: &Runner, names: &[&str], mut on: impl FnMut(&str, &Message)) -> Result<Report, StartError> {
+    let mut report = Report { format: 1, host: Host::read(), parts: Vec::new(), failed: Vec::new() };
+    for (name, ..) in ALL.iter().filter(|b| names.is_empty() || names.contains(&b.0)) {
+        let ended = runner.run(&Request::new("bench", json!({ "name": name })), |m| on(name, m))?;
+        match ended.result().map(|v| serde_json::from_value(v.clone())) {
+            Some(Ok(part)) => report.parts.push(((*name).to_owned(), part)),
+            Some(Err(e)) => report.failed.push(format!("{name}: {e}")),
+            None => report.failed.push(format!("{name}: {}", describe(&ended))),
+        }
+    }
+    Ok(report)
+}
+
+fn describe(ended: &Ended) -> String {
+    serde_json::to_string(ended).unwrap_or_default()
+}
+
+/// Median and spread of samples.
+pub(crate) fn row(bench: &str, label: String, unit: &str, mut samples: Vec<f64>) -> Row {
+    samples.sort_by(f64::total_cmp);
+    let at = |p: usize| samples.get((samples.len().saturating_sub(1)) * p / 100).copied().unwrap_or(0.0);
+    Row {
+        bench: bench.to_owned(),
+        label,
+        unit: unit.to_owned(),
+        median: at(50),
+        spread: [at(10), at(90)],
+        samples: samples.len(),
+        published: None,
+    }
+}
+
+const BAR: usize = 30;
+
+impl Report {
+    /// As text with bars; the longest bar of a benchmark is its largest figure of that unit.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut out = format!("{}\n", self.host.render());
+        for (name, part) in &self.parts {
+            let title = ALL.iter().find(|b| b.0 == name).map_or("", |b| b.1);
+            out.push_str(&format!("\n{name}: {title}\n"));
+            let width = part.rows.iter().map(|r| r.label.chars().count()).max().unwrap_or(0);
+            for r in &part.rows {
+                let most =
+                    part.rows.iter().filter(|o| o.unit == r.unit).map(|o| o.median).fold(f64::MIN_POSITIVE, f64::max);
+                let bar = "▇".repeat(((r.median / most * BAR as f64).round() as usize).clamp(1, BAR));
+                let [low, high] = r.spread;
+                out.push_str(&format!(
+                    "  {:width$}  {bar:BAR$}  {:>9.2} {}  ({low:.2} to {high:.2})\n",
+                    r.label, r.median, r.unit
+                ));
+                if let Some(p) = &r.published {
+                    out.push_str(&format!(
+                        "  {:width$}  published {} {}: {} <{}>\n",
+                        "", p.value, r.unit, p.conditions, p.source
+                    ));
+                }
+            }
+            for goal in &part.goals {
+                let (word, sign) =
+                    (if goal.met() { "kept" } else { "MISSED" }, if goal.at_least { "at least" } else { "at most" });
+                out.push_str(&format!("  {word}: {}: {:.2}, {sign} {}\n", goal.what, goal.measured, goal.limit));
+            }
+            part.notes.iter().for_each(|n| out.push_str(&format!("  note: {n}\n")));
+        }
+        self.failed.iter().for_each(|f| out.push_str(&format!("\nfailed: {f}\n")));
+        out
+    }
+}

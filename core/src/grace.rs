@@ -1,0 +1,263 @@
+//! When may text that nobody can reach any more be reused? When every thread that may still be inside it has
+//! left.
+//!
+//! A thread that runs patched text holds an [`Executor`] and passes quiescent points: places where it is in no
+//! generated text. One relaxed store each. An image is reusable when every registered executor has passed
+//! one since it was unpublished, and a membarrier after that has returned. Nothing here waits for ever:
+//! [`Grace::try_reclaim`] says who is still inside.
+//!
+//! The nearest things in the kernel: `synchronize_rcu()` between two dispatcher updates (4121d4481b72), and
+//! `synchronize_rcu_tasks()` before a trampoline is freed.
+//!
+//! **Contract.** A thread that runs patched text without an executor is invisible here. Debug builds notice it in
+//! the trap handler, and reclaiming is then refused.
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::poke::{PokeError, sync};
+use crate::preflight;
+
+/// Not in patched text.
+const OFFLINE: u64 = u64::MAX;
+const MAX_EXECUTORS: usize = 1024;
+static TIDS: [AtomicI32; MAX_EXECUTORS] = [const { AtomicI32::new(0) }; MAX_EXECUTORS];
+static TIDS_USED: AtomicUsize = AtomicUsize::new(0);
+/// Changes whenever an executor comes or goes.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+/// Whether a thread holds an executor; called by the trap handler.
+pub(crate) fn is_executor(tid: i32) -> bool {
+    let used = TIDS_USED.load(Ordering::Acquire).min(MAX_EXECUTORS);
+    TIDS[..used].iter().any(|t| t.load(Ordering::Relaxed) == tid)
+}
+
+pub(crate) fn changes() -> u64 {
+    CHANGES.load(Ordering::Relaxed)
+}
+
+#[derive(Debug)]
+struct Slot {
+    epoch: AtomicU64,
+    tid: i32,
+    name: String,
+}
+
+#[derive(Debug, Default)]
+struct Domain {
+    epoch: AtomicU64,
+    slots: Mutex<Vec<Arc<Slot>>>,
+}
+
+/// The grace periods of one engine. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Grace(Arc<Domain>);
+
+/// Why an executor could not be had, or an image not be reused.
+#[derive(Debug, thiserror::Error)]
+pub enum GraceError {
+    /// Somebody has not passed a quiescent point.
+    #[error("still inside: {}; let them pass a quiescent point, or go offline", .0.iter().map(|i| format!("{} (thread {}, {} behind)", i.name, i.tid, i.behind)).collect::<Vec<_>>().join(", "))]
+    StillInside(Vec<Inside>),
+    /// A thread without an executor ran the text (debug builds).
+    #[error("thread {tid} ran patched text without an executor; register it with Grace::register")]
+    Unregistered {
+        /// The thread.
+        tid: i32,
+    },
+    /// Too many executors in the process.
+    #[error("all {MAX_EXECUTORS} executors are in use")]
+    TooMany,
+    /// The thread has one already in this engine.
+    #[error("thread {tid} has an executor already")]
+    Twice {
+        /// The thread.
+        tid: i32,
+    },
+    /// The thread cannot run text that is being patched.
+    #[error(transparent)]
+    Poke(#[from] PokeError),
+}
+
+/// An executor that is still inside.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Inside {
+    /// Its name, as registered.
+    pub name: String,
+    /// Its thread.
+    pub tid: i32,
+    /// Grace periods begun since its last quiescent point.
+    pub behind: u64,
+}
+
+/// A point in time after which everybody must have passed a quiescent point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(u64);
+
+impl Grace {
+    /// Registers the calling thread. Refused where a trap would kill it.
+    ///
+    /// # Errors
+    /// [`GraceError::Poke`] with SIGTRAP blocked, [`GraceError::Twice`], [`GraceError::TooMany`].
+    pub fn register(&self, name: &str) -> Result<Executor, GraceError> {
+        preflight::this_thread()?;
+        let tid = preflight::gettid();
+        let mut slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.iter().any(|s| s.tid == tid) {
+            return Err(GraceError::Twice { tid });
+        }
+        let free = |t: &&AtomicI32| t.compare_exchange(0, tid, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let (index, _) = TIDS.iter().enumerate().find(|(_, t)| free(t)).ok_or(GraceError::TooMany)?;
+        TIDS_USED.fetch_max(index + 1, Ordering::Release);
+        CHANGES.fetch_add(1, Ordering::Relaxed);
+        let epoch = AtomicU64::new(self.0.epoch.load(Ordering::SeqCst));
+        let slot = Arc::new(Slot { epoch, tid, name: name.to_owned() });
+        slots.push(slot.clone());
+        Ok(Executor { domain: self.0.clone(), slot, index, here: PhantomData })
+    }
+
+    /// Begins a grace period: to be called after the image was unpublished, by a poke that has returned.
+    #[must_use]
+    pub fn begin(&self) -> Stamp {
+        Stamp(self.0.epoch.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    /// Ends it, if everybody has passed.
+    ///
+    /// # Errors
+    /// [`GraceError::StillInside`] with their names; [`GraceError::Poke`] if the membarrier failed.
+    pub fn try_reclaim(&self, stamp: Stamp) -> Result<(), GraceError> {
+        let slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let inside: Vec<Inside> = slots
+            .iter()
+            .filter_map(|s| {
+                let epoch = s.epoch.load(Ordering::Acquire);
+                (epoch < stamp.0).then(|| Inside { name: s.name.clone(), tid: s.tid, behind: stamp.0 - epoch })
+            })
+            .collect();
+        drop(slots);
+        if !inside.is_empty() {
+            return Err(GraceError::StillInside(inside));
+        }
+        // Without membarrier the pokes stop the world, which serialises as well.
+        match sync::core_sync() {
+            Err(e) if !matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                Err(PokeError::NoMembarrier(e).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tries for at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Grace::try_reclaim`], when the time is over.
+    pub fn wait(&self, stamp: Stamp, limit: Duration) -> Result<(), GraceError> {
+        let start = Instant::now();
+        loop {
+            match self.try_reclaim(stamp) {
+                Err(GraceError::StillInside(_)) if start.elapsed() < limit => std::thread::yield_now(),
+                other => return other,
+            }
+        }
+    }
+
+    /// How many executors are registered.
+    #[must_use]
+    pub fn executors(&self) -> usize {
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// The right of one thread to run patched text. Bound to its thread.
+#[derive(Debug)]
+pub struct Executor {
+    domain: Arc<Domain>,
+    slot: Arc<Slot>,
+    index: usize,
+    /// Not `Send`: it stands for the thread that made it.
+    here: PhantomData<*const ()>,
+}
+
+impl Executor {
+    /// Declares that this thread is in no patched text now.
+    pub fn quiescent(&self) {
+        // Release keeps earlier loads of the text's data before it; on x86 it is the same plain store.
+        self.slot.epoch.store(self.domain.epoch.load(Ordering::Relaxed), Ordering::Release);
+    }
+
+    /// Runs something that may block and runs no patched text; nobody waits for this thread meanwhile.
+    pub fn offline<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Online<'a>(&'a Executor);
+        impl Drop for Online<'_> {
+            fn drop(&mut self) {
+                // A patch that this thread does not see yet has a sync ahead of it, which makes this store visible
+                // before the patcher looks; no fence is needed here.
+                self.0.quiescent();
+            }
+        }
+        self.slot.epoch.store(OFFLINE, Ordering::Release);
+        let _online = Online(self);
+        f()
+    }
+
+    /// The thread.
+    #[must_use]
+    pub fn tid(&self) -> i32 {
+        self.slot.tid
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        let mut slots = self.domain.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|s| !Arc::ptr_eq(s, &self.slot));
+        TIDS[self.index].store(0, Ordering::Relaxed);
+        CHANGES.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_registered_means_nothing_to_wait_for() {
+        let grace = Grace::default();
+        assert!(grace.try_reclaim(grace.begin()).is_ok());
+    }
+
+    #[test]
+    fn the_one_inside_is_named_until_it_passes() {
+        let grace = Grace::default();
+        let executor = grace.register("worker").unwrap();
+        let stamp = grace.begin();
+        let GraceError::StillInside(inside) = grace.try_reclaim(stamp).unwrap_err() else { panic!("not inside") };
+        assert_eq!((inside[0].name.as_str(), inside[0].behind), ("worker", 1));
+        assert!(grace.wait(stamp, Duration::from_millis(1)).is_err());
+        executor.quiescent();
+        assert!(grace.try_reclaim(stamp).is_ok());
+        let next = grace.begin();
+        executor.offline(|| assert!(grace.try_reclaim(next).is_ok()));
+        drop(executor);
+        assert_eq!(grace.executors(), 0);
+    }
+
+    #[test]
+    fn a_panic_while_offline_comes_back_online() {
+        let grace = Grace::default();
+        let executor = grace.register("worker").unwrap();
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| executor.offline(|| panic!("inside"))));
+        assert!(caught.is_err());
+        assert!(grace.try_reclaim(grace.begin()).is_err());
+    }
+
+    #[test]
+    fn a_thread_registers_once() {
+        let grace = Grace::default();
+        let _first = grace.register("a").unwrap();
+        assert!(matches!(grace.register("b"), Err(GraceError::Twice { .. })));
+    }
+}

@@ -1,0 +1,71 @@
+//! What the crate names stands in the catalogue; and what benchmarks promise is judged rightly.
+
+use provenance_core::mechanism::MechanismId;
+
+/// The catalogue's slugs, as the design fixes them.
+const SLUGS: [&str; 20] = [
+    "mcount",
+    "recordmcount",
+    "nop5",
+    "ftrace",
+    "ftrace-direct",
+    "text-poke",
+    "jump-label",
+    "alternatives",
+    "retpoline",
+    "return-thunk",
+    "static-call",
+    "bpf-trampoline",
+    "bpf-dispatcher",
+    "kprobes",
+    "optprobes",
+    "livepatch",
+    "ibt",
+    "call-depth",
+    "smp-locks",
+    "uprobes-nop5",
+];
+
+#[test]
+fn mechanisms_are_the_catalogues() {
+    MechanismId::ALL.iter().for_each(|m| assert!(SLUGS.contains(&m.0), "{m}"));
+}
+
+#[cfg(feature = "conflict")]
+#[test]
+fn eras_and_episodes_are_found_by_name() {
+    use provenance_core::conflict::{Era, episode};
+    for era in Era::ALL {
+        assert!(SLUGS.contains(&era.mechanism().0), "{era:?}");
+        assert!(Era::named(era.mechanism().0).contains(&era));
+        assert_eq!(Era::named(&era.label().replace(' ', "@")), [era]);
+        assert!(era.message_id().contains('@'));
+    }
+    assert_eq!(Era::named("bpf-dispatcher"), [Era::Dispatcher2019, Era::Dispatcher2022]);
+    assert!(Era::named("mcount").is_empty());
+    for e in episode::ALL {
+        assert_eq!(episode::find(e.name).map(|f| f.title), Some(e.title));
+        assert!(!e.pairs.is_empty() && e.message_ids.iter().all(|m| m.contains('@')));
+    }
+}
+
+#[cfg(feature = "bench")]
+#[test]
+fn a_benchmark_runs_in_the_lab_and_is_rendered() {
+    use provenance_core::bench::{self, Goal};
+    use provenance_core::lab::Runner;
+    let runner = Runner::new(env!("CARGO_BIN_EXE_provenance-core-lab"), [""; 0]);
+    let report = bench::run(&runner, &["sync", "static-key"], |_, _| {}).unwrap();
+    let text = report.render();
+    println!("{text}");
+    assert_eq!(report.failed, [""; 0]);
+    let names: Vec<&str> = report.parts.iter().map(|p| p.0.as_str()).collect();
+    assert_eq!(names, ["sync", "static-key"]);
+    assert!(text.contains("membarrier SYNC_CORE, idle") && text.contains("times faster"));
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["format"], 1);
+    let back: bench::Report = serde_json::from_value(json).unwrap();
+    assert_eq!(back.render(), text);
+    let goal = |measured, at_least| Goal { what: String::new(), measured, limit: 10.0, at_least };
+    assert!(goal(11.0, true).met() && !goal(11.0, false).met() && !goal(f64::NAN, false).met());
+}
