@@ -4,7 +4,7 @@
 mod archives;
 
 use archives::{each_mail, has_git, shared};
-use mail_parser::{MessageParser, MimeHeaders};
+use mail_parser::MessageParser;
 use provenance_corpus::patch::{Defect, Patch, Status, blob_id};
 use provenance_corpus::patch_id::{PatchId, patch_id, patch_ids};
 use std::io::{BufRead, BufReader, BufWriter, Write};

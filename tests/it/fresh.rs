@@ -79,12 +79,12 @@ fn errors_say_what_why_and_what_to_do() {
 #[test]
 fn public_inbox_configuration_is_offered_not_attached() {
     let user = User::new();
-    user.write(
-        ".public-inbox/config",
-        "[publicinbox \"made\"]\n\taddress = made@lists.example\n\tinboxdir = /srv/made\n\turl = https://lists.example/made\n",
-    );
+    let inbox = user.path("made");
+    std::fs::create_dir(&inbox).unwrap();
+    let config = format!("[publicinbox \"made\"]\n\taddress = made@lists.example\n\tinboxdir = {}\n", inbox.display());
+    user.write(".public-inbox/config", config);
     let said = user.run(["index"]).ends(2);
-    assert!(said.err.contains("/srv/made"), "{}", said.err);
+    assert!(said.err.contains(&*inbox.to_string_lossy()), "{}", said.err);
     assert!(!user.path(".local").exists());
 }
 

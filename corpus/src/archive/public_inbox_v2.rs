@@ -18,8 +18,8 @@ use std::sync::Once;
 use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 
 use commit::RawCommit;
-use loose::Loose;
 pub use history::{CommitRef, History};
+use loose::Loose;
 pub use reader::{Entry, Item, MailBytes, ReadError, Reader};
 
 /// A mail above this size (64 MiB) is recorded, never inflated.

@@ -116,8 +116,7 @@ impl Fragments {
         });
         listed.map_err(|e| epoch.damaged("the index of its pack cannot be read".into(), Some(e)))?;
         let is_commit = |oid: &Oid| {
-            epoch.loose.check(*oid).is_ok()
-                && matches!(epoch.odb.read_header(*oid), Ok((_, git2::ObjectType::Commit)))
+            epoch.loose.check(*oid).is_ok() && matches!(epoch.odb.read_header(*oid), Ok((_, git2::ObjectType::Commit)))
         };
         let unreached = names.into_iter().filter(|oid| !reached.contains(oid) && is_commit(oid));
         Ok(Self { commits: unreached.filter_map(|oid| Some((oid, epoch.commit(oid)?))).collect() })
