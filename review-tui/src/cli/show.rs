@@ -18,7 +18,7 @@ use super::{Context, dates, horizon, json, text};
 /// `show MSGID`
 #[derive(Args)]
 pub struct Arguments {
-    /// A message-id, bare or as <id>, id:, mid: or any lore link; - reads a mail from stdin
+    /// A message-id, bare, in angle brackets, as id: or mid:, or any lore link; - reads a mail from stdin
     #[arg(value_name = "MSGID")]
     message: String,
     /// Form of the output; raw is byte for byte what the archive holds

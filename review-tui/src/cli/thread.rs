@@ -17,7 +17,7 @@ use super::{Context, dates, deliver, hits, json, show};
 /// `thread MSGID`
 #[derive(Args)]
 pub struct Arguments {
-    /// Any mail of the thread: a message-id, bare or as <id>, id:, mid: or any lore link
+    /// Any mail of the thread: a message-id, bare, in angle brackets, as id: or mid:, or any lore link
     #[arg(value_name = "MSGID")]
     message: String,
     /// Form of the output

@@ -141,18 +141,3 @@ fn long_words_are_broken_and_short_ones_kept() {
     assert_eq!(wrap("", 10), [""]);
     assert_eq!(wrap("日本語 日本", 4), ["日本", "語", "日本"]);
 }
-
-/// `LOOK=DIR cargo test --lib look -- --ignored` draws for the eye.
-#[test]
-#[ignore = "writes drawings into $LOOK, to look at"]
-fn look() {
-    let dir = std::path::PathBuf::from(std::env::var_os("LOOK").expect("LOOK names a directory"));
-    let c = catalogue();
-    for (name, l) in [("one", of(&c, "bpf-dispatcher", None)), ("all", Lineage::new(&c, None, None))] {
-        std::fs::write(dir.join(format!("{name}.svg")), svg(&l)).expect("write");
-        for width in [80, 120] {
-            let drawn = text(&l, width, Style::default());
-            std::fs::write(dir.join(format!("{name}-{width}.txt")), drawn).expect("write");
-        }
-    }
-}
