@@ -107,7 +107,7 @@ fn a_judgement_without_its_day() {
 
 #[test]
 fn unknown_fields_and_bad_values() {
-    insta::assert_snapshot!(refused(&with("kind =", "colour = \"red\"\nkind =")), @"toy.toml:8: event first: unknown field `colour`, expected one of `id`, `happened`, `recorded`, `kind`, `subject`, `authors`, `lists`, `text`, `answers`, `claim`, `to`, `cc`, `files`, `symbols`, `release`, `also`, `evidence`, `figure`");
+    insta::assert_snapshot!(refused(&with("kind =", "colour = \"red\"\nkind =")), @"toy.toml:8: event first: unknown field `colour`, expected one of `id`, `happened`, `recorded`, `kind`, `subject`, `authors`, `addresses`, `lists`, `text`, `answers`, `claim`, `to`, `cc`, `files`, `symbols`, `release`, `also`, `evidence`, `figure`");
     insta::assert_snapshot!(refused(&with("happened = 2020-01-02", "happened = 2020-02-30")), @"toy.toml:7: event first: happened: invalid date, expected day between 01 and 29");
     insta::assert_snapshot!(refused(&with("happened = 2020-01-02", "happened = \"2020-01-02\"")), @r#"toy.toml:7: event first: happened: invalid type: string "2020-01-02", expected a TOML datetime"#);
     insta::assert_snapshot!(refused(&with("happened = 2020-01-02", "happened = 2020-01-02T10:00:00")), @"toy.toml:7: event first: happened: `2020-01-02T10:00:00` is not a day: wanted a date as 2019-12-11");
