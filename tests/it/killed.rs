@@ -31,14 +31,8 @@ fn fifty_kills_lose_nothing() {
     while killed < KILLS {
         assert!(rounds < 10 * KILLS, "{killed} of {rounds} runs were alive when killed");
         rounds += 1;
-        let mut child = user
-            .command()
-            .arg("index")
-            .arg(&source)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            user.command().arg("index").arg(&source).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // From just after the start to about the end, in an order that is no order.
         std::thread::sleep(span * ((rounds * 17) % KILLS) / KILLS + Duration::from_millis(1));
         let came_through = child.try_wait().unwrap().is_some();
