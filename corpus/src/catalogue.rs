@@ -20,7 +20,8 @@ pub use error::{CatalogueError, UnknownMechanism};
 pub use model::{Claim, Class, Edge, EdgeKind, Event, Evidence, Figure, Kind, Mechanism, Owns, Source, Symbol};
 pub use words::{Commit, Day, EventId, MechanismId, MessageId, Node, SLUG_MAX};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use std::hash::{Hash, Hasher};
 use std::path::Path;
 
 /// The built-in files as `build.rs` wrote them: name and decoded content of each, in postcard.
@@ -34,6 +35,7 @@ pub struct Catalogue {
     edges: Vec<Edge>,
     by_name: FxHashMap<String, u32>,
     by_event: FxHashMap<String, u32>,
+    digest: u64,
 }
 
 impl Catalogue {
@@ -42,7 +44,7 @@ impl Catalogue {
     /// # Errors
     /// Only in a broken build; a test loads it.
     pub fn built_in() -> Result<Catalogue, CatalogueError> {
-        load::assemble(embedded()?)
+        Catalogue::with_texts(embedded()?, &[])
     }
 
     /// The built-in catalogue, and after it every `*.toml` of `dir`, in the order of their names. A file may define a new
@@ -71,11 +73,25 @@ impl Catalogue {
             Err(e) => return Err(read_error(dir)(e)),
         }
         paths.sort();
+        let mut texts = Vec::with_capacity(paths.len());
         for path in paths {
             let text = std::fs::read_to_string(&path).map_err(read_error(&path))?;
             files.push(load::parse(&path.display().to_string(), &text)?);
+            texts.push(text);
         }
-        load::assemble(files)
+        Catalogue::with_texts(files, &texts)
+    }
+
+    fn with_texts(files: Vec<load::Decoded>, texts: &[String]) -> Result<Catalogue, CatalogueError> {
+        let mut hasher = FxHasher::default();
+        (EMBEDDED, texts).hash(&mut hasher);
+        Ok(Catalogue { digest: hasher.finish(), ..load::assemble(files)? })
+    }
+
+    /// Tells catalogues apart: what is derived from one and kept on disk bears its digest. For
+    /// [`Catalogue::from_toml`] it is 0.
+    pub fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// A catalogue of the given files alone, each a name for error messages and its TOML text.

@@ -1,19 +1,24 @@
-//! The catalogue's events as documents of their own kind. They are searched by the very query that
-//! searches the mails, in an index that lives in memory for one run: a new fact needs no re-indexing.
+//! The catalogue's events as documents of their own kind, searched by the very query that searches the mails. Their
+//! index is small, and made in memory where none is at hand: a new fact needs no re-indexing. Since making it costs
+//! several times what a query does, `index` keeps one beside the mails, named by the digest of its catalogue.
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use provenance_corpus::catalogue::{Catalogue, Event, Source};
-use tantivy::directory::RamDirectory;
+use tantivy::directory::{MmapDirectory, RamDirectory};
 use tantivy::indexer::SingleSegmentIndexWriter;
-use tantivy::schema::Schema;
-use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy, Searcher};
+use tantivy::{Directory, Index, IndexReader, IndexSettings, ReloadPolicy, Searcher};
 
 use crate::collapse::{self, Collapse, Dedup, Sort};
 use crate::document::{Document, Stored};
 use crate::row::Row;
 use crate::schema::Fields;
 use crate::sections::SEPARATOR;
+use crate::store::{Lock, events_dir, tokenizers};
+use crate::writer::WriterError;
 
 /// Memory that the writer may fill; 150 events need a thousandth of it.
 const MEMORY: usize = 15 << 20;
@@ -25,17 +30,34 @@ pub struct Events {
 }
 
 impl Events {
-    /// Indexes the events, in the order of [`Catalogue::events`].
+    /// Opens the index that was kept for this catalogue, or makes one in memory.
     ///
     /// # Errors
-    /// Only what tantivy can say of memory.
-    pub fn new(catalogue: &Catalogue) -> tantivy::Result<Events> {
-        let (schema, fields) = Fields::build();
-        let mut writer: SingleSegmentIndexWriter<Row> = index(schema)?;
-        for (at, event) in catalogue.events().iter().enumerate() {
-            writer.add_document(row(catalogue, at, event, &fields))?;
+    /// Only what tantivy can say of memory: a kept index that cannot be read is passed over.
+    pub fn open(catalogue: &Catalogue, data: Option<&Path>) -> tantivy::Result<Events> {
+        if let Some(kept) = data.and_then(|data| kept(&place(data, catalogue))) {
+            return Ok(kept);
         }
-        let index = writer.finalize()?;
+        Events::over(write(catalogue, RamDirectory::create())?)
+    }
+
+    /// Keeps the index of this catalogue in a data directory, for [`Events::open`], and drops those of other catalogues.
+    ///
+    /// # Errors
+    /// Another process is indexing, or what the file system says.
+    pub fn keep(catalogue: &Catalogue, data: &Path) -> Result<(), WriterError> {
+        let place = place(data, catalogue);
+        if kept(&place).is_some() {
+            return Ok(());
+        }
+        let _lock = Lock::take(data)?;
+        replace(catalogue, &events_dir(data), &place)
+            .map_err(|source| WriterError::Tantivy { data: data.to_owned(), source })
+    }
+
+    fn over(mut index: Index) -> tantivy::Result<Events> {
+        index.set_tokenizers(tokenizers());
+        let (_, fields) = Fields::build();
         let reader: IndexReader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         Ok(Events { searcher: reader.searcher(), fields })
     }
@@ -67,13 +89,43 @@ impl Events {
     }
 }
 
-fn index(schema: Schema) -> tantivy::Result<SingleSegmentIndexWriter<Row>> {
+/// The program's version is part of the name, because it decides what a document of an event holds.
+fn place(data: &Path, catalogue: &Catalogue) -> PathBuf {
+    events_dir(data).join(format!("{}-{:016x}", env!("CARGO_PKG_VERSION"), catalogue.digest()))
+}
+
+fn replace(catalogue: &Catalogue, dir: &Path, place: &Path) -> tantivy::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
+        _ => {}
+    }
+    let new = dir.join("new");
+    fs::create_dir_all(&new)?;
+    write(catalogue, MmapDirectory::open(&new)?)?;
+    fs::rename(&new, place)?;
+    Ok(())
+}
+
+fn kept(place: &Path) -> Option<Events> {
+    if !place.exists() {
+        return None;
+    }
+    Index::open_in_dir(place).and_then(Events::over).ok()
+}
+
+/// Indexes the events, in the order of [`Catalogue::events`]: the number of a document is the event's position.
+fn write(catalogue: &Catalogue, directory: impl Into<Box<dyn Directory>>) -> tantivy::Result<Index> {
+    let (schema, fields) = Fields::build();
     let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
-    Index::builder()
+    let mut writer: SingleSegmentIndexWriter<Row> = Index::builder()
         .schema(schema)
         .settings(settings)
-        .tokenizers(crate::store::tokenizers())
-        .single_segment_index_writer(RamDirectory::create(), MEMORY)
+        .tokenizers(tokenizers())
+        .single_segment_index_writer(directory, MEMORY)?;
+    for (at, event) in catalogue.events().iter().enumerate() {
+        writer.add_document(row(catalogue, at, event, &fields))?;
+    }
+    writer.finalize()
 }
 
 /// Seconds of the first moment of a day, UTC.

@@ -111,6 +111,11 @@ impl Reader {
         })
     }
 
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     fn wrap(&self, source: tantivy::TantivyError) -> ReaderError {
         ReaderError::Tantivy { data: self.data.clone(), source }
     }

@@ -149,7 +149,7 @@ pub fn search(question: &Question, reader: Option<&Reader>, catalogue: &Catalogu
         candidates = mails(question, &lowered, reader, as_of)?;
     }
     if !question.mail_only {
-        as_of = add_events(question, &ast, catalogue, as_of, &mut candidates)?;
+        as_of = add_events(question, &ast, reader, catalogue, as_of, &mut candidates)?;
     }
     if question.threads
         && let Some(reader) = reader
@@ -172,7 +172,7 @@ pub fn explained(query: &str, reader: Option<&Reader>, catalogue: &Catalogue, no
     let lowered = match reader {
         Some(reader) => lower(&ast, &mail_scope(reader, catalogue, now))?,
         None => {
-            let events = Events::new(catalogue)?;
+            let events = Events::open(catalogue, None)?;
             lower(&ast, &event_scope(&events, catalogue, now))?
         }
     };
@@ -205,11 +205,12 @@ fn mails(
 fn add_events(
     question: &Question,
     ast: &Ast,
+    reader: Option<&Reader>,
     catalogue: &Catalogue,
     as_of: Option<i64>,
     candidates: &mut Vec<Candidate>,
 ) -> Result<Option<i64>, SearchError> {
-    let events = Events::new(catalogue)?;
+    let events = Events::open(catalogue, reader.map(Reader::data))?;
     let lowered = lower(ast, &event_scope(&events, catalogue, question.now))?;
     let as_of = [as_of, lowered.as_of].into_iter().flatten().min();
     let found = events.search(lowered.query.as_ref(), question.sort, as_of)?;

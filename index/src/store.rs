@@ -70,6 +70,11 @@ pub fn links_dir(data: &Path) -> PathBuf {
     index_dir(data).join("links")
 }
 
+/// Where the index of the catalogue's events is kept.
+pub fn events_dir(data: &Path) -> PathBuf {
+    index_dir(data).join("events")
+}
+
 fn mail_dir(data: &Path) -> PathBuf {
     index_dir(data).join("mail")
 }

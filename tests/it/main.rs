@@ -9,6 +9,7 @@
 //! - `parity`: the same answers as public-inbox
 
 mod attach;
+mod events;
 mod fresh;
 mod harness;
 mod hostile;

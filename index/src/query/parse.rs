@@ -30,7 +30,8 @@ pub fn parse(query: &str) -> Result<Ast, QueryError> {
 
 /// Makes one query of the arguments of a command, as lei does: an argument with a space in it is a phrase, behind its
 /// prefix if it has one (`'s:text poke'` is `s:"text poke"`). An argument that has quotes, parentheses, braces, an
-/// operator or a further prefix is a query already and stays as it is.
+/// operator, a further prefix or a prefix whose values have no spaces (`is:patch trampoline`) is a query already and
+/// stays as it is.
 pub fn join_args<S: AsRef<str>>(args: &[S]) -> String {
     let mut out = String::new();
     for arg in args {
@@ -58,9 +59,14 @@ fn is_phrase(arg: &str) -> bool {
             || word.ends_with('*')
             || word.split_once(':').is_some_and(|(name, _)| Prefix::named(name).is_some())
     };
+    let single = |word: &str| {
+        let prefix = word.split_once(':').and_then(|(name, _)| Prefix::named(name));
+        prefix.is_some_and(|prefix| !prefix.takes_spaces())
+    };
     let mut words = arg.split_whitespace();
-    words.next();
-    arg.contains(char::is_whitespace)
+    let first = words.next().unwrap_or_default();
+    !single(first)
+        && arg.contains(char::is_whitespace)
         && !arg.contains(['"', '\u{201c}', '\u{201d}', '(', ')', '{', '}'])
         && !words.any(structured)
         && !arg.starts_with("NOT ")

@@ -105,6 +105,13 @@ impl Prefix {
         all.clone().find(same).or_else(|| all.find(|p| long(p) && one_slip(p.name(), &lower))).copied()
     }
 
+    /// Whether a value may have spaces in it: `s:text poke`, `mech:static key`, `d:2 weeks ago`.
+    pub fn takes_spaces(self) -> bool {
+        use Prefix::{AsOf, Mech, Trailer};
+        self.kind() == Kind::Text
+            || matches!(self, Mech | Trailer | AsOf | Prefix::Date | Prefix::DateTime | Prefix::Received)
+    }
+
     /// Whether two filters side by side are alternatives. Xapian has it so for public-inbox's filters and for ranges:
     /// `mid:A mid:B` finds both mails. Ours are all demanded, as everything else that stands side by side.
     pub fn alternates(self) -> bool {

@@ -138,6 +138,7 @@ fn bounds_what_it_takes() {
 #[test]
 fn joins_arguments_as_lei_does() {
     assert_eq!(join_args(&["s:text poke", "foo bar", "d:..20200101"]), r#"s:"text poke" "foo bar" d:..20200101"#);
+    assert_eq!(join_args(&["is:patch trampoline", "mech:static key"]), r#"is:patch trampoline mech:"static key""#);
     assert_eq!(join_args(&["s:\"BPF dispatcher\"", "a OR b", "f:x s:y"]), "s:\"BPF dispatcher\" a OR b f:x s:y");
 }
 

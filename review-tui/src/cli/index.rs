@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use provenance_corpus::archive::{self, public_inbox_config};
+use provenance_index::events::Events;
 use provenance_index::sources::{Layout, OWN, Sources, SourcesError};
 use provenance_index::writer::{self, Options, Progress, Report, WriterError};
 
@@ -63,8 +64,20 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let start = Instant::now();
     let report = writer::update(data, &sources, options, &bar).map_err(|e| writer_failure(&e))?;
     bar.finish();
+    keep_events(context)?;
     tell(context, &report, start.elapsed().as_secs_f64());
     Ok(if report.failed > 0 || !report.refused.is_empty() { Exit::Unreadable } else { exit })
+}
+
+/// A catalogue that does not load is for `query` to refuse; the mails are indexed all the same.
+fn keep_events(context: &Context) -> Result<(), Failure> {
+    match context.place.catalogue() {
+        Ok(catalogue) => Events::keep(&catalogue, context.place.data()).map_err(|e| writer_failure(&e)),
+        Err(failure) => {
+            context.say(failure.text().trim_end());
+            Ok(())
+        }
+    }
 }
 
 #[derive(Default)]
