@@ -9,9 +9,6 @@ work=$(realpath -m "${2:-$(mktemp -d)}")
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 runs=${RUNS:-15}
-export HOME=$work/home XDG_DATA_HOME=$work/home/.local/share XDG_CACHE_HOME=$work/home/.cache LC_ALL=C.UTF-8
-unset PROVENANCE_DATA_DIR
-mkdir -p "$HOME"
 
 missing=()
 for pair in notmuch:notmuch mu:maildir-utils public-inbox-index:public-inbox python3:python3; do
@@ -22,18 +19,23 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 cargo build --release --quiet --manifest-path "$root/Cargo.toml"
-cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p provenance-index --bench floor
 us=$root/target/release/provenance
-floor=$(cargo bench --quiet --manifest-path "$root/Cargo.toml" -p provenance-index --bench floor --no-run 2>&1 |
-  sed -n 's/.*(\(.*\)).*/\1/p' | tail -n 1)
-[ -n "$floor" ] || floor=$(find "$root/target/release/deps" -name 'floor-*' -perm -u+x -type f -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+floor() { cargo bench --quiet --manifest-path "$root/Cargo.toml" -p provenance-corpus --bench floor "$@"; }
+floor -- > /dev/null # builds it
+floor=$(find "$root/target/release/deps" -name 'floor-*' -perm -u+x -type f -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+
+# From here on nobody sees the caller's own mail and configuration.
+export HOME=$work/home XDG_DATA_HOME=$work/home/.local/share XDG_CACHE_HOME=$work/home/.cache LC_ALL=C.UTF-8
+unset PROVENANCE_DATA_DIR
+mkdir -p "$HOME"
 
 maildir=$work/maildir
 if [ ! -d "$maildir" ]; then
   echo "# exporting to maildir" >&2
   python3 "$here/export.py" "$archives" "$maildir"
 fi
-mails=$(find "$maildir" -type f | wc -l)
+mails=$(find "$maildir" -type f -path '*/cur/*' | wc -l)
+bytes=$(find "$maildir" -type f -path '*/cur/*' -printf '%s\n' | awk '{sum += $1} END {printf "%.0f", sum / 1e6}')
 
 measure() { python3 "$here/measure.py" "$@"; }
 size() { du -sb "$1" | cut -f1; }
@@ -42,10 +44,10 @@ row() { # name wall cpu anon total bytes
     "$(awk "BEGIN{print $6/1e6}")" "$4" "$5"
 }
 
-echo "# page cache warm; $(nproc) cores; $mails mails, $(awk "BEGIN{printf \"%.0f\", $(size "$maildir")/1e6}") MB" >&2
+echo "# page cache warm; $(nproc) cores; $mails mails, $bytes MB" >&2
 find "$archives" -name '*.pack' -exec cat {} + > /dev/null
 printf '%-24s %9s %8s %8s %8s %7s %7s\n' indexing mails/s wall_s cpu_s MB anon_MB rss_MB
-read -r f_wall f_cpu f_anon f_total < <(measure "$floor" "$archives")
+read -r f_wall f_cpu f_anon f_total < <(measure "$floor" "$archives"/*/git/[0-9]*.git)
 row "floor (walk+parse)" "$f_wall" "$f_cpu" "$f_anon" "$f_total" 0
 
 rm -rf "$XDG_DATA_HOME/provenance"
@@ -56,7 +58,7 @@ row provenance "$o_wall" "$o_cpu" "$o_anon" "$o_total" "$o_size"
 export NOTMUCH_CONFIG=$work/notmuch-config
 printf '[database]\npath=%s\n[new]\ntags=\n' "$maildir" > "$NOTMUCH_CONFIG"
 if [ ! -d "$maildir/.notmuch" ]; then
-  measure notmuch new --quiet > "$work/notmuch.time" 2> /dev/null
+  measure notmuch new --quiet 2> /dev/null > "$work/notmuch.new" && mv "$work/notmuch.new" "$work/notmuch.time"
 fi
 read -r n_wall n_cpu n_anon n_total < "$work/notmuch.time"
 n_size=$(size "$maildir/.notmuch/xapian")
@@ -65,14 +67,14 @@ row notmuch "$n_wall" "$n_cpu" "$n_anon" "$n_total" "$n_size"
 export MUHOME=$work/mu
 if [ ! -d "$MUHOME" ]; then
   mu init --quiet --maildir="$maildir" > /dev/null
-  measure mu index --quiet > "$work/mu.time"
+  measure mu index --quiet > "$work/mu.new" && mv "$work/mu.new" "$work/mu.time"
 fi
 read -r m_wall m_cpu m_anon m_total < "$work/mu.time"
 m_size=$(size "$MUHOME")
 row mu "$m_wall" "$m_cpu" "$m_anon" "$m_total" "$m_size"
 
 if [ ! -f "$work/public-inbox.time" ]; then
-  rm -rf "$work/public-inbox" && mkdir -p "$work/public-inbox"
+  rm -rf "$work/public-inbox" "$HOME/.public-inbox" && mkdir -p "$work/public-inbox"
   for git in "$archives"/*/git; do
     list=$(basename "$(dirname "$git")")
     mkdir -p "$work/public-inbox/$list"
@@ -80,7 +82,8 @@ if [ ! -f "$work/public-inbox.time" ]; then
     public-inbox-init -V2 "$list" "$work/public-inbox/$list" "https://lists.example/$list" "$list@lists.example" > /dev/null 2>&1
   done
   before=$(size "$work/public-inbox")
-  measure public-inbox-index --all --quiet > "$work/public-inbox.time" 2> /dev/null
+  measure public-inbox-index --all 2> /dev/null > "$work/public-inbox.new"
+  mv "$work/public-inbox.new" "$work/public-inbox.time"
   echo "$(($(size "$work/public-inbox") - before))" > "$work/public-inbox.size"
 fi
 read -r p_wall p_cpu p_anon p_total < "$work/public-inbox.time"
