@@ -7,6 +7,8 @@ use super::terminal::{Look, Style};
 use super::{dates, text};
 
 const AUTHOR: usize = 20;
+/// Where no width is known nothing is cut, and a single long subject does not push all the others' ids away.
+const SUBJECT: usize = 100;
 /// A date and two blanks.
 const DATE: usize = 12;
 
@@ -33,11 +35,12 @@ pub fn lines(hits: &[Hit], look: &Look) -> String {
     let beside = look.width.is_none_or(|width| one <= width);
     let subject = match look.width {
         Some(width) if !beside => width.saturating_sub(before).max(20),
-        _ => subject,
+        Some(_) => subject,
+        None => subject.min(SUBJECT),
     };
     let mut out = String::new();
     for l in &lines {
-        let shown = if beside { text::fit(&l.subject, subject) } else { text::cut(&l.subject, subject).into_owned() };
+        let shown = if beside { text::pad(&l.subject, subject) } else { text::cut(&l.subject, subject).into_owned() };
         out.push_str(&format!(
             "{}  {} {} {}",
             look.paint(Style::Dim, &l.date),

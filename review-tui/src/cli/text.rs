@@ -64,9 +64,12 @@ pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
 
 /// The text, cut or padded to exactly `columns`.
 pub fn fit(text: &str, columns: usize) -> String {
-    let cut = cut(text, columns);
-    let pad = columns.saturating_sub(cut.width());
-    format!("{cut}{}", " ".repeat(pad))
+    pad(&cut(text, columns), columns)
+}
+
+/// The text, padded to at least `columns`.
+pub fn pad(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
 /// A number with thousands separated.
