@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::lab::{Message, Outcome as Ended, Reporter, Request, Runner, ScenarioError, StartError};
+use crate::lab::{Message, Reporter, Request, Runner, ScenarioError, StartError};
 use crate::proof::Host;
 
 pub mod dispatch;
@@ -115,14 +115,10 @@ pub fn run(runner: &Runner, names: &[&str], mut on: impl FnMut(&str, &Message)) 
         match ended.result().map(|v| serde_json::from_value(v.clone())) {
             Some(Ok(part)) => report.parts.push(((*name).to_owned(), part)),
             Some(Err(e)) => report.failed.push(format!("{name}: {e}")),
-            None => report.failed.push(format!("{name}: {}", describe(&ended))),
+            None => report.failed.push(format!("{name}: {}", ended)),
         }
     }
     Ok(report)
-}
-
-fn describe(ended: &Ended) -> String {
-    serde_json::to_string(ended).unwrap_or_default()
 }
 
 /// Median and spread of samples.

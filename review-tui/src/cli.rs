@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand, and the one match that is the program's table of contents.
 
+pub mod bench;
+pub mod conflicts;
 pub mod dates;
 pub mod deliver;
 pub mod failure;
@@ -8,6 +10,7 @@ pub mod horizon;
 pub mod import;
 pub mod index;
 pub mod json;
+pub mod lab;
 pub mod lineage;
 pub mod manual;
 pub mod place;
@@ -86,12 +89,19 @@ enum Command {
     Thread(thread::Arguments),
     /// Show the history of a mechanism, or of all
     Lineage(lineage::command::Arguments),
+    /// Run mechanisms against each other on the same bytes, in every order
+    Conflicts(conflicts::Arguments),
+    /// Measure what patching and dispatching cost here
+    Bench(bench::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
     /// Print completions for a shell
     Completions(manual::CompletionsArguments),
     /// Write the manual pages into a directory
     Man(manual::ManArguments),
+    /// Run one experiment for a parent that speaks JSON
+    #[command(name = lab::NAME, hide = true)]
+    Lab,
 }
 
 /// What every subcommand gets.
@@ -137,6 +147,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Done.code() });
         }
     };
+    // Before anything else: an experiment depends on nothing of the user's.
+    if matches!(cli.command, Command::Lab) {
+        return lab::serve();
+    }
     let exit = match prepare(cli.global).and_then(|context| run(&context, cli.command)) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -169,8 +183,11 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
+        Command::Conflicts(arguments) => conflicts::run(context, &arguments),
+        Command::Bench(arguments) => bench::run(context, arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),
+        Command::Lab => Ok(Exit::Done),
     }
 }
