@@ -207,7 +207,7 @@ impl Conflict {
                 step.lines().for_each(|text| line("", &text));
             }
             let Ran { calls, first: a, second: b, body } = step.ran;
-            line("", &format!("{calls} calls: {a} ran {first}, {b} {second}, {body} the function itself"));
+            line("", &format!("{calls} calls ran the first {a} times, the second {b}, the function itself {body}"));
         }
         line("outcome", &finding.describe());
         line("not modelled", &self.not_modelled);

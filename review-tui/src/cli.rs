@@ -99,9 +99,6 @@ enum Command {
     Completions(manual::CompletionsArguments),
     /// Write the manual pages into a directory
     Man(manual::ManArguments),
-    /// Run one experiment for a parent that speaks JSON
-    #[command(name = lab::NAME, hide = true)]
-    Lab,
 }
 
 /// What every subcommand gets.
@@ -138,6 +135,10 @@ impl Context {
 
 /// Parses the command line, runs it, and says how it went.
 pub fn main() -> ExitCode {
+    // Before anything else: an experiment depends on nothing of the user's, and completions need not offer it.
+    if lab::asked() {
+        return lab::serve();
+    }
     // `git provenance` calls us as `git-provenance`; nothing else depends on the name.
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -147,10 +148,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Done.code() });
         }
     };
-    // Before anything else: an experiment depends on nothing of the user's.
-    if matches!(cli.command, Command::Lab) {
-        return lab::serve();
-    }
     let exit = match prepare(cli.global).and_then(|context| run(&context, cli.command)) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -188,6 +185,5 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Status(arguments) => status::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),
-        Command::Lab => Ok(Exit::Done),
     }
 }

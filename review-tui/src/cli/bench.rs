@@ -11,6 +11,9 @@ use super::lab::{self, Bar};
 use super::terminal::Style;
 use super::{Context, text};
 
+/// Columns on a pipe.
+const WIDTH: usize = 100;
+
 /// `bench [NAME...]`
 #[derive(Args)]
 pub struct Arguments {
@@ -71,7 +74,7 @@ fn page(context: &Context, report: &Report) -> String {
         _ => None,
     };
     let mut out = String::new();
-    for line in text::block(&report.render()).lines() {
+    for line in text::block(&report.render(look.width.unwrap_or(WIDTH))).lines() {
         let painted = style(line);
         for part in text::wrap(line, look.width, indent(line)) {
             out.push_str(&painted.map_or_else(|| part.clone(), |style| look.paint(style, &part)));

@@ -131,7 +131,7 @@ fn whole(matrix: &Matrix, look: &Look) -> String {
         // Where the words do not fit, three letters of each still tell them apart.
         let cell = if look.width.is_some_and(|w| w < left + CELL * names.len()) { 5 } else { CELL };
         let heads: String = (0..names.len()).map(|at| pad(&letter(at), cell)).collect();
-        let line = format!("{}{}", pad(&format!("first ↓, second → {}", ""), left), heads);
+        let line = format!("{}{}", pad("first ↓, second →", left), heads);
         out.push_str(&format!("\n{}\n{}\n", title(rules), look.paint(Style::Dim, line.trim_end())));
         for (at, first) in names.iter().enumerate() {
             let mut line = pad(&format!("{}  {first}", letter(at)), left);
@@ -154,7 +154,7 @@ fn whole(matrix: &Matrix, look: &Look) -> String {
     if !silent.is_empty() {
         out.push_str(&format!("\n{}\n", look.paint(Style::Strong, "nobody is told, or too late")));
     }
-    silent.iter().for_each(|c| entry(&mut out, c, look));
+    silent.iter().for_each(|c| entry(&mut out, c, &short(&c.finding), look));
     let runs = plural(matrix.results.len() as u64, "run", "runs");
     out.push_str(&format!(
         "\n# {runs}, each in a process of its own; `provenance conflicts A B` shows the bytes of a pair\n"
@@ -168,18 +168,36 @@ fn row(matrix: &Matrix, eras: &[Era], look: &Look) -> String {
     let mut out = look.paint(Style::Strong, &format!("{}: {MODEL}", names.join(", "))) + "\n";
     for rules in [Rules::Kernel, Rules::Ledger] {
         out.push_str(&format!("\n{}\n", title(rules)));
-        matrix.results.iter().filter(|c| c.rules == rules).for_each(|c| entry(&mut out, c, look));
+        matrix
+            .results
+            .iter()
+            .filter(|c| c.rules == rules)
+            .for_each(|c| entry(&mut out, c, &c.finding.describe(), look));
     }
     out.push_str("\n# `provenance conflicts A B` shows the bytes of a pair\n");
     out
 }
 
+/// What harm was done, without the bytes.
+fn short(finding: &Finding) -> String {
+    match finding {
+        Finding::Silent { error, after } => {
+            let error = error.split(' ').next().unwrap_or_default();
+            format!("{error} is dropped; {after}")
+        }
+        Finding::Broken { what, until, told } => {
+            let told = told.split([' ', ':']).next().unwrap_or_default();
+            format!("told: {told}; {what} is broken until {until}")
+        }
+        _ => finding.describe(),
+    }
+}
+
 /// One pair in two or three lines.
-fn entry(out: &mut String, c: &Conflict, look: &Look) {
+fn entry(out: &mut String, c: &Conflict, what: &str, look: &Look) {
     let word = look.paint(style(&c.finding), &pad(c.finding.word(), CELL));
     out.push_str(&format!("  {word}{}, then {}\n", c.first, c.second));
-    let what = text::line(&c.finding.describe()).into_owned();
-    for part in wrap(&format!("{}{what}", " ".repeat(CELL + 2)), look.width, CELL + 2) {
+    for part in wrap(&format!("{}{}", " ".repeat(CELL + 2), text::line(what)), look.width, CELL + 2) {
         out.push_str(&part);
         out.push('\n');
     }

@@ -8,8 +8,13 @@ use provenance_core::lab::Runner;
 
 use super::Context;
 
-/// The hidden subcommand.
-pub const NAME: &str = "__lab";
+/// The hidden subcommand, which only this program calls.
+const NAME: &str = "__lab";
+
+/// Whether this process is such a child.
+pub fn asked() -> bool {
+    std::env::args_os().nth(1).is_some_and(|first| first == NAME)
+}
 
 /// The child's side. It needs no data directory and no home.
 pub fn serve() -> ExitCode {
