@@ -14,7 +14,7 @@ use memmap2::{MmapMut, MmapOptions};
 
 use super::{Region, TextError};
 use crate::isa::{Bytes, INT3};
-use crate::plan::Patch;
+use crate::plan::{Patch, Span};
 use crate::poke::trap;
 
 /// Where executable views go.
@@ -216,6 +216,41 @@ impl Chunk {
         })
     }
 
+    /// Stores the first byte of each site; the addresses are a plan's, so in order. Bounds are checked once.
+    pub(crate) fn store_heads(&self, addrs: &[u64], bytes: impl Iterator<Item = u8>) {
+        assert!([addrs.first(), addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1)));
+        let (base, alias) = (self.rx.base, self.rw.map.as_ptr().cast_mut());
+        for (addr, byte) in addrs.iter().zip(bytes) {
+            // SAFETY: inside the chunk, between the first and the last; atomic, as all accesses through the alias.
+            unsafe { (*alias.wrapping_add((addr - base) as usize).cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
+        }
+    }
+
+    /// Stores the bytes behind the first of each site where they change, the four of a call or jump in one store. Whether any
+    /// did.
+    pub(crate) fn store_tails(&self, span: Span<'_>) -> bool {
+        assert!([span.addrs.first(), span.addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1)));
+        let (base, end) = (self.rx.base, self.rx.base + self.rx.len as u64);
+        let alias = self.rw.map.as_ptr().cast_mut();
+        let mut any = false;
+        for ((&addr, &word), &tail) in span.addrs.iter().zip(span.new).zip(span.tails) {
+            any |= tail != 0;
+            let at = alias.wrapping_add((addr - base) as usize + 1);
+            if tail == 4 && end - addr >= 5 {
+                let value = (word >> 8) as u32;
+                // SAFETY: inside the chunk. In assembly, because the store is unaligned and races with instruction fetch, for
+                // which the language's memory model has no words; it tears at worst, and nobody runs these bytes.
+                unsafe {
+                    std::arch::asm!("mov dword ptr [{}], {:e}", in(reg) at, in(reg) value, options(nostack, preserves_flags))
+                };
+                continue;
+            }
+            let bytes = &(word >> 8).to_le_bytes()[..tail as usize];
+            bytes.iter().enumerate().for_each(|(i, &b)| self.rw.store((addr - base) as usize + 1 + i, b));
+        }
+        any
+    }
+
     pub(crate) fn store_all(&self, addr: u64, bytes: &[u8]) {
         bytes.iter().enumerate().for_each(|(i, &b)| self.rw.store(self.offset(addr) + i, b));
     }
@@ -274,32 +309,6 @@ pub(crate) struct SiteBytes<'a> {
 }
 
 impl SiteBytes<'_> {
-    /// Stores the first byte.
-    #[inline]
-    pub(crate) fn head(&self, byte: u8) {
-        // SAFETY: inside the chunk; atomic, as all accesses through the alias.
-        unsafe { (*self.at.cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
-    }
-
-    /// Stores the bytes behind the first; the four of a call or jump in one store.
-    #[inline]
-    pub(crate) fn tail(&self, bytes: Bytes) {
-        if bytes.len() == 5 && self.room >= 5 {
-            let value = (bytes.word() >> 8) as u32;
-            let at = self.at.wrapping_add(1);
-            // SAFETY: inside the chunk. In assembly, because the store is unaligned and races with instruction fetch, for
-            // which the language's memory model has no words; it tears at worst, and nobody runs these bytes.
-            unsafe {
-                std::arch::asm!("mov dword ptr [{}], {:e}", in(reg) at, in(reg) value, options(nostack, preserves_flags))
-            };
-            return;
-        }
-        for (i, &b) in bytes.as_slice().iter().enumerate().skip(1) {
-            // SAFETY: inside the chunk, because the site is; atomic.
-            unsafe { (*self.at.wrapping_add(i).cast::<AtomicU8>()).store(b, Ordering::Relaxed) };
-        }
-    }
-
     /// Whether they are these: one load where eight bytes can be read.
     #[inline]
     pub(crate) fn hold(&self, bytes: Bytes) -> bool {
