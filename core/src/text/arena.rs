@@ -226,29 +226,32 @@ impl Chunk {
         }
     }
 
-    /// Stores the bytes behind the first of each site where they change, the four of a call or jump in one store. Whether any
-    /// did.
+    /// Stores the bytes behind the first of each site where they change. Whether any did. Bounds are checked once for
+    /// neighbours of one length, and the loop over them asks nothing: it is most of what a large batch costs.
     pub(crate) fn store_tails(&self, span: Span<'_>) -> bool {
-        assert!([span.addrs.first(), span.addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1)));
-        let (base, end) = (self.rx.base, self.rx.base + self.rx.len as u64);
-        let alias = self.rw.map.as_ptr().cast_mut();
-        let mut any = false;
-        for ((&addr, &word), &tail) in span.addrs.iter().zip(span.new).zip(span.tails) {
-            any |= tail != 0;
-            let at = alias.wrapping_add((addr - base) as usize + 1);
-            if tail == 4 && end - addr >= 5 {
-                let value = (word >> 8) as u32;
-                // SAFETY: inside the chunk. In assembly, because the store is unaligned and races with instruction fetch, for
-                // which the language's memory model has no words; it tears at worst, and nobody runs these bytes.
-                unsafe {
-                    std::arch::asm!("mov dword ptr [{}], {:e}", in(reg) at, in(reg) value, options(nostack, preserves_flags))
-                };
-                continue;
+        let (base, alias) = (self.rx.base, self.rw.map.as_ptr().cast_mut());
+        let mut done = 0;
+        for group in span.tails.chunk_by(|a, b| a == b) {
+            let (tail, range) = (usize::from(group[0]), done..done + group.len());
+            done = range.end;
+            let (addrs, new) = (&span.addrs[range.clone()], &span.new[range]);
+            assert!([addrs.first(), addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1 + tail)));
+            for (addr, word) in addrs.iter().zip(new) {
+                let at = alias.wrapping_add((addr - base) as usize + 1);
+                if tail == 4 {
+                    // SAFETY: inside the chunk, between the first and the last. Unaligned, so not atomic; it races with
+                    // instruction fetch alone, for which the language's memory model has no words. It tears at worst, and
+                    // nobody runs these bytes.
+                    unsafe { at.cast::<Unaligned>().write_volatile(Unaligned((word >> 8) as u32)) };
+                    continue;
+                }
+                for (i, &byte) in word.to_le_bytes()[1..].iter().enumerate().take(tail) {
+                    // SAFETY: inside the chunk; atomic.
+                    unsafe { (*at.wrapping_add(i).cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
+                }
             }
-            let bytes = &(word >> 8).to_le_bytes()[..tail as usize];
-            bytes.iter().enumerate().for_each(|(i, &b)| self.rw.store((addr - base) as usize + 1 + i, b));
         }
-        any
+        span.tails.iter().any(|&tail| tail != 0)
     }
 
     pub(crate) fn store_all(&self, addr: u64, bytes: &[u8]) {
@@ -299,6 +302,10 @@ impl Chunk {
         Ok(())
     }
 }
+
+/// Four bytes that may lie anywhere.
+#[repr(C, packed)]
+struct Unaligned(u32);
 
 /// The bytes of one site through the alias; made by [`Chunk::sites`], which checked that they are inside.
 pub(crate) struct SiteBytes<'a> {
