@@ -207,9 +207,15 @@ pub(super) fn batch(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
         field.claim()?;
         let plans = field.plans()?;
         let mut syncs = (0, 0);
-        let mut run = |fire: &Fire<'_>| -> Result<[Vec<f64>; 2], ScenarioError> {
-            let (mut poke, mut whole) = (Vec::new(), Vec::new());
+        let mut run = |fire: &Fire<'_>| -> Result<[Vec<f64>; 3], ScenarioError> {
+            let (mut poke, mut whole, mut alone) = (Vec::new(), Vec::new(), Vec::new());
             for i in 0..100 {
+                fire.wait()?;
+                let start = Instant::now();
+                for _ in 0..3 {
+                    core::core_sync()?;
+                }
+                alone.push(start.elapsed().as_nanos() as f64 / n as f64);
                 fire.wait()?;
                 let start = Instant::now();
                 let applied = field.engine.apply(&plans[i % 2])?;
@@ -217,15 +223,16 @@ pub(super) fn batch(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
                 poke.push(applied.poke.as_nanos() as f64 / n as f64);
                 syncs = (applied.syncs, applied.kernel_syncs);
             }
-            Ok([poke, whole])
+            Ok([poke, whole, alone])
         };
-        let [idle, idle_whole] = run(&Fire::NONE)?;
-        let [fire, fire_whole] = under_fire(&field.engine, field.f, run)?;
+        let [idle, idle_whole, _] = run(&Fire::NONE)?;
+        let [fire, fire_whole, syncs_alone] = under_fire(&field.engine, field.f, run)?;
         for (label, samples) in [
             ("first breakpoint to last sync, idle", idle),
             ("whole apply, idle", idle_whole),
             ("first breakpoint to last sync, executor running", fire),
             ("whole apply, executor running", fire_whole),
+            ("three syncs and nothing else, executor running", syncs_alone),
         ] {
             part.rows.push(row("batch", format!("{n} sites, {label}"), "ns/site", samples));
         }
