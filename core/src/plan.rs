@@ -130,6 +130,7 @@ pub enum PlanError {
 #[derive(Debug, Default)]
 struct Stores {
     addrs: Vec<u64>,
+    heads: Vec<u8>,
     new: Vec<u64>,
     /// Bytes behind the first that change; 0 if none does.
     tails: Vec<u8>,
@@ -139,6 +140,8 @@ struct Stores {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span<'a> {
     pub(crate) addrs: &'a [u64],
+    /// The new first bytes.
+    pub(crate) heads: &'a [u8],
     /// The new bytes, little-endian.
     pub(crate) new: &'a [u64],
     /// Bytes behind the first; 0 if none of them changes.
@@ -190,6 +193,7 @@ impl Plan {
         let tail = |p: &Patch| if (p.old.word() ^ p.new.word()) >> 8 != 0 { p.len() as u8 - 1 } else { 0 };
         let stores = Stores {
             addrs: patches.iter().map(Patch::addr).collect(),
+            heads: patches.iter().map(|p| p.new.word() as u8).collect(),
             new: patches.iter().map(|p| p.new.word()).collect(),
             tails: patches.iter().map(tail).collect(),
         };
@@ -217,8 +221,13 @@ impl Plan {
 
     /// The stores of some of the changes.
     pub(crate) fn span(&self, range: Range<usize>) -> Span<'_> {
-        let Stores { addrs, new, tails } = &self.0.stores;
-        Span { addrs: &addrs[range.clone()], new: &new[range.clone()], tails: &tails[range] }
+        let Stores { addrs, heads, new, tails } = &self.0.stores;
+        Span {
+            addrs: &addrs[range.clone()],
+            heads: &heads[range.clone()],
+            new: &new[range.clone()],
+            tails: &tails[range],
+        }
     }
 
     /// Whether a trapped thread may have to push or pop, which a shadow stack forbids.

@@ -101,7 +101,7 @@ impl Batch {
             }
             Phase::Sync2 => {
                 cursor.spans(&self.plan, |chunk, span| {
-                    chunk.store_heads(span.addrs, span.new.iter().map(|&word| word as u8));
+                    chunk.store_heads(span.addrs, span.heads.iter().copied());
                 })?;
                 Phase::Heads
             }

@@ -226,32 +226,41 @@ impl Chunk {
         }
     }
 
-    /// Stores the bytes behind the first of each site where they change. Whether any did. Bounds are checked once for
-    /// neighbours of one length, and the loop over them asks nothing: it is most of what a large batch costs.
+    /// Stores the bytes behind the first of each site where they change. Whether any did.
     pub(crate) fn store_tails(&self, span: Span<'_>) -> bool {
-        let (base, alias) = (self.rx.base, self.rw.map.as_ptr().cast_mut());
-        let mut done = 0;
-        for group in span.tails.chunk_by(|a, b| a == b) {
-            let (tail, range) = (usize::from(group[0]), done..done + group.len());
-            done = range.end;
-            let (addrs, new) = (&span.addrs[range.clone()], &span.new[range]);
-            assert!([addrs.first(), addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1 + tail)));
-            for (addr, word) in addrs.iter().zip(new) {
-                let at = alias.wrapping_add((addr - base) as usize + 1);
-                if tail == 4 {
-                    // SAFETY: inside the chunk, between the first and the last. Unaligned, so not atomic; it races with
-                    // instruction fetch alone, for which the language's memory model has no words. It tears at worst, and
-                    // nobody runs these bytes.
-                    unsafe { at.cast::<Unaligned>().write_volatile(Unaligned((word >> 8) as u32)) };
-                    continue;
-                }
-                for (i, &byte) in word.to_le_bytes()[1..].iter().enumerate().take(tail) {
-                    // SAFETY: inside the chunk; atomic.
-                    unsafe { (*at.wrapping_add(i).cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
-                }
+        let bounds = span.tails.iter().fold((u8::MAX, 0), |(least, most), &t| (least.min(t), most.max(t)));
+        if bounds.0 == bounds.1 {
+            self.store_equal_tails(bounds.0, span.addrs, span.new);
+        } else {
+            let mut done = 0;
+            for group in span.tails.chunk_by(|a, b| a == b) {
+                let range = done..done + group.len();
+                done = range.end;
+                self.store_equal_tails(group[0], &span.addrs[range.clone()], &span.new[range]);
             }
         }
-        span.tails.iter().any(|&tail| tail != 0)
+        bounds.1 != 0
+    }
+
+    /// As many bytes for each site. Bounds are checked once, and the loop asks nothing: it is most of what a large batch costs.
+    fn store_equal_tails(&self, tail: u8, addrs: &[u64], new: &[u64]) {
+        let tail = usize::from(tail);
+        assert!([addrs.first(), addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1 + tail)));
+        let (base, alias) = (self.rx.base, self.rw.map.as_ptr().cast_mut());
+        for (addr, word) in addrs.iter().zip(new) {
+            let at = alias.wrapping_add((addr - base) as usize + 1);
+            if tail == 4 {
+                // SAFETY: inside the chunk, between the first and the last. Unaligned, so not atomic; it races with
+                // instruction fetch alone, for which the language's memory model has no words. It tears at worst, and
+                // nobody runs these bytes.
+                unsafe { at.cast::<Unaligned>().write_volatile(Unaligned((word >> 8) as u32)) };
+                continue;
+            }
+            for (i, &byte) in word.to_le_bytes()[1..].iter().enumerate().take(tail) {
+                // SAFETY: inside the chunk; atomic.
+                unsafe { (*at.wrapping_add(i).cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
+            }
+        }
     }
 
     pub(crate) fn store_all(&self, addr: u64, bytes: &[u8]) {
