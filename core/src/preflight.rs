@@ -10,9 +10,9 @@ use crate::poke::{PokeError, trap};
 /// Other threads' signal masks are read from /proc, which costs some 10 us a thread: again when an executor came or
 /// went, and otherwise at most once in this time.
 const RESCAN: Duration = Duration::from_millis(10);
-/// Signals 32 and 33, which the C library keeps for itself: a program cannot block them, and the library does, with all
-/// others, while a thread begins or ends. Such a thread runs no patched text.
-const IN_LIBC: u64 = 3 << 31;
+/// Signal 32, which the C library keeps for itself: a program cannot block it, and the library does, with the others, while a
+/// thread begins or ends (signal 33, its second, stays open at the end). Such a thread runs no patched text.
+const IN_LIBC: u64 = 1 << 31;
 const ARCH_SHSTK_STATUS: libc::c_long = 0x5005;
 const ARCH_SHSTK_SHSTK: u64 = 1;
 
@@ -51,7 +51,7 @@ fn other_threads(stack: bool) -> Result<(), PokeError> {
         for line in status.lines() {
             if let Some(mask) = line.strip_prefix("SigBlk:") {
                 let mask = u64::from_str_radix(mask.trim(), 16).unwrap_or(0);
-                if mask >> (libc::SIGTRAP - 1) & 1 == 1 && mask & IN_LIBC != IN_LIBC {
+                if mask >> (libc::SIGTRAP - 1) & 1 == 1 && mask & IN_LIBC == 0 {
                     return Err(PokeError::TrapBlocked { tid });
                 }
             }

@@ -186,6 +186,12 @@ fn blocked_sigtrap_is_refused_and_the_text_unchanged() {
 }
 
 #[test]
+fn threads_that_begin_or_end_do_not_count_as_blocking() {
+    let got = hazard("threads-come-and-go");
+    assert!(got["error"].is_null(), "{got}");
+}
+
+#[test]
 fn a_taken_handler_is_refused_until_it_is_put_back() {
     let got = hazard("handler-taken");
     assert!(error(&got).starts_with("the SIGTRAP handler was replaced (by 0x") && got["unchanged"] == true, "{got}");

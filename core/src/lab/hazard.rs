@@ -237,6 +237,25 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
             result["register"] = json!(register);
             Ok(result)
         }
+        "threads-come-and-go" => {
+            let w = world(Protocol::Int3)?;
+            let stop = AtomicBool::new(false);
+            let refused = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let _ = std::thread::spawn(|| {}).join();
+                    }
+                });
+                let start = Instant::now();
+                let mut refused = None;
+                while refused.is_none() && start.elapsed() < Duration::from_millis(500) {
+                    refused = w.engine.preflight().err().map(|e| e.to_string());
+                }
+                stop.store(true, Ordering::Relaxed);
+                refused
+            });
+            Ok(json!({ "error": refused }))
+        }
         "handler-taken" => {
             let w = world(Protocol::Int3)?;
             install_foreign();
