@@ -7,8 +7,11 @@
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
 //! - `parity`: the same answers as public-inbox
+//! - `events`: the catalogue's own index is kept, found stale, and mended
+//! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
 
 mod attach;
+mod documents;
 mod events;
 mod fresh;
 mod harness;
