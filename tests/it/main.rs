@@ -6,11 +6,15 @@
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
+//! - `conflicts`: mechanisms against each other; the pair that the project comes from, in both orders
+//! - `bench`: what is measured, printed and promised
 //! - `parity`: the same answers as public-inbox
 //! - `events`: the catalogue's own index is kept, found stale, and mended
 //! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
 
 mod attach;
+mod bench;
+mod conflicts;
 mod documents;
 mod events;
 mod fresh;
