@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Errno, MechanismError, MechanismId};
 use crate::engine::{Engine, Retired};
-use crate::isa::{Bytes, Insn, PATCH_SIZE};
+use crate::isa::{self, Bytes, Insn, PATCH_SIZE};
 use crate::ledger::{HolderId, Sharing};
 use crate::plan::{Change, Plan, PlanError};
 use crate::site::Site;
@@ -72,6 +72,13 @@ pub struct Ftrace {
     /// The trampolines that go through all ops.
     caller: [u64; 2],
     state: Mutex<State>,
+}
+
+/// Code that calls an ops' callback with all registers, and comes back: for those who enter it by themselves.
+pub(crate) fn stub(engine: &Engine, holder: HolderId, ops: &Ops) -> Result<Region, MechanismError> {
+    let data = Arc::as_ptr(&ops.0) as u64;
+    let code = trampoline::build(Save::Regs, ops::dispatch_one as *const () as u64, data);
+    Ok(engine.load(code, holder)?.region)
 }
 
 fn dead(bug: &Bug, rule: &'static str) -> MechanismError {
@@ -153,6 +160,23 @@ impl Ftrace {
     #[must_use]
     pub fn location(&self, addr: u64) -> bool {
         self.lock().records.contains_key(&addr)
+    }
+
+    /// The site of the function at `addr`: there, or behind its `endbr64`. Since aebfd12521d9
+    /// (20220308154318.227581603@infradead.org, v5.18) `ftrace_location()` answers so; before, only
+    /// [`Ftrace::location`].
+    #[must_use]
+    pub fn entry(&self, addr: u64) -> Option<u64> {
+        let endbr = self.engine.text().bytes(addr, 4).is_ok_and(|b| b.as_slice() == isa::ENDBR64);
+        [addr, addr + 4].into_iter().take(if endbr { 2 } else { 1 }).find(|&a| self.location(a))
+    }
+
+    /// The site that has `addr` among its bytes.
+    #[must_use]
+    pub fn around(&self, addr: u64) -> Option<u64> {
+        let state = self.lock();
+        let (&ip, _) = state.records.range(..=addr).next_back()?;
+        (addr < ip + PATCH_SIZE as u64).then_some(ip)
     }
 
     fn die(&self, state: &mut State, ip: u64, actual: Bytes, expected: Bytes, doing: &str) -> MechanismError {
