@@ -10,8 +10,11 @@ use crate::poke::PokeError;
 pub mod dispatcher;
 pub mod ftrace;
 pub mod kprobe;
+pub mod livepatch;
+pub mod mcount;
 pub mod static_call;
 pub mod static_key;
+pub mod trampoline;
 
 /// A mechanism, by the slug under which the catalogue knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

@@ -171,6 +171,25 @@ impl Ftrace {
         [addr, addr + 4].into_iter().take(if endbr { 2 } else { 1 }).find(|&a| self.location(a))
     }
 
+    /// Whether `kernel.ftrace_enabled` is on.
+    #[must_use]
+    pub fn enabled(&self) -> bool {
+        self.lock().enabled
+    }
+
+    /// The ops that changes the instruction pointer at a site, if there is one.
+    #[must_use]
+    pub fn ipmodify(&self, ip: u64) -> Option<String> {
+        let state = self.lock();
+        state.ops.iter().find(|r| r.ops.0.flags.ipmodify && r.ops.wants(ip)).map(|r| r.ops.name().to_owned())
+    }
+
+    /// The direct call at a site, if there is one.
+    #[must_use]
+    pub fn direct(&self, ip: u64) -> Option<Direct> {
+        self.lock().directs.get(&ip).copied()
+    }
+
     /// The site that has `addr` among its bytes.
     #[must_use]
     pub fn around(&self, addr: u64) -> Option<u64> {

@@ -179,7 +179,8 @@ fn what_stays_a_breakpoint() {
         why
     };
     assert!(why(w.looped, &count("target inside")).contains("inside"));
-    assert!(why(w.at[5], &count("at the end")).len() > 10);
+    let at_end = why(w.at[5], &count("at the end"));
+    assert!(at_end.contains("fewer than") || at_end.contains("branch"), "{at_end}");
     assert!(why(w.at[4], &count("a call")).contains("branch"));
     assert!(why(w.at[0], &Kprobe::with_post("post", |_| {}, |_| {})).contains("post handler"));
     assert!(why(w.f, &count("traced")).contains("ftrace"));
