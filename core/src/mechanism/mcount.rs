@@ -17,7 +17,7 @@ use crate::isa::{Bytes, Insn, PATCH_SIZE};
 use crate::ledger::{HolderId, Sharing};
 use crate::plan::{Change, Plan, PlanError};
 use crate::poke::Protocol;
-use crate::text::Region;
+use crate::text::{Builder, Region};
 
 pub mod table;
 
@@ -76,13 +76,20 @@ impl Mcount {
         let table = learned.clone();
         let flags = Flags { save: Save::Regs, ..Flags::default() };
         let ops = Ops::new("mcount", flags, move |regs| {
-            let ip = regs.ip - PATCH_SIZE as u64;
+            let ip = regs.parent - PATCH_SIZE as u64;
             let mut learned = lock(&table);
             if !learned.ignored.iter().any(|&(from, to)| (from..to).contains(&ip)) {
                 learned.sites.entry(ip).or_insert(Site::Learned);
             }
         });
-        let stub = ftrace::stub(engine, holder, &ops)?.addr;
+        // Called behind a prologue, where the stack is aligned as the stub wants it one call further in.
+        let handler = ftrace::stub(engine, holder, &ops)?.addr;
+        let mut b = Builder::new();
+        let entry = b.function("mcount");
+        b.call(handler);
+        b.ret();
+        let loaded = engine.load(b, holder)?;
+        let stub = loaded.addr(entry)?;
         Ok(Self { engine: engine.clone(), holder, stub, ops, learned })
     }
 

@@ -9,6 +9,7 @@ use crate::isa::{Bytes, Insn, PATCH_SIZE};
 use crate::ledger::Sharing;
 use crate::mechanism::MechanismError;
 use crate::plan::Change;
+use crate::poke::breakpoint;
 use crate::site::Site;
 
 /// Whether a breakpoint became a jump.
@@ -33,10 +34,10 @@ impl Kprobes {
     pub fn optimise(&self, addr: u64) -> Result<Optimised, MechanismError> {
         let mut state = self.lock();
         let Some(place) = state.places.get(&addr) else { return no("no probe is there") };
-        let stub = match place.way {
+        let (stub, single) = match place.way {
             Way::Ftrace => return no("it rides on ftrace"),
             Way::Breakpoint { jump: Some(_), .. } => return Ok(Optimised::Yes),
-            Way::Breakpoint { stubs: [Some(stub), _], .. } => stub,
+            Way::Breakpoint { stubs: [Some(stub), _], detour, .. } => (stub, detour.region.addr),
             Way::Breakpoint { .. } => return no("it has no handler"),
         };
         let post = |k: &super::Kprobe| k.0.post.is_some();
@@ -47,8 +48,14 @@ impl Kprobes {
             Ok(detour) => detour,
             Err(why) => return Ok(Optimised::No(why)),
         };
-        // Nobody may be between the instructions that the jump replaces.
-        self.settled()?;
+        // Nobody may be between the instructions that the jump replaces: from now on the breakpoint leads around all of
+        // them (`setup_detour_execution()`), and who went between them before has left when the grace period is over.
+        breakpoint::set(addr, detour.region.addr);
+        if let Err(e) = self.settled() {
+            breakpoint::set(addr, single);
+            state.retired.push((self.engine.retire(detour.region, self.holder)?, None));
+            return Err(e);
+        }
         let (one, five) = (Site::new(addr, 1), Site::new(addr, PATCH_SIZE as u8));
         self.engine.release(one, self.holder)?;
         let found = self.engine.text().bytes(addr, PATCH_SIZE)?;
@@ -60,7 +67,8 @@ impl Kprobes {
         });
         if let Err(e) = done {
             self.engine.claim(one, Bytes::new(&found.as_slice()[..1]), self.holder, Sharing::Exclusive, ACCEPTS)?;
-            self.engine.free(detour.region, self.holder)?;
+            breakpoint::set(addr, single);
+            state.retired.push((self.engine.retire(detour.region, self.holder)?, None));
             return no(e.to_string());
         }
         if let Some(Way::Breakpoint { jump, .. }) = state.places.get_mut(&addr).map(|p| &mut p.way) {
@@ -121,8 +129,9 @@ impl Kprobes {
     /// A breakpoint again: before another probe is put inside, or this one leaves.
     pub(super) fn unoptimise(&self, state: &mut State, addr: u64) -> Result<(), MechanismError> {
         let Some(place) = state.places.get_mut(&addr) else { return Ok(()) };
-        let Way::Breakpoint { jump, .. } = &mut place.way else { return Ok(()) };
+        let Way::Breakpoint { jump, detour: single, .. } = &mut place.way else { return Ok(()) };
         let Some(detour) = jump.take() else { return Ok(()) };
+        let single = single.region.addr;
         let five = Site::new(addr, PATCH_SIZE as u8);
         let found = self.engine.text().bytes(addr, PATCH_SIZE)?;
         // In one batch: whoever traps meanwhile runs the copies of all the instructions that were covered.
@@ -132,6 +141,7 @@ impl Kprobes {
         let one = Site::new(addr, 1);
         let first = Bytes::new(&place.original.as_slice()[..1]);
         self.engine.claim(one, first, self.holder, Sharing::Exclusive, ACCEPTS)?;
+        breakpoint::set(addr, single);
         self.apply(Change::new(one, first, Insn::Int3))?;
         state.retired.push((self.engine.retire(detour.region, self.holder)?, None));
         Ok(())
