@@ -285,6 +285,8 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("conflict", crate::conflict::scenario),
     #[cfg(feature = "conflict")]
     ("episode", crate::episode::scenario),
+    #[cfg(feature = "conflict")]
+    ("witness", crate::witness::scenario),
     #[cfg(feature = "bench")]
     ("bench", crate::bench::scenario),
 ];

@@ -43,3 +43,5 @@ mod preflight;
 pub mod proof;
 pub mod site;
 pub mod text;
+#[cfg(feature = "conflict")]
+pub mod witness;

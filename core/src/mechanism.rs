@@ -69,6 +69,8 @@ pub enum Errno {
     EINVAL,
     /// The facility is dead, or there is no record.
     ENODEV,
+    /// There already.
+    EEXIST,
     /// Not there.
     ENOENT,
     /// Out of reach.

@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Errno, MechanismError, MechanismId};
 use crate::engine::{Engine, Retired};
-use crate::isa::{self, Bytes, Insn, PATCH_SIZE};
+use crate::isa::{Bytes, Insn, PATCH_SIZE};
 use crate::ledger::{HolderId, Sharing};
 use crate::plan::{Change, Plan, PlanError};
 use crate::site::Site;
 use crate::text::Region;
 
 pub mod ops;
+mod query;
 mod trampoline;
 
 pub use ops::{Direct, Flags, Ops, Regs, Save};
@@ -61,6 +62,8 @@ struct State {
     directs: BTreeMap<u64, Direct>,
     dead: Option<Bug>,
     enabled: bool,
+    /// `direct_ops` is a permanent ops (v5.5 to v5.19).
+    directs_permanent: bool,
     retired: Vec<(Retired, Ops)>,
 }
 
@@ -103,6 +106,7 @@ impl Ftrace {
             directs: BTreeMap::new(),
             dead: None,
             enabled: true,
+            directs_permanent: true,
             retired: Vec::new(),
         };
         Ok(Self { engine: engine.clone(), holder, list, caller, state: Mutex::new(state) })
@@ -160,42 +164,6 @@ impl Ftrace {
     #[must_use]
     pub fn location(&self, addr: u64) -> bool {
         self.lock().records.contains_key(&addr)
-    }
-
-    /// The site of the function at `addr`: there, or behind its `endbr64`. Since aebfd12521d9
-    /// (20220308154318.227581603@infradead.org, v5.18) `ftrace_location()` answers so; before, only
-    /// [`Ftrace::location`].
-    #[must_use]
-    pub fn entry(&self, addr: u64) -> Option<u64> {
-        let endbr = self.engine.text().bytes(addr, 4).is_ok_and(|b| b.as_slice() == isa::ENDBR64);
-        [addr, addr + 4].into_iter().take(if endbr { 2 } else { 1 }).find(|&a| self.location(a))
-    }
-
-    /// Whether `kernel.ftrace_enabled` is on.
-    #[must_use]
-    pub fn enabled(&self) -> bool {
-        self.lock().enabled
-    }
-
-    /// The ops that changes the instruction pointer at a site, if there is one.
-    #[must_use]
-    pub fn ipmodify(&self, ip: u64) -> Option<String> {
-        let state = self.lock();
-        state.ops.iter().find(|r| r.ops.0.flags.ipmodify && r.ops.wants(ip)).map(|r| r.ops.name().to_owned())
-    }
-
-    /// The direct call at a site, if there is one.
-    #[must_use]
-    pub fn direct(&self, ip: u64) -> Option<Direct> {
-        self.lock().directs.get(&ip).copied()
-    }
-
-    /// The site that has `addr` among its bytes.
-    #[must_use]
-    pub fn around(&self, addr: u64) -> Option<u64> {
-        let state = self.lock();
-        let (&ip, _) = state.records.range(..=addr).next_back()?;
-        (addr < ip + PATCH_SIZE as u64).then_some(ip)
     }
 
     fn die(&self, state: &mut State, ip: u64, actual: Bytes, expected: Bytes, doing: &str) -> MechanismError {
@@ -348,6 +316,9 @@ impl Ftrace {
         if state.directs.contains_key(&ip) {
             return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, format!("{ip:#x} has a direct call")));
         }
+        if state.directs_permanent && !state.enabled {
+            return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, "a permanent ops while ftrace_enabled is 0"));
+        }
         self.set_direct(&mut state, ip, Some(direct))
     }
 
@@ -418,7 +389,8 @@ impl Ftrace {
         if let Some(bug) = &state.dead {
             return Err(dead(bug, RULE));
         }
-        if !on && state.ops.iter().any(|r| r.ops.0.flags.permanent) {
+        let direct = state.directs_permanent && !state.directs.is_empty();
+        if !on && (direct || state.ops.iter().any(|r| r.ops.0.flags.permanent)) {
             return Err(MechanismError::kernel(Errno::EBUSY, RULE, "a permanent ops is registered"));
         }
         let before = std::mem::replace(&mut state.enabled, on);

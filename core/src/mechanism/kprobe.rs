@@ -338,7 +338,7 @@ impl Kprobes {
     /// Removes a probe; with the last one its byte is put back.
     ///
     /// # Errors
-    /// `-EINVAL` if it is not registered; as ftrace's unregistering for one that rides on it.
+    /// `-EINVAL` if it is not registered. That ftrace is dead is told to nobody.
     pub fn unregister(&self, probe: &Kprobe) -> Result<(), MechanismError> {
         const RULE: &str = "kernel/kprobes.c: __unregister_kprobe_top(), v5.17";
         let mut state = self.lock();
@@ -363,9 +363,15 @@ impl Kprobes {
         self.unoptimise(state, addr)?;
         let Some(place) = state.places.get(&addr) else { return Ok(()) };
         let Way::Breakpoint { detour, stubs, .. } = place.way else {
-            if let Some(ftrace) = &self.ftrace {
-                ftrace.unregister(&place.ops[0])?;
+            // unregister_kprobe() returns nothing: if ftrace is dead there is a warning, the site stays armed, and its ops
+            // finds nobody to call.
+            if let Some(ftrace) = &self.ftrace
+                && let Err(e) = ftrace.unregister(&place.ops[0])
+                && ftrace.bug().is_none()
+            {
+                return Err(e);
             }
+            place.probes.write().unwrap_or_else(PoisonError::into_inner).clear();
             state.places.remove(&addr);
             return Ok(());
         };
