@@ -13,13 +13,16 @@ use crate::isa::disassemble;
 use crate::lab::{Outcome as Ended, Reporter, Request, Runner, ScenarioError, StartError};
 use crate::ledger::Policy;
 
+mod beside;
 pub mod claimant;
 pub mod episode;
+mod era;
 mod subject;
 mod witness;
 
+pub use claimant::Claimant;
 use claimant::Denied;
-pub use claimant::{Claimant, Era};
+pub use era::Era;
 use subject::Subject;
 pub use witness::Witness;
 
@@ -93,6 +96,20 @@ impl Finding {
             Self::Broken { .. } => "broken",
             Self::Lost { .. } => "lost",
             Self::Shadowed { .. } => "shadowed",
+            Self::Bug { .. } => "BUG",
+        }
+    }
+
+    /// The word in at most seven letters; harm is in capitals.
+    #[must_use]
+    pub fn short(&self) -> &'static str {
+        match self {
+            Self::Composes { .. } => "ok",
+            Self::Refused { .. } => "refused",
+            Self::Silent { .. } => "SILENT",
+            Self::Broken { .. } => "BROKEN",
+            Self::Lost { .. } => "LOST",
+            Self::Shadowed { .. } => "SHADOW",
             Self::Bug { .. } => "BUG",
         }
     }
@@ -220,19 +237,19 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// A table: rows are first, columns second.
+    /// A table: rows are first, columns second, by their numbers. At most 120 columns wide.
     #[must_use]
     pub fn render(&self, rules: Rules) -> String {
         let names: Vec<String> = Era::ALL.iter().map(|e| e.label()).collect();
-        let width = names.iter().map(String::len).max().unwrap_or(0).max(8);
-        let mut out = format!("{:width$}", "");
-        names.iter().for_each(|n| out.push_str(&format!("  {n:width$}")));
+        let width = names.iter().map(String::len).max().unwrap_or(0);
+        let mut out = format!("{:width$}   ", "first \\ second");
+        (1..=names.len()).for_each(|n| out.push_str(&format!(" {n:<7}")));
         out.push('\n');
-        for first in &names {
-            out.push_str(&format!("{first:width$}"));
+        for (n, first) in names.iter().enumerate() {
+            out.push_str(&format!("{:>2} {first:width$}", n + 1));
             for second in &names {
                 let found = self.results.iter().find(|c| c.rules == rules && c.first == *first && c.second == *second);
-                out.push_str(&format!("  {:width$}", found.map_or("-", |c| c.finding.word())));
+                out.push_str(&format!(" {:7}", found.map_or("-", |c| c.finding.short())));
             }
             out.push('\n');
         }

@@ -7,7 +7,7 @@
 //! Every record is verified before any is written. A mismatch is `ftrace_bug()`: nothing is written, and ftrace is dead
 //! until reboot; what was armed before stays armed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Errno, MechanismError, MechanismId};
@@ -64,6 +64,8 @@ struct State {
     enabled: bool,
     /// `direct_ops` is a permanent ops (v5.5 to v5.19).
     directs_permanent: bool,
+    /// Sites whose direct call and IPMODIFY were negotiated.
+    shared: BTreeSet<u64>,
     retired: Vec<(Retired, Ops)>,
 }
 
@@ -107,6 +109,7 @@ impl Ftrace {
             dead: None,
             enabled: true,
             directs_permanent: true,
+            shared: BTreeSet::new(),
             retired: Vec::new(),
         };
         Ok(Self { engine: engine.clone(), holder, list, caller, state: Mutex::new(state) })
@@ -208,16 +211,6 @@ impl Ftrace {
         })
     }
 
-    /// What `echo function > current_tracer` does: registers, and does not look at the result
-    /// (`kernel/trace/trace_functions.c: function_trace_init()`, v5.4). True means that the write succeeds.
-    pub fn start_tracer(&self, ops: &Ops) -> bool {
-        if self.lock().dead.is_some() {
-            return false;
-        }
-        let _ = self.register(ops);
-        true
-    }
-
     fn check_ipmodify(&self, state: &State, ops: &Ops, extra: Option<u64>) -> Result<(), MechanismError> {
         if !ops.0.flags.ipmodify {
             return Ok(());
@@ -231,6 +224,10 @@ impl Ftrace {
         let taken = |r: &&Registered| {
             r.ops.0.flags.ipmodify && !Arc::ptr_eq(&r.ops.0, &ops.0) && filter.iter().any(|&ip| r.ops.wants(ip))
         };
+        if let Some(ip) = filter.iter().find(|&ip| state.directs.contains_key(ip) && !state.shared.contains(ip)) {
+            let why = format!("a direct call at {ip:#x} is a user of IPMODIFY, and was not asked to share");
+            return Err(MechanismError::kernel(Errno::EBUSY, IPMODIFY, why));
+        }
         match state.ops.iter().find(taken) {
             Some(r) => {
                 let why = format!("{} modifies the instruction pointer of the same function", r.ops.name());
@@ -315,6 +312,14 @@ impl Ftrace {
         self.direct_record(&state, ip)?;
         if state.directs.contains_key(&ip) {
             return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, format!("{ip:#x} has a direct call")));
+        }
+        let modifies = state.ops.iter().any(|r| r.ops.0.flags.ipmodify && r.ops.wants(ip));
+        if modifies && !state.shared.contains(&ip) {
+            return Err(MechanismError::kernel(
+                Errno::EBUSY,
+                IPMODIFY,
+                format!("{ip:#x} is held by a user of IPMODIFY"),
+            ));
         }
         if state.directs_permanent && !state.enabled {
             return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, "a permanent ops while ftrace_enabled is 0"));

@@ -1,6 +1,6 @@
 //! BPF trampolines: programs before, instead of and after a function, in one image that its entry calls.
 //!
-//! Rules of `kernel/bpf/trampoline.c`, v5.17 (20191114185720.1641606-4-ast@kernel.org). Where ftrace knows the entry it
+//! Rules of `kernel/bpf/trampoline.c`, v5.17 (20191114185720.1641606-1-ast@kernel.org). Where ftrace knows the entry it
 //! is asked (`register_ftrace_direct()`); elsewhere five bytes are compared and written. Every change of the set of
 //! programs is a new image; the old one is retired when nobody is in it.
 
@@ -204,6 +204,11 @@ impl Trampoline {
     /// `-EBUSY` where the rules of its time refuse.
     pub(crate) fn share_with_ipmodify(&self) -> Result<(), MechanismError> {
         let mut state = self.lock();
+        if self.ipmodify != Ipmodify::Refuse
+            && let Some(ftrace) = &self.ftrace
+        {
+            ftrace.share_direct(self.site.addr());
+        }
         if state.programs.is_empty() || self.ipmodify == Ipmodify::Unasked {
             return Ok(());
         }
@@ -218,11 +223,13 @@ impl Trampoline {
         let Some(other) = self.ftrace.as_ref().and_then(|f| f.ipmodify(self.site.addr())) else { return Ok(()) };
         match self.ipmodify {
             Ipmodify::Refuse => fail(Errno::EBUSY, SHARE, format!("{other} holds IPMODIFY on the same function")),
-            Ipmodify::Negotiate => {
-                state.orig_stack = true;
+            by => {
+                if let Some(ftrace) = &self.ftrace {
+                    ftrace.share_direct(self.site.addr());
+                }
+                state.orig_stack = by == Ipmodify::Negotiate;
                 Ok(())
             }
-            Ipmodify::Unasked => Ok(()),
         }
     }
 

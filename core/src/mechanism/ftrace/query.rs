@@ -1,6 +1,6 @@
 //! Questions to ftrace, for those who share a site with it.
 
-use super::{Direct, Ftrace};
+use super::{Direct, Ftrace, Ops};
 use crate::isa::{self, PATCH_SIZE};
 
 impl Ftrace {
@@ -43,5 +43,20 @@ impl Ftrace {
     /// Since v6.0 a trampoline's direct call does not keep `ftrace_enabled` on: its ops is not permanent any more.
     pub fn let_directs_be_switched_off(&self) {
         self.lock().directs_permanent = false;
+    }
+
+    /// The owner of the direct call at `ip` has agreed to share it with a user of IPMODIFY (`ops_func`, v6.0).
+    pub(crate) fn share_direct(&self, ip: u64) {
+        self.lock().shared.insert(ip);
+    }
+
+    /// What `echo function > current_tracer` does: registers, and does not look at the result
+    /// (`kernel/trace/trace_functions.c: function_trace_init()`, v5.4). True means that the write succeeds.
+    pub fn start_tracer(&self, ops: &Ops) -> bool {
+        if self.lock().dead.is_some() {
+            return false;
+        }
+        let _ = self.register(ops);
+        true
     }
 }
