@@ -414,6 +414,13 @@ fn judge(
         let what = names[who].clone();
         if places[0] == places[1] { Finding::Lost { what } } else { Finding::Shadowed { what } }
     };
+    if both.first < alone.first && run.claimants.iter().all(|c| c.stacks()) && both.second > 0 {
+        let (_, left) = run.act(1, "remove")?;
+        if left.first == alone.first {
+            let how = "stacked: the second runs in the place of the first, until it leaves".into();
+            return Ok(Finding::Composes { how });
+        }
+    }
     if both.first < alone.first {
         return Ok(gone(0));
     }

@@ -18,8 +18,9 @@ pub(super) fn claimant(era: Era, subject: &Subject, index: usize) -> Result<Box<
         Era::Kprobe | Era::Optprobe => Box::new(Probe::new(era, subject)?),
         Era::Trampoline2019 | Era::Trampoline2022 => Box::new(Programs::new(era, subject)?),
         _ => {
-            let (counter, to) = subject.effects[index];
-            Box::new(Patch { era, subject: subject.share(), klp: None, id: None, to, counter, turn: 0 })
+            let ((counter, to), ftrace) = (subject.effects[index], subject.ftrace()?);
+            let klp = subject.one.livepatch.get_or_init(|| Arc::new(Livepatch::new(ftrace.clone()))).clone();
+            Box::new(Patch { era, subject: subject.share(), klp, ftrace, asked: false, id: None, to, counter, turn: 0 })
         }
     })
 }
@@ -29,7 +30,7 @@ struct Probe {
     era: Era,
     at: u64,
     entry: u64,
-    kprobes: Kprobes,
+    kprobes: Arc<Kprobes>,
     ftrace: Option<Arc<Ftrace>>,
     probes: Vec<Kprobe>,
     retired: u64,
@@ -40,14 +41,18 @@ impl Probe {
         // Where the entry is a branch or a call of its own, it is no site of ftrace's.
         let own = subject.eras.iter().any(|e| matches!(e, Era::StaticCall | Era::JumpLabel));
         let ftrace = if own { None } else { Some(subject.ftrace()?) };
-        let mut kprobes = Kprobes::new(&subject.engine, ftrace.clone());
-        for question in [JUMP_LABEL, STATIC_CALL] {
-            let reserved = subject.reserved.clone();
-            kprobes = kprobes.ask(question, move |from, to| {
-                let reserved = reserved.lock().unwrap_or_else(PoisonError::into_inner);
-                reserved.iter().any(|&(q, at)| q == question && at <= to && at + 5 > from)
-            });
-        }
+        let kprobes = subject.one.kprobes.get_or_init(|| {
+            let mut kprobes = Kprobes::new(&subject.engine, ftrace.clone());
+            for question in [JUMP_LABEL, STATIC_CALL] {
+                let reserved = subject.reserved.clone();
+                kprobes = kprobes.ask(question, move |from, to| {
+                    let reserved = reserved.lock().unwrap_or_else(PoisonError::into_inner);
+                    reserved.iter().any(|&(q, at)| q == question && at <= to && at + 5 > from)
+                });
+            }
+            Arc::new(kprobes)
+        });
+        let kprobes = kprobes.clone();
         let at = if era == Era::Optprobe { subject.behind } else { subject.entry };
         Ok(Self { era, at, entry: subject.entry, kprobes, ftrace, probes: Vec::new(), retired: 0 })
     }
@@ -118,8 +123,13 @@ impl Programs {
         let ftrace = subject.ftrace()?;
         let old = subject.eras.iter().any(|e| matches!(e, Era::Trampoline2019 | Era::Livepatch));
         let rule = if old { Ipmodify::Refuse } else { Ipmodify::Negotiate };
-        let trampoline = Arc::new(Trampoline::new(&subject.engine, Some(&ftrace), subject.site, 3, rule)?);
-        subject.trampolines.borrow_mut().push(trampoline.clone());
+        let trampoline = match subject.one.trampoline.get() {
+            Some(trampoline) => trampoline.clone(),
+            None => {
+                let new = Arc::new(Trampoline::new(&subject.engine, Some(&ftrace), subject.site, 3, rule)?);
+                subject.one.trampoline.get_or_init(|| new).clone()
+            }
+        };
         Ok(Self { era, trampoline, ftrace, program: None, retired: 0 })
     }
 }
@@ -166,7 +176,9 @@ impl Claimant for Programs {
 struct Patch {
     era: Era,
     subject: Subject,
-    klp: Option<(Livepatch, Arc<Ftrace>)>,
+    klp: Arc<Livepatch>,
+    ftrace: Arc<Ftrace>,
+    asked: bool,
     id: Option<PatchId>,
     to: [u64; 2],
     counter: &'static AtomicU64,
@@ -175,18 +187,12 @@ struct Patch {
 
 impl Patch {
     fn enable(&mut self) -> Result<PatchId, Denied> {
-        if self.klp.is_none() {
-            let refused = |e: ScenarioError| Denied::Refused { by: "the engine".into(), error: e.to_string() };
-            let ftrace = self.subject.ftrace().map_err(refused)?;
-            let mut klp = Livepatch::new(ftrace.clone());
-            for trampoline in self.subject.trampolines.borrow().iter() {
-                klp = klp.beside(trampoline.clone());
-            }
-            self.klp = Some((klp, ftrace));
+        if let Some(trampoline) = self.subject.one.trampoline.get().filter(|_| !self.asked) {
+            self.klp.ask(trampoline.clone());
+            self.asked = true;
         }
         let replacement = Replacement { old: self.subject.entry, new: self.to[self.turn] };
-        let Some((klp, _)) = &self.klp else { return Err(Denied::Swallowed("no ftrace".into())) };
-        Ok(klp.enable("patch", &[replacement])?)
+        Ok(self.klp.enable("patch", &[replacement])?)
     }
 }
 
@@ -205,14 +211,14 @@ impl Claimant for Patch {
     fn update(&mut self) -> Result<String, Denied> {
         self.turn ^= 1;
         let next = self.enable()?;
-        if let (Some((klp, _)), Some(old)) = (&self.klp, self.id.replace(next)) {
-            klp.disable(old)?;
+        if let Some(old) = self.id.replace(next) {
+            self.klp.disable(old)?;
         }
         Ok(SUCCESS.into())
     }
     fn remove(&mut self) -> Result<String, Denied> {
-        if let (Some((klp, _)), Some(id)) = (&self.klp, self.id.take()) {
-            klp.disable(id)?;
+        if let Some(id) = self.id.take() {
+            self.klp.disable(id)?;
         }
         Ok(SUCCESS.into())
     }
@@ -220,7 +226,10 @@ impl Claimant for Patch {
         self.counter.load(Ordering::Relaxed)
     }
     fn health(&self) -> Option<String> {
-        self.klp.as_ref()?.1.bug().map(|b| b.message)
+        self.ftrace.bug().map(|b| b.message)
+    }
+    fn stacks(&self) -> bool {
+        true
     }
     fn sharing(&self) -> &'static str {
         "ftrace's list of ops: the patch changes where the list returns to"

@@ -125,6 +125,10 @@ pub trait Claimant {
     fn place(&self) -> u64 {
         0
     }
+    /// Whether the newest of its kind runs in place of the one before, by design.
+    fn stacks(&self) -> bool {
+        false
+    }
     /// How it lets others in.
     fn sharing(&self) -> &'static str {
         "nothing"

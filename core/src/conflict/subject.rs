@@ -1,6 +1,6 @@
 //! The function that two claimants want, laid out anew for each pair.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +10,20 @@ use crate::engine::Engine;
 use crate::lab::ScenarioError;
 use crate::mechanism::MechanismId;
 use crate::mechanism::ftrace::Ftrace;
+use crate::mechanism::kprobe::Kprobes;
+use crate::mechanism::livepatch::Livepatch;
 use crate::mechanism::trampoline::Trampoline;
 use crate::site::Site;
 use crate::text::builder::Fentry;
 use crate::text::{Builder, Label};
+
+/// What two claimants of the same mechanism share.
+#[derive(Default)]
+pub(super) struct One {
+    pub(super) kprobes: OnceCell<Arc<Kprobes>>,
+    pub(super) trampoline: OnceCell<Arc<Trampoline>>,
+    pub(super) livepatch: OnceCell<Arc<Livepatch>>,
+}
 
 /// The function that both want: five bytes of nop, a jump, and the body that counts.
 pub struct Subject {
@@ -41,8 +51,8 @@ pub struct Subject {
     pub(super) tail: u64,
     /// What the other claimants of this pair are.
     pub(super) eras: [Era; 2],
-    /// The trampoline that a live patch asks.
-    pub(super) trampolines: Rc<RefCell<Vec<Arc<Trampoline>>>>,
+    /// Of these there is one for the function, or one at all, whoever uses it.
+    pub(super) one: Rc<One>,
     /// Runs of each claimant's programs.
     ran: [&'static AtomicU64; 2],
     turn: Cell<usize>,
@@ -115,7 +125,7 @@ impl Subject {
             behind: at(behind)?,
             tail: at(tail)?,
             eras,
-            trampolines: Rc::default(),
+            one: Rc::default(),
             ran,
             turn: Cell::new(0),
         })
@@ -128,7 +138,7 @@ impl Subject {
             dispatching: self.dispatching.clone(),
             ftrace: self.ftrace.clone(),
             reserved: self.reserved.clone(),
-            trampolines: self.trampolines.clone(),
+            one: self.one.clone(),
             turn: Cell::new(0),
             ..*self
         }

@@ -72,7 +72,7 @@ type Tasks = Mutex<Vec<(String, Arc<AtomicU8>)>>;
 /// The live patches of one engine's text.
 pub struct Livepatch {
     ftrace: Arc<Ftrace>,
-    trampolines: Vec<Arc<Trampoline>>,
+    trampolines: Mutex<Vec<Arc<Trampoline>>>,
     /// A function's site may stand behind its `endbr64` (d15cb3dab1e4, v5.18).
     search: bool,
     tasks: Arc<Tasks>,
@@ -137,14 +137,19 @@ impl Livepatch {
             target: Universe::Unpatched,
             last: 0,
         };
-        Self { ftrace, trampolines: Vec::new(), search: true, tasks: Arc::default(), state: Mutex::new(state) }
+        Self { ftrace, trampolines: Mutex::default(), search: true, tasks: Arc::default(), state: Mutex::new(state) }
     }
 
     /// Trampolines that are asked before one of their functions is patched (`ops_func`, v6.0).
     #[must_use]
-    pub fn beside(mut self, trampoline: Arc<Trampoline>) -> Self {
-        self.trampolines.push(trampoline);
+    pub fn beside(self, trampoline: Arc<Trampoline>) -> Self {
+        self.ask(trampoline);
         self
+    }
+
+    /// One more that is asked.
+    pub fn ask(&self, trampoline: Arc<Trampoline>) {
+        self.trampolines.lock().unwrap_or_else(PoisonError::into_inner).push(trampoline);
     }
 
     /// As before v5.18: the site is at `sym+0` or nowhere.
@@ -217,7 +222,8 @@ impl Livepatch {
             have.stack.write().unwrap_or_else(PoisonError::into_inner).push(entry);
             return Ok(());
         }
-        for trampoline in self.trampolines.iter().filter(|t| t.site() == site) {
+        let trampolines = self.trampolines.lock().unwrap_or_else(PoisonError::into_inner);
+        for trampoline in trampolines.iter().filter(|t| t.site() == site) {
             trampoline.share_with_ipmodify()?;
         }
         let stack = Arc::new(RwLock::new(vec![entry]));
