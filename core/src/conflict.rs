@@ -193,35 +193,54 @@ const NOT_MODELLED: &str = "NMI; interrupts off in the handler; module text; pre
 const CALLS: u64 = 100;
 
 impl Conflict {
-    /// As text, one idea a line.
+    /// Columns before the words of [`Conflict::render`].
+    pub const INDENT: usize = 16;
+
+    /// As text, one idea a line: rule, text before and after the second came, every step, outcome, what is not modelled.
     #[must_use]
     pub fn render(&self) -> String {
         let by = match self.rules {
             Rules::Kernel => "the kernel's rules",
             Rules::Ledger => "the ledger",
         };
-        let mut out = format!("{} first, {} second; by {by} (a model)\n", self.first, self.second);
-        out.push_str(&format!("  rule          {}\n", self.rule));
-        for (i, step) in self.steps.iter().enumerate() {
-            let r = step.ran;
-            out.push_str(&format!("  ran {:<9} {}: {}\n", i + 1, step.action, step.told));
-            out.push_str(&format!(
-                "                {}   {}; of {} calls: first {}, second {}, itself {}\n",
-                step.bytes,
-                step.text.iter().map(|l| l.text.as_str()).collect::<Vec<_>>().join("; "),
-                r.calls,
-                r.first,
-                r.second,
-                r.body
-            ));
+        let Self { first, second, finding, .. } = self;
+        let mut out = format!("{first}, then {second}: {}; by {by} (a model)\n", finding.word());
+        let mut line = |name: &str, what: &str| {
+            let line = format!("  {name:<14}{what}");
+            out.push_str(line.trim_end());
+            out.push('\n');
+        };
+        line("rule", &self.rule);
+        for (name, at) in [("before", 1), ("after", 2)] {
+            if let Some(step) = self.steps.get(at) {
+                step.lines().enumerate().for_each(|(i, text)| line(if i == 0 { name } else { "" }, &text));
+            }
         }
-        out.push_str(&format!("  outcome       {}\n", self.finding.describe()));
-        out.push_str(&format!("  not modelled  {}\n", self.not_modelled));
+        for (i, step) in self.steps.iter().enumerate() {
+            line(&format!("ran {}", i + 1), &format!("{}: {}", step.action, step.told));
+            if i > 0 && self.steps[i - 1].bytes == step.bytes {
+                line("", "text unchanged");
+            } else {
+                step.lines().for_each(|text| line("", &text));
+            }
+            let Ran { calls, first: a, second: b, body } = step.ran;
+            line("", &format!("{calls} calls ran the first {a} times, the second {b}, the function itself {body}"));
+        }
+        line("outcome", &finding.describe());
+        line("not modelled", &self.not_modelled);
         match &self.witness {
-            Some(w) => out.push_str(&format!("  witness       {}: {}\n", w.kernel, w.outcome)),
-            None => out.push_str("  witness       not run on a kernel\n"),
+            Some(w) => line("witness", &format!("{}: {}", w.kernel, w.outcome)),
+            None if self.rules == Rules::Kernel => line("witness", "not run on a kernel"),
+            None => {}
         }
         out
+    }
+}
+
+impl Step {
+    /// Address, bytes and disassembly of each instruction.
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.text.iter().map(|l| format!("{:#x}  {:<16}  {}", l.addr, l.bytes, l.text))
     }
 }
 
@@ -234,27 +253,6 @@ pub struct Matrix {
     pub results: Vec<Conflict>,
     /// Pairs whose process crashed or hung.
     pub ended: Vec<String>,
-}
-
-impl Matrix {
-    /// A table: rows are first, columns second, by their numbers. At most 120 columns wide.
-    #[must_use]
-    pub fn render(&self, rules: Rules) -> String {
-        let names: Vec<String> = Era::ALL.iter().map(|e| e.label()).collect();
-        let width = names.iter().map(String::len).max().unwrap_or(0);
-        let mut out = format!("{:width$}   ", "first \\ second");
-        (1..=names.len()).for_each(|n| out.push_str(&format!(" {n:<7}")));
-        out.push('\n');
-        for (n, first) in names.iter().enumerate() {
-            out.push_str(&format!("{:>2} {first:width$}", n + 1));
-            for second in &names {
-                let found = self.results.iter().find(|c| c.rules == rules && c.first == *first && c.second == *second);
-                out.push_str(&format!(" {:7}", found.map_or("-", |c| c.finding.short())));
-            }
-            out.push('\n');
-        }
-        out.lines().map(|l| format!("{}\n", l.trim_end())).collect()
-    }
 }
 
 /// Runs one pair in a lab process.
@@ -277,16 +275,25 @@ pub fn run(runner: &Runner, first: Era, second: Era, rules: Rules) -> Result<Res
 ///
 /// # Errors
 /// [`StartError`] if a process cannot be started.
-pub fn matrix(runner: &Runner, eras: &[Era], mut on: impl FnMut(&Conflict)) -> Result<Matrix, StartError> {
+pub fn matrix(runner: &Runner, eras: &[Era], on: impl FnMut(&Conflict)) -> Result<Matrix, StartError> {
+    let product: Vec<(Era, Era)> = eras.iter().flat_map(|&a| eras.iter().map(move |&b| (a, b))).collect();
+    pairs(runner, &product, on)
+}
+
+/// Runs some pairs, first and second, under both rules.
+///
+/// # Errors
+/// As [`matrix`].
+pub fn pairs(runner: &Runner, pairs: &[(Era, Era)], mut on: impl FnMut(&Conflict)) -> Result<Matrix, StartError> {
     let mut matrix = Matrix { format: 1, results: Vec::new(), ended: Vec::new() };
     for rules in [Rules::Kernel, Rules::Ledger] {
-        for (&first, &second) in eras.iter().flat_map(|a| eras.iter().map(move |b| (a, b))) {
+        for &(first, second) in pairs {
             match run(runner, first, second, rules)? {
                 Ok(conflict) => {
                     on(&conflict);
                     matrix.results.push(conflict);
                 }
-                Err(ended) => matrix.ended.push(format!("{} then {}: {ended:?}", first.label(), second.label())),
+                Err(ended) => matrix.ended.push(format!("{}, then {}: {ended}", first.label(), second.label())),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand, and the one match that is the program's table of contents.
 
+pub mod bench;
+pub mod conflicts;
 pub mod dates;
 pub mod deliver;
 pub mod failure;
@@ -8,6 +10,7 @@ pub mod horizon;
 pub mod import;
 pub mod index;
 pub mod json;
+pub mod lab;
 pub mod lineage;
 pub mod manual;
 pub mod place;
@@ -86,6 +89,10 @@ enum Command {
     Thread(thread::Arguments),
     /// Show the history of a mechanism, or of all
     Lineage(lineage::command::Arguments),
+    /// Run mechanisms against each other on the same bytes, in every order
+    Conflicts(conflicts::Arguments),
+    /// Measure what patching and dispatching cost here
+    Bench(bench::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
     /// Print completions for a shell
@@ -128,6 +135,10 @@ impl Context {
 
 /// Parses the command line, runs it, and says how it went.
 pub fn main() -> ExitCode {
+    // Before anything else: an experiment depends on nothing of the user's, and completions need not offer it.
+    if lab::asked() {
+        return lab::serve();
+    }
     // `git provenance` calls us as `git-provenance`; nothing else depends on the name.
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -169,6 +180,8 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
+        Command::Conflicts(arguments) => conflicts::run(context, &arguments),
+        Command::Bench(arguments) => bench::run(context, arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),

@@ -6,9 +6,13 @@
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
+//! - `conflicts`: mechanisms against each other; the pair that the project comes from, in both orders
+//! - `bench`: what is measured, printed and promised
 //! - `parity`: the same answers as public-inbox
 
 mod attach;
+mod bench;
+mod conflicts;
 mod events;
 mod fresh;
 mod harness;

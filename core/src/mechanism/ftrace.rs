@@ -90,6 +90,16 @@ fn dead(bug: &Bug, rule: &'static str) -> MechanismError {
     MechanismError::kernel(Errno::ENODEV, rule, format!("ftrace is dead until restart: {}", bug.message))
 }
 
+/// What a caller gets whose registration failed its verification: not the `-EINVAL` of the check, because the update
+/// returns nothing, but what is asked after it.
+fn killed(bug: Option<&Bug>, error: MechanismError) -> MechanismError {
+    const RULE: &str = "kernel/trace/ftrace.c: ftrace_startup(), v5.10.218";
+    match bug {
+        Some(bug) => MechanismError::kernel(Errno::ENODEV, RULE, format!("ftrace is dead now: {}", bug.message)),
+        None => error,
+    }
+}
+
 impl Ftrace {
     /// A tracer that knows no site yet.
     ///
@@ -117,18 +127,6 @@ impl Ftrace {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Why it is dead, if it is.
-    #[must_use]
-    pub fn bug(&self) -> Option<Bug> {
-        self.lock().dead.clone()
-    }
-
-    /// The holder of its bytes.
-    #[must_use]
-    pub fn holder(&self) -> HolderId {
-        self.holder
     }
 
     /// Takes the sites of a `__mcount_loc` table: a call to `fentry` becomes a nop, a nop stays.
@@ -182,8 +180,8 @@ impl Ftrace {
     ///
     /// # Errors
     /// `-EBUSY` registered already, IPMODIFY taken, or a permanent ops while tracing is off; `-EINVAL` IPMODIFY without a
-    /// filter; `-ENODEV` dead; `-EINVAL` from the verification that kills ftrace. The ledger's refusal
-    /// comes before the verification, and kills nothing.
+    /// filter; `-ENODEV` dead, or killed by the verification of just this call. The ledger's refusal comes before the
+    /// verification, and kills nothing.
     pub fn register(&self, ops: &Ops) -> Result<(), MechanismError> {
         let mut state = self.lock();
         if let Some(bug) = &state.dead {
@@ -202,12 +200,13 @@ impl Ftrace {
         let trampoline = self.engine.load(code, self.holder)?.region;
         state.ops.push(Registered { ops: ops.clone(), trampoline });
         self.publish_list(&state);
-        self.update(&mut state).inspect_err(|_| {
+        self.update(&mut state).map_err(|error| {
             // Rolled back, as after a refused IPMODIFY; nothing was written.
             if let Some(gone) = state.ops.pop() {
                 self.publish_list(&state);
                 let _ = self.engine.retire(gone.trampoline, self.holder).map(|r| state.retired.push((r, gone.ops)));
             }
+            killed(state.dead.as_ref(), error)
         })
     }
 
@@ -306,7 +305,7 @@ impl Ftrace {
     /// Puts a direct call on a site.
     ///
     /// # Errors
-    /// `-ENODEV` dead or no record; `-EBUSY` another direct call.
+    /// `-ENODEV` dead, killed by this call, or no record; `-EBUSY` another direct call.
     pub fn register_direct(&self, ip: u64, direct: Direct) -> Result<(), MechanismError> {
         let mut state = self.lock();
         self.direct_record(&state, ip)?;
@@ -375,12 +374,13 @@ impl Ftrace {
             None => state.directs.remove(&ip),
         };
         self.publish_list(state);
-        self.update(state).inspect_err(|_| {
+        self.update(state).map_err(|error| {
             match before {
                 Some(before) => state.directs.insert(ip, before),
                 None => state.directs.remove(&ip),
             };
             self.publish_list(state);
+            killed(state.dead.as_ref(), error)
         })
     }
 

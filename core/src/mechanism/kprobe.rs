@@ -28,7 +28,6 @@ pub use optimise::Optimised;
 const SAFE: &str = "kernel/kprobes.c: check_kprobe_address_safe(), v5.17";
 const FTRACE: &str = "kernel/kprobes.c: arch_check_ftrace_location(), v5.17";
 const PREPARE: &str = "arch/x86/kernel/kprobes/core.c: arch_prepare_kprobe(), v5.17";
-const ARM: &str = "kernel/kprobes.c: arm_kprobe_ftrace(), v5.17";
 const REGISTER: &str = "kernel/kprobes.c: register_kprobe(), v5.17";
 const ACCEPTS: &str = "another probe at the same address";
 
@@ -262,14 +261,8 @@ impl Kprobes {
         };
         let probes: Chain = Arc::new(RwLock::new(vec![probe.clone()]));
         let ops = self.ops(addr, &probes, probe.0.post.is_some());
-        let armed = ftrace.set_filter_ip(&ops[0], addr, false).and_then(|()| ftrace.register(&ops[0]));
-        if let Err(e) = armed {
-            // ftrace_startup() looks whether ftrace died of it.
-            return match ftrace.bug() {
-                Some(bug) => fail(Errno::ENODEV, ARM, bug.message),
-                None => Err(e),
-            };
-        }
+        ftrace.set_filter_ip(&ops[0], addr, false)?;
+        ftrace.register(&ops[0])?;
         Ok(Place { probes, ops, way: Way::Ftrace, original: Bytes::nop5() })
     }
 

@@ -291,16 +291,11 @@ impl Trampoline {
             _ => Direct { target: 0, jmp: false },
         };
         let ip = self.site.addr();
-        let was_alive = ftrace.bug().is_none();
-        let done = match (old.map(direct), new.map(direct)) {
+        match (old.map(direct), new.map(direct)) {
             (None, Some(new)) => ftrace.register_direct(ip, new),
             (Some(old), Some(new)) => ftrace.modify_direct(ip, old, new),
             (Some(old), None) => ftrace.unregister_direct(ip, old),
             (None, None) => Ok(()),
-        };
-        match ftrace.bug() {
-            Some(bug) if was_alive => fail(Errno::ENODEV, REGISTER, bug.message),
-            _ => done,
         }
     }
 

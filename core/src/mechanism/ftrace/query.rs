@@ -1,9 +1,22 @@
 //! Questions to ftrace, for those who share a site with it.
 
-use super::{Direct, Ftrace, Ops};
+use super::{Bug, Direct, Ftrace, Ops};
 use crate::isa::{self, PATCH_SIZE};
+use crate::ledger::HolderId;
 
 impl Ftrace {
+    /// Why it is dead, if it is.
+    #[must_use]
+    pub fn bug(&self) -> Option<Bug> {
+        self.lock().dead.clone()
+    }
+
+    /// The holder of its bytes.
+    #[must_use]
+    pub fn holder(&self) -> HolderId {
+        self.holder
+    }
+
     /// The site of the function at `addr`: there, or behind its `endbr64`. Since aebfd12521d9
     /// (20220308154318.227581603@infradead.org, v5.18) `ftrace_location()` answers so; before, only
     /// [`Ftrace::location`].
