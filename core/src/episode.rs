@@ -18,6 +18,7 @@ mod freed_site;
 mod half_page;
 mod ipmodify_direct;
 mod lost_question;
+mod red_zone;
 mod skipped_call;
 mod two_nops;
 
@@ -137,6 +138,7 @@ const ALL: &[Episode] = &[
     endbr_entry::EPISODE,
     ipmodify_direct::EPISODE,
     broken_array::EPISODE,
+    red_zone::EPISODE,
 ];
 
 /// Every episode, oldest first.

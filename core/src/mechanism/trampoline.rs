@@ -66,7 +66,6 @@ pub struct Trampoline {
     holder: HolderId,
     ftrace: Option<Arc<Ftrace>>,
     site: Site,
-    args: usize,
     ipmodify: Ipmodify,
     state: Mutex<State>,
 }
@@ -101,7 +100,6 @@ impl Trampoline {
             engine: engine.clone(),
             ftrace: around.and(ftrace).cloned(),
             site: site.as_call(),
-            args,
             ipmodify,
             state: Mutex::default(),
         })
@@ -243,7 +241,7 @@ impl Trampoline {
             state.generation += 1;
             let name = format!("bpf_trampoline_{:x}_{}", self.site.addr(), state.generation);
             let body = if state.orig_stack { None } else { Some(self.site.addr() + PATCH_SIZE as u64) };
-            Some(image::build(&self.engine, self.holder, &name, &state.programs, self.args, body)?)
+            Some(image::build(&self.engine, self.holder, &name, &state.programs, body)?)
         };
         let call = |addr: Option<u64>| addr.map(Insn::Call);
         if let Err(e) = self.turn(call(old), call(new.as_ref().map(|i| i.region.addr))) {

@@ -56,7 +56,7 @@ impl Form {
         match self {
             Self::Call => "call, five bytes: becomes a nop",
             Self::Indirect => {
-                "call through the global offset table, six bytes (PIE): build with -fno-pie, or -fno-plt off"
+                "call through the global offset table, six bytes (PIE): no five-byte nop fits; build with -fno-pie"
             }
             Self::Nop => "a nop already (-mnop-mcount)",
             Self::Other => "neither a call nor a nop",

@@ -31,9 +31,8 @@ fn frame(b: &mut Builder) {
     b.code(&[0x31, 0xc0]).code(&SAVE_RET); // xor eax, eax
 }
 
-fn restore(b: &mut Builder, args: usize) {
-    // Registers that are no arguments are put back as well: the function may take its caller's word for fewer.
-    let _ = args;
+/// All six, also those that are no arguments: the function cannot tell.
+fn restore(b: &mut Builder) {
     for mut load in ARGS {
         load[1] = 0x8b;
         b.code(&load);
@@ -54,7 +53,6 @@ pub(super) fn build(
     holder: HolderId,
     name: &str,
     programs: &[Program],
-    args: usize,
     body: Option<u64>,
 ) -> Result<Image, MechanismError> {
     let of = |kind: Kind| programs.iter().filter(move |p| p.kind() == kind);
@@ -73,7 +71,7 @@ pub(super) fn build(
             b.code(&SAVE_RET).code(&[0x48, 0x85, 0xc0]); // test rax, rax
             b.jcc(5, exit);
         }
-        restore(&mut b, args);
+        restore(&mut b);
         match body {
             Some(body) => {
                 b.call(body);
@@ -91,7 +89,7 @@ pub(super) fn build(
         b.place(end);
         b.code(&[0x48, 0x8b, 0x45, 0xf8, 0xc9, 0x48, 0x83, 0xc4, 0x08]).ret(); // mov rax, [rbp-8]; leave; add rsp, 8
     } else {
-        restore(&mut b, args);
+        restore(&mut b);
         b.code(&[0xc9]).ret();
         b.place(exit).place(end);
     }

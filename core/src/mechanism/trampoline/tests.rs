@@ -223,3 +223,89 @@ fn an_image_that_somebody_is_in_stays_and_skips_its_programs() {
     w.me.quiescent();
     assert_eq!(call(w.f, ARGS), SUM);
 }
+
+#[test]
+fn two_functions_with_programs_probes_and_a_tracer_in_every_order() {
+    use crate::mechanism::ftrace::{Flags, Ops};
+    use crate::mechanism::kprobe::{Kprobe, Kprobes};
+    let w = world();
+    let holder = w.engine.holder(MechanismId::TEXT, "second");
+    let mut b = Builder::new();
+    let f = b.function("second");
+    let pad = b.fentry(Fentry::Nop);
+    b.code(&[0xb8, 5, 0, 0, 0]).ret();
+    let loaded = w.engine.load(b, holder).unwrap();
+    let (second, pad) = (loaded.addr(f).unwrap(), loaded.addr(pad).unwrap());
+    let site = w.engine.text().site(pad, 5).unwrap();
+    w.ftrace.add_sites(&[site], 0).unwrap();
+    let t = [w.trampoline(true), Trampoline::new(&w.engine, Some(&w.ftrace), site, 0, Ipmodify::Refuse).unwrap()];
+    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    // Tracer, programs, probes: each permutation of coming, each of leaving.
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for coming in orders {
+        for leaving in orders {
+            let tracer = Ops::new("tracer", Flags::default(), |_| {});
+            let programs = [nothing(Kind::Fentry), nothing(Kind::Fexit)];
+            let probes = [Kprobe::new("a", |_| {}), Kprobe::new("b", |_| {})];
+            let mut on = [false; 3];
+            for who in coming.into_iter().chain(leaving) {
+                match (who, on[who]) {
+                    (0, false) => w.ftrace.register(&tracer).unwrap(),
+                    (0, true) => w.ftrace.unregister(&tracer).unwrap(),
+                    (1, false) => t.iter().zip(&programs).for_each(|(t, p)| t.attach(p).unwrap()),
+                    (1, true) => t.iter().zip(&programs).for_each(|(t, p)| t.detach(p).unwrap()),
+                    (_, false) => [w.f, second]
+                        .iter()
+                        .zip(&probes)
+                        .for_each(|(&at, p)| assert_eq!(kprobes.register(at, p).unwrap(), at)),
+                    (_, true) => probes.iter().for_each(|p| kprobes.unregister(p).unwrap()),
+                }
+                on[who] = !on[who];
+                let hits =
+                    || [tracer.hits(), programs[0].hits() + programs[1].hits(), probes[0].hits() + probes[1].hits()];
+                let before = hits();
+                assert_eq!((call(w.f, ARGS), call(second, ARGS)), (SUM, 5));
+                let ran: Vec<u64> = hits().iter().zip(before).map(|(a, b)| a - b).collect();
+                assert_eq!(ran, on.map(|o| 2 * u64::from(o)), "{coming:?} {leaving:?} {who}");
+                w.me.quiescent();
+            }
+            assert!([w.f, pad].iter().all(|&a| w.engine.text().bytes(a, 5).unwrap() == Bytes::nop5()));
+        }
+    }
+}
+
+#[test]
+fn results_for_every_number_of_arguments() {
+    for args in 0..=MAX_ARGS {
+        let w = world();
+        let site = w.engine.text().site(w.f, 5).unwrap();
+        let t = Trampoline::new(&w.engine, Some(&w.ftrace), site, args, Ipmodify::Refuse).unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = seen.clone();
+        let fexit = Program::new("fexit", Kind::Fexit, move |c| {
+            told.lock().unwrap().push((c.args[..args].to_vec(), c.ret));
+            0
+        });
+        t.attach(&fexit).unwrap();
+        assert_eq!(call(w.f, ARGS), SUM);
+        assert_eq!(*seen.lock().unwrap(), [(ARGS[..args].to_vec(), SUM)]);
+    }
+}
+
+#[test]
+fn thirty_eight_behind_the_function_all_run() {
+    let w = world();
+    let t = w.trampoline(true);
+    let programs: Vec<_> = (0..MAX_PROGS).map(|_| nothing(Kind::Fexit)).collect();
+    for p in &programs {
+        t.attach(p).unwrap();
+        w.me.quiescent();
+    }
+    (0..3).for_each(|_| assert_eq!(call(w.f, ARGS), SUM));
+    assert!(programs.iter().all(|p| p.hits() == 3));
+    for p in &programs {
+        t.detach(p).unwrap();
+        w.me.quiescent();
+    }
+    assert_eq!(w.engine.text().bytes(w.f, 5).unwrap(), Bytes::nop5());
+}
