@@ -256,6 +256,21 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// Calls `f` for the stores of each chunk.
+    pub(crate) fn spans(
+        &mut self,
+        plan: &crate::plan::Plan,
+        mut f: impl FnMut(&Chunk, crate::plan::Span<'_>),
+    ) -> Result<(), TextError> {
+        let mut done = 0;
+        while done < plan.patches().len() {
+            let (chunk, count) = self.run(&plan.patches()[done..])?;
+            f(chunk, plan.span(done..done + count));
+            done += count;
+        }
+        Ok(())
+    }
+
     pub(crate) fn at(&mut self, addr: u64, len: usize) -> Result<&Chunk, TextError> {
         if !self.chunk.as_ref().is_some_and(|c| c.contains(addr, len)) {
             self.chunk = self.text.chunk(addr, len);

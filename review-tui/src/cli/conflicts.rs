@@ -158,15 +158,23 @@ fn whole(matrix: &Matrix, look: &Look) -> String {
             out.push('\n');
         }
     }
-    let silent: Vec<&Conflict> = matrix
-        .results
-        .iter()
-        .filter(|c| c.rules == Rules::Kernel && matches!(c.finding, Finding::Silent { .. } | Finding::Broken { .. }))
-        .collect();
-    if !silent.is_empty() {
+    // The same sentence once, with all whom it befalls.
+    let mut harm: Vec<(&Finding, String, Vec<&Conflict>)> = Vec::new();
+    for c in matrix.results.iter().filter(|c| c.rules == Rules::Kernel) {
+        if let Some(what) = short(&c.finding) {
+            match harm.iter_mut().find(|known| known.1 == what) {
+                Some(known) => known.2.push(c),
+                None => harm.push((&c.finding, what, vec![c])),
+            }
+        }
+    }
+    if !harm.is_empty() {
         out.push_str(&format!("\n{}\n", look.paint(Style::Strong, "nobody is told, or too late")));
     }
-    silent.iter().for_each(|c| entry(&mut out, c, &short(&c.finding), look));
+    for (finding, what, pairs) in harm {
+        entry(&mut out, finding, &what, "", look);
+        pairs.iter().for_each(|c| out.push_str(&format!("{}{}, then {}\n", " ".repeat(CELL + 4), c.first, c.second)));
+    }
     let runs = plural(matrix.results.len() as u64, "run", "runs");
     out.push_str(&format!(
         "\n# {runs}, each in a process of its own; `provenance conflicts A B` shows the bytes of a pair\n"
@@ -180,38 +188,41 @@ fn row(matrix: &Matrix, eras: &[Era], look: &Look) -> String {
     let mut out = look.paint(Style::Strong, &format!("{}: {MODEL}", names.join(", "))) + "\n";
     for rules in [Rules::Kernel, Rules::Ledger] {
         out.push_str(&format!("\n{}\n", title(rules)));
-        matrix
-            .results
-            .iter()
-            .filter(|c| c.rules == rules)
-            .for_each(|c| entry(&mut out, c, &c.finding.describe(), look));
+        matrix.results.iter().filter(|c| c.rules == rules).for_each(|c| {
+            entry(&mut out, &c.finding, &format!("{}, then {}", c.first, c.second), &c.finding.describe(), look);
+        });
     }
     out.push_str("\n# `provenance conflicts A B` shows the bytes of a pair\n");
     out
 }
 
-/// What harm was done, without the bytes.
-fn short(finding: &Finding) -> String {
+/// What harm was done, without the bytes, where its doer or its victim does not hear of it.
+fn short(finding: &Finding) -> Option<String> {
     match finding {
         Finding::Silent { error, after } => {
             let error = error.split(' ').next().unwrap_or_default();
-            format!("{error} is dropped; {after}")
+            Some(format!("the second's {error} is dropped; {after}"))
         }
         Finding::Broken { what, until, told } => {
             let told = told.split([' ', ':']).next().unwrap_or_default();
-            format!("told: {told}; {what} is broken until {until}")
+            Some(format!("{what} is broken until {until}; its caller was told {told}"))
         }
-        _ => finding.describe(),
+        _ => None,
     }
 }
 
-/// One pair in two or three lines.
-fn entry(out: &mut String, c: &Conflict, what: &str, look: &Look) {
-    let word = look.paint(style(&c.finding), &pad(c.finding.word(), CELL));
-    out.push_str(&format!("  {word}{}, then {}\n", c.first, c.second));
-    for part in wrap(&format!("{}{}", " ".repeat(CELL + 2), text::line(what)), look.width, CELL + 2) {
-        out.push_str(&part);
-        out.push('\n');
+/// A finding's word and a headline; below it the particulars.
+fn entry(out: &mut String, finding: &Finding, headline: &str, what: &str, look: &Look) {
+    let lines = wrap(headline, look.width.map(|w| w.saturating_sub(CELL + 2)), 0);
+    for (at, line) in lines.iter().enumerate() {
+        let word = if at == 0 { finding.word() } else { "" };
+        out.push_str(&format!("  {}{line}\n", look.paint(style(finding), &pad(word, CELL))));
+    }
+    if !what.is_empty() {
+        for part in wrap(&format!("{}{}", " ".repeat(CELL + 2), text::line(what)), look.width, CELL + 2) {
+            out.push_str(&part);
+            out.push('\n');
+        }
     }
 }
 
