@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::lab::{Message, Reporter, Request, Runner, ScenarioError, StartError};
 use crate::proof::Host;
 
-pub mod dispatch;
+pub mod calibrated;
+mod dispatch;
 mod peer;
 pub mod poke;
 
@@ -91,6 +92,7 @@ type Bench = fn(&mut Reporter) -> Result<Part, ScenarioError>;
 /// Every benchmark: name, title, function.
 pub const ALL: &[(&str, &str, Bench)] = &[
     ("dispatch", "a call to one of N targets, by seven patterns", dispatch::run),
+    ("calibrated", "the dispatcher that replays a trace, against every form, 1 to 64 targets", calibrated::run),
     ("sync", "serialising the other cores", poke::sync),
     ("poke", "one site, idle and under fire", poke::single),
     ("batch", "10,000 sites while another thread runs them", poke::batch),

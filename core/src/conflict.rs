@@ -13,13 +13,16 @@ use crate::isa::disassemble;
 use crate::lab::{Outcome as Ended, Reporter, Request, Runner, ScenarioError, StartError};
 use crate::ledger::Policy;
 
+mod beside;
 pub mod claimant;
 pub mod episode;
+mod era;
 mod subject;
 mod witness;
 
+pub use claimant::Claimant;
 use claimant::Denied;
-pub use claimant::{Claimant, Era};
+pub use era::Era;
 use subject::Subject;
 pub use witness::Witness;
 
@@ -93,6 +96,20 @@ impl Finding {
             Self::Broken { .. } => "broken",
             Self::Lost { .. } => "lost",
             Self::Shadowed { .. } => "shadowed",
+            Self::Bug { .. } => "BUG",
+        }
+    }
+
+    /// The word in at most seven letters; harm is in capitals.
+    #[must_use]
+    pub fn short(&self) -> &'static str {
+        match self {
+            Self::Composes { .. } => "ok",
+            Self::Refused { .. } => "refused",
+            Self::Silent { .. } => "SILENT",
+            Self::Broken { .. } => "BROKEN",
+            Self::Lost { .. } => "LOST",
+            Self::Shadowed { .. } => "SHADOW",
             Self::Bug { .. } => "BUG",
         }
     }
@@ -404,6 +421,13 @@ fn judge(
         let what = names[who].clone();
         if places[0] == places[1] { Finding::Lost { what } } else { Finding::Shadowed { what } }
     };
+    if both.first < alone.first && run.claimants.iter().all(|c| c.stacks()) && both.second > 0 {
+        let (_, left) = run.act(1, "remove")?;
+        if left.first == alone.first {
+            let how = "stacked: the second runs in the place of the first, until it leaves".into();
+            return Ok(Finding::Composes { how });
+        }
+    }
     if both.first < alone.first {
         return Ok(gone(0));
     }

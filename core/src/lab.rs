@@ -298,6 +298,10 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("half-page", stress::half_page),
     #[cfg(feature = "conflict")]
     ("conflict", crate::conflict::scenario),
+    #[cfg(feature = "conflict")]
+    ("episode", crate::episode::scenario),
+    #[cfg(feature = "conflict")]
+    ("witness", crate::witness::scenario),
     #[cfg(feature = "bench")]
     ("bench", crate::bench::scenario),
 ];

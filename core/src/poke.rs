@@ -18,6 +18,7 @@ use crate::plan::PlanError;
 use crate::text::arena::Chunk;
 use crate::text::{Text, TextError};
 
+pub(crate) mod breakpoint;
 pub mod int3;
 pub mod model;
 

@@ -92,8 +92,13 @@ fn every_pair_runs_and_the_ledger_leaves_no_harm() {
             let shadowed = matches!(c.finding, Finding::Shadowed { .. });
             assert!(!c.finding.is_harmful() || shadowed, "{}", c.render());
         }
+        if let Some(witness) = &c.witness {
+            assert_eq!(witness.word, c.finding.word(), "{}", c.render());
+        }
         assert_eq!(c.steps[0].ran.body, c.steps[0].ran.calls, "{}", c.render());
     }
+    let witnessed = matrix.results.iter().filter(|c| c.witness.is_some()).count();
+    assert!(witnessed >= 20, "{witnessed}");
     let harmful = matrix.results.iter().filter(|c| c.rules == Rules::Kernel && c.finding.is_harmful()).count();
     assert!(harmful > 5, "{harmful}");
 }

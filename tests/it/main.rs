@@ -9,10 +9,13 @@
 //! - `conflicts`: mechanisms against each other; the pair that the project comes from, in both orders
 //! - `bench`: what is measured, printed and promised
 //! - `parity`: the same answers as public-inbox
+//! - `events`: the catalogue's own index is kept, found stale, and mended
+//! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
 
 mod attach;
 mod bench;
 mod conflicts;
+mod documents;
 mod events;
 mod fresh;
 mod harness;

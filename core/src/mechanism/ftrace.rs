@@ -7,7 +7,7 @@
 //! Every record is verified before any is written. A mismatch is `ftrace_bug()`: nothing is written, and ftrace is dead
 //! until reboot; what was armed before stays armed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Errno, MechanismError, MechanismId};
@@ -19,6 +19,7 @@ use crate::site::Site;
 use crate::text::Region;
 
 pub mod ops;
+mod query;
 mod trampoline;
 
 pub use ops::{Direct, Flags, Ops, Regs, Save};
@@ -61,6 +62,10 @@ struct State {
     directs: BTreeMap<u64, Direct>,
     dead: Option<Bug>,
     enabled: bool,
+    /// `direct_ops` is a permanent ops (v5.5 to v5.19).
+    directs_permanent: bool,
+    /// Sites whose direct call and IPMODIFY were negotiated.
+    shared: BTreeSet<u64>,
     retired: Vec<(Retired, Ops)>,
 }
 
@@ -72,6 +77,13 @@ pub struct Ftrace {
     /// The trampolines that go through all ops.
     caller: [u64; 2],
     state: Mutex<State>,
+}
+
+/// Code that calls an ops' callback with all registers, and comes back: for those who enter it by themselves.
+pub(crate) fn stub(engine: &Engine, holder: HolderId, ops: &Ops) -> Result<Region, MechanismError> {
+    let data = Arc::as_ptr(&ops.0) as u64;
+    let code = trampoline::build(Save::Regs, ops::dispatch_one as *const () as u64, data);
+    Ok(engine.load(code, holder)?.region)
 }
 
 fn dead(bug: &Bug, rule: &'static str) -> MechanismError {
@@ -106,6 +118,8 @@ impl Ftrace {
             directs: BTreeMap::new(),
             dead: None,
             enabled: true,
+            directs_permanent: true,
+            shared: BTreeSet::new(),
             retired: Vec::new(),
         };
         Ok(Self { engine: engine.clone(), holder, list, caller, state: Mutex::new(state) })
@@ -113,18 +127,6 @@ impl Ftrace {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Why it is dead, if it is.
-    #[must_use]
-    pub fn bug(&self) -> Option<Bug> {
-        self.lock().dead.clone()
-    }
-
-    /// The holder of its bytes.
-    #[must_use]
-    pub fn holder(&self) -> HolderId {
-        self.holder
     }
 
     /// Takes the sites of a `__mcount_loc` table: a call to `fentry` becomes a nop, a nop stays.
@@ -208,16 +210,6 @@ impl Ftrace {
         })
     }
 
-    /// What `echo function > current_tracer` does: registers, and does not look at the result
-    /// (`kernel/trace/trace_functions.c: function_trace_init()`, v5.4). True means that the write succeeds.
-    pub fn start_tracer(&self, ops: &Ops) -> bool {
-        if self.lock().dead.is_some() {
-            return false;
-        }
-        let _ = self.register(ops);
-        true
-    }
-
     fn check_ipmodify(&self, state: &State, ops: &Ops, extra: Option<u64>) -> Result<(), MechanismError> {
         if !ops.0.flags.ipmodify {
             return Ok(());
@@ -231,6 +223,10 @@ impl Ftrace {
         let taken = |r: &&Registered| {
             r.ops.0.flags.ipmodify && !Arc::ptr_eq(&r.ops.0, &ops.0) && filter.iter().any(|&ip| r.ops.wants(ip))
         };
+        if let Some(ip) = filter.iter().find(|&ip| state.directs.contains_key(ip) && !state.shared.contains(ip)) {
+            let why = format!("a direct call at {ip:#x} is a user of IPMODIFY, and was not asked to share");
+            return Err(MechanismError::kernel(Errno::EBUSY, IPMODIFY, why));
+        }
         match state.ops.iter().find(taken) {
             Some(r) => {
                 let why = format!("{} modifies the instruction pointer of the same function", r.ops.name());
@@ -316,6 +312,17 @@ impl Ftrace {
         if state.directs.contains_key(&ip) {
             return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, format!("{ip:#x} has a direct call")));
         }
+        let modifies = state.ops.iter().any(|r| r.ops.0.flags.ipmodify && r.ops.wants(ip));
+        if modifies && !state.shared.contains(&ip) {
+            return Err(MechanismError::kernel(
+                Errno::EBUSY,
+                IPMODIFY,
+                format!("{ip:#x} is held by a user of IPMODIFY"),
+            ));
+        }
+        if state.directs_permanent && !state.enabled {
+            return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, "a permanent ops while ftrace_enabled is 0"));
+        }
         self.set_direct(&mut state, ip, Some(direct))
     }
 
@@ -387,7 +394,8 @@ impl Ftrace {
         if let Some(bug) = &state.dead {
             return Err(dead(bug, RULE));
         }
-        if !on && state.ops.iter().any(|r| r.ops.0.flags.permanent) {
+        let direct = state.directs_permanent && !state.directs.is_empty();
+        if !on && (direct || state.ops.iter().any(|r| r.ops.0.flags.permanent)) {
             return Err(MechanismError::kernel(Errno::EBUSY, RULE, "a permanent ops is registered"));
         }
         let before = std::mem::replace(&mut state.enabled, on);

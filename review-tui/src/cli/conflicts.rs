@@ -119,6 +119,18 @@ fn title(rules: Rules) -> &'static str {
 /// The longest of a finding's words, and the space behind it.
 const CELL: usize = 10;
 
+/// The longest of the shorter words, and the space behind it.
+const SHORT: usize = 8;
+
+/// A finding in so many columns.
+fn word(finding: &Finding, cell: usize) -> &'static str {
+    match cell {
+        CELL.. => finding.word(),
+        SHORT.. => finding.short(),
+        _ => finding.word().get(..3).unwrap_or_default(),
+    }
+}
+
 /// The product under both rules; below it what its owner does not hear of.
 fn whole(matrix: &Matrix, look: &Look) -> String {
     let names = Era::ALL.map(Era::label);
@@ -128,8 +140,9 @@ fn whole(matrix: &Matrix, look: &Look) -> String {
     for rules in [Rules::Kernel, Rules::Ledger] {
         let found =
             |a: &str, b: &str| matrix.results.iter().find(|c| c.rules == rules && c.first == a && c.second == b);
-        // Where the words do not fit, three letters of each still tell them apart.
-        let cell = if look.width.is_some_and(|w| w < left + CELL * names.len()) { 5 } else { CELL };
+        // Where the words do not fit, shorter ones or three letters of each still tell them apart.
+        let room = look.width.unwrap_or(120);
+        let cell = [CELL, SHORT].into_iter().find(|cell| left + cell * names.len() <= room + 1).unwrap_or(5);
         let heads: String = (0..names.len()).map(|at| pad(&letter(at), cell)).collect();
         let line = format!("{}{}", pad("first ↓, second →", left), heads);
         out.push_str(&format!("\n{}\n{}\n", title(rules), look.paint(Style::Dim, line.trim_end())));
@@ -137,8 +150,7 @@ fn whole(matrix: &Matrix, look: &Look) -> String {
             let mut line = pad(&format!("{}  {first}", letter(at)), left);
             for second in &names {
                 let (word, style) =
-                    found(first, second).map_or(("?", Style::Warning), |c| (c.finding.word(), style(&c.finding)));
-                let word = if cell < CELL { word.get(..3).unwrap_or(word) } else { word };
+                    found(first, second).map_or(("?", Style::Warning), |c| (word(&c.finding, cell), style(&c.finding)));
                 line.push_str(&look.paint(style, word));
                 line.push_str(&" ".repeat(cell.saturating_sub(width(word))));
             }
