@@ -8,10 +8,12 @@ pub mod horizon;
 pub mod import;
 pub mod index;
 pub mod json;
+pub mod lab;
 pub mod lineage;
 pub mod manual;
 pub mod place;
 pub mod query;
+pub mod review;
 pub mod show;
 pub mod status;
 pub mod terminal;
@@ -86,12 +88,17 @@ enum Command {
     Thread(thread::Arguments),
     /// Show the history of a mechanism, or of all
     Lineage(lineage::command::Arguments),
+    /// Read, judge and answer patches in a terminal: search, threads, lineage, the lab
+    Review(review::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
     /// Print completions for a shell
     Completions(manual::CompletionsArguments),
     /// Write the manual pages into a directory
     Man(manual::ManArguments),
+    /// A process of the lab
+    #[command(name = "__lab", hide = true)]
+    Lab,
 }
 
 /// What every subcommand gets.
@@ -169,6 +176,8 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
+        Command::Review(arguments) => review::run(context, arguments),
+        Command::Lab => lab::run(),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),
