@@ -6,9 +6,11 @@
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
+//! - `desk`: the review desk, its screens as snapshots, and in a terminal under tmux
 //! - `parity`: the same answers as public-inbox
 
 mod attach;
+mod desk;
 mod events;
 mod fresh;
 mod harness;

@@ -409,3 +409,6 @@ fn act(model: &mut Model, action: Action) {
         action => screen.act(desk, action),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,9 +62,9 @@ impl Job {
                 jobs.push((episode.title.to_owned(), None));
                 for pair in episode.pairs {
                     seen.push(*pair);
-                    for rules in [Rules::Kernel, Rules::Ledger] {
-                        jobs.push((Job::Pair(pair.0, pair.1, rules).name(), Some(Job::Pair(pair.0, pair.1, rules))));
-                    }
+                    let job = |rules| Job::Pair(pair.0, pair.1, rules);
+                    jobs.push((job(Rules::Kernel).name(), Some(job(Rules::Kernel))));
+                    jobs.push(("  the same, with the ledger".to_owned(), Some(job(Rules::Ledger))));
                 }
             }
         }
@@ -92,8 +92,9 @@ impl Job {
     pub fn name(self) -> String {
         match self {
             Job::Pair(first, second, rules) => {
+                let era = |era: Era| format!("{} {}", era.mechanism(), era.version().trim_start_matches('v'));
                 let by = if rules == Rules::Ledger { ", with the ledger" } else { "" };
-                format!("{} → {}{by}", first.label(), second.label())
+                format!("{} → {}{by}", era(first), era(second))
             }
             Job::Steps => "claim, plan, int3, sync, tail, sync, first byte".to_owned(),
             Job::Mistake => "five bytes at once, no breakpoint".to_owned(),

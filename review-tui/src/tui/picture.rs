@@ -25,6 +25,8 @@ pub enum Picture {
     Svg,
     /// The characters alone.
     Text,
+    /// The characters, and under each line the styles of its stretches.
+    Styles,
 }
 
 /// Silence of the workers after which a picture is taken.
@@ -38,6 +40,7 @@ impl Picture {
         let buffer = Stage::new(model, begin, setup).play(script);
         match self {
             Picture::Text => text(&buffer),
+            Picture::Styles => styles(&buffer),
             Picture::Svg => svg(&buffer),
         }
     }
@@ -65,15 +68,22 @@ impl Stage {
     /// Presses keys; `wait` lets the workers finish, a word in quotes is typed.
     pub fn play(&mut self, script: &str) -> Buffer {
         self.settle();
-        for word in script.split_whitespace() {
-            if word == "wait" {
-                self.settle();
-                continue;
-            }
-            let presses: Vec<Press> = match (word.strip_prefix('"'), Press::parse(word)) {
-                (Some(typed), _) => typed.trim_end_matches('"').chars().map(Press::char).collect(),
-                (None, Ok(press)) => vec![press],
-                (None, Err(_)) => word.chars().map(Press::char).collect(),
+        let mut rest = script.trim_start();
+        while !rest.is_empty() {
+            let (quote, end) = match rest.strip_prefix('"') {
+                Some(inside) => (1, inside.find('"').unwrap_or(inside.len())),
+                None => (0, rest.find(char::is_whitespace).unwrap_or(rest.len())),
+            };
+            let word = &rest[quote..quote + end];
+            rest = rest.get(quote + end + quote..).unwrap_or_default().trim_start();
+            let presses: Vec<Press> = match Press::parse(word) {
+                _ if quote > 0 => word.chars().map(Press::char).collect(),
+                _ if word == "wait" => {
+                    self.settle();
+                    continue;
+                }
+                Ok(press) => vec![press],
+                Err(_) => word.chars().map(Press::char).collect(),
             };
             for press in presses {
                 let control = if press.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
@@ -149,6 +159,40 @@ pub fn text(buffer: &Buffer) -> String {
         }
         out.push_str(line.trim_end());
         out.push('\n');
+    }
+    out
+}
+
+/// The characters of a buffer, and under each line where which style begins.
+pub fn styles(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for (y, line) in (0..).zip(text(buffer).lines()) {
+        out.push_str(line);
+        out.push('\n');
+        let mut before = None;
+        let mut told = String::new();
+        for x in 0..buffer.area.width {
+            let cell = &buffer[(x, y)];
+            let style = (cell.fg, cell.bg, cell.modifier);
+            if before == Some(style) {
+                continue;
+            }
+            before = Some(style);
+            told.push_str(&format!(" {x}:"));
+            let mut words: Vec<String> = Vec::new();
+            for (name, colour) in [("fg", cell.fg), ("bg", cell.bg)] {
+                if colour != Color::Reset {
+                    words.push(format!("{name}={colour}"));
+                }
+            }
+            if !cell.modifier.is_empty() {
+                words.push(format!("{:?}", cell.modifier).to_lowercase());
+            }
+            told.push_str(&if words.is_empty() { "plain".to_owned() } else { words.join(",") });
+        }
+        if told != " 0:plain" {
+            out.push_str(&format!("    ~{told}\n"));
+        }
     }
     out
 }

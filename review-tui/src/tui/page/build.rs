@@ -37,6 +37,11 @@ pub fn build(raw: &[u8], lists: &[String], catalogue: &Catalogue) -> Page {
         ..Page::default()
     };
     head(&mut page, &message, lists, &text);
+    if !page.touches.is_empty() {
+        let slugs: Vec<&str> = page.touches.iter().take(6).map(|t| t.slug.as_str()).collect();
+        let touched = slugs.join(", ");
+        page.field(false, "Touches", &touched);
+    }
     if let Some(patch) = &patch {
         overview(&mut page, patch);
     }

@@ -109,7 +109,7 @@ impl LabScreen {
 
     fn areas(area: Rect) -> (Rect, Rect) {
         if area.width >= 110 {
-            let width = (area.width / 3).clamp(44, 64);
+            let width = (area.width / 3).clamp(54, 64);
             let result = Rect { x: area.x + width + 1, width: area.width - width - 1, ..area };
             return (Rect { width, ..area }, result);
         }

@@ -35,6 +35,8 @@ pub struct LineageScreen {
     /// The event to begin at.
     wanted: Option<String>,
     came: bool,
+    /// Not yet seen: it begins with what was before in sight.
+    opening: bool,
 }
 
 /// Opens the history of a mechanism (all where the slug is empty), at an event.
@@ -61,7 +63,7 @@ impl LineageScreen {
         let at = self.wanted.as_ref().and_then(|id| self.facts.rows.iter().position(|row| row.event == *id));
         self.place.at =
             at.unwrap_or_else(|| self.facts.rows.iter().position(|row| row.slug == self.facts.slug).unwrap_or(0));
-        self.width = 0;
+        (self.width, self.opening) = (0, true);
     }
 
     fn row(&self) -> Option<&LineageRow> {
@@ -125,6 +127,9 @@ impl LineageScreen {
         let first = self.lines.partition_point(|l| l.0 < self.place.at);
         let last = self.lines.partition_point(|l| l.0 <= self.place.at).saturating_sub(1);
         let rows = usize::from(self.rows_seen).max(1);
+        if std::mem::take(&mut self.opening) {
+            self.place.top = first.saturating_sub(rows / 3);
+        }
         self.place.top = self.place.top.clamp((last + 1).saturating_sub(rows).min(first), first);
         self.place.top = self.place.top.min(self.lines.len().saturating_sub(rows));
     }

@@ -15,7 +15,40 @@ fn me() -> Identity {
 fn a_group_reply_threads_and_quotes() {
     let message = Message::parse(MAIL.as_bytes());
     let draft = compose(&Original { message: &message, remarks: &[(10, "why b?".into())], endorsement: None }, &me());
-    insta::assert_snapshot!(draft, @r"");
+    insta::assert_snapshot!(draft, @r#"
+From: Me Myself <me@example.org>
+To: =?UTF-8?q?Bj=C3=B6rn_Example?= <b@example.org>
+Cc: list@lists.example,
+ "C, D" <c@example.org>
+Subject: Re: [PATCH 2/3] x: y
+In-Reply-To: <two@example.org>
+References: <zero@example.org>
+ <one@example.org>
+ <two@example.org>
+MIME-Version: 1.0
+Content-Type: text/plain; charset=UTF-8
+Content-Transfer-Encoding: 8bit
+
+On 2019-12-11 12:30 UTC, Björn Example wrote:
+> Why.
+>
+> Signed-off-by: B <b@example.org>
+> ---
+>  a.c | 1 +
+>
+> diff --git a/a.c b/a.c
+> --- a/a.c
+> +++ b/a.c
+> @@ -1 +1,2 @@
+>  a
+
+why b?
+
+> +b
+
+-- 
+me
+"#);
     let again = Message::parse(draft.as_bytes());
     assert_eq!(again.references, ["zero@example.org", "one@example.org", "two@example.org"]);
     assert_eq!(again.subject, "Re: [PATCH 2/3] x: y");

@@ -98,12 +98,14 @@ impl Thread {
         let len = layout.segs.len();
         let bottom = (self.mail.place.top + usize::from(text.height)).min(len);
         let percent = (bottom * 100).checked_div(len).unwrap_or(100);
-        let mechanisms: Vec<&str> = page.touches.iter().take(2).map(|t| t.slug.as_str()).collect();
         let mut right = format!("{percent} %");
-        if !mechanisms.is_empty() && area.width >= 70 {
-            let more = page.touches.len().saturating_sub(2);
+        if let Some(touch) = page.touches.first() {
+            let more = page.touches.len() - 1;
             let more = if more > 0 { format!(" +{more}") } else { String::new() };
-            right = format!("mech: {}{more}  {right}", mechanisms.join(" "));
+            let longer = format!("mech: {}{more}  {right}", touch.slug);
+            if width(&page.subject) + width(&longer) + 8 <= usize::from(area.width) {
+                right = longer;
+            }
         }
         heading(buf, area, &page.subject, &right, self.on_mail, theme);
         let search = Some(desk.search.as_str()).filter(|s| !s.is_empty());

@@ -1,0 +1,172 @@
+//! The real program in a real terminal, driven by tmux.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::harness::{User, needs};
+
+use super::user;
+
+/// A tmux server of its own with one window; it ends with this.
+struct Tmux<'u> {
+    user: &'u User,
+    socket: PathBuf,
+}
+
+impl<'u> Tmux<'u> {
+    /// Starts a shell, so that what is left on the terminal after the program can be seen.
+    fn new(user: &'u User, size: (u16, u16)) -> Tmux<'u> {
+        let tmux = Tmux { user, socket: user.path("tmux") };
+        let (columns, rows) = (size.0.to_string(), size.1.to_string());
+        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows, "sh"]);
+        tmux
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let home = self.user.path("");
+        let out = Command::new("tmux")
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &home)
+            .env("LC_ALL", "C.UTF-8")
+            .env("TERM", "xterm-256color")
+            .env("EDITOR", "true")
+            .env("PS1", "$ ")
+            .current_dir(&home)
+            .arg("-S")
+            .arg(&self.socket)
+            .args(arguments)
+            .output()
+            .expect("tmux starts");
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        let mut all = vec!["send-keys"];
+        all.extend(keys);
+        self.run(&all);
+    }
+
+    fn seen(&self) -> String {
+        self.run(&["capture-pane", "-p"])
+    }
+
+    /// Waits until a text is seen.
+    #[track_caller]
+    fn wait(&self, text: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let seen = self.seen();
+            if seen.contains(text) {
+                return seen;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(30), "`{text}` is not seen:\n{seen}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn pid(&self) -> String {
+        let shell = self.run(&["list-panes", "-F", "#{pane_pid}"]);
+        let out = Command::new("pgrep").args(["-P", shell.trim()]).output().expect("pgrep starts");
+        String::from_utf8_lossy(&out.stdout).lines().next().unwrap_or_default().to_owned()
+    }
+
+    fn start(&self, arguments: &str) {
+        self.keys(&[&format!("{} review {arguments}", env!("CARGO_BIN_EXE_provenance")), "Enter"]);
+    }
+}
+
+impl Drop for Tmux<'_> {
+    fn drop(&mut self) {
+        self.run(&["kill-server"]);
+    }
+}
+
+#[test]
+fn a_walk_from_a_query_to_a_draft() {
+    if !needs("tmux") {
+        return;
+    }
+    let user = user();
+    let tmux = Tmux::new(&user, (120, 40));
+    tmux.start("");
+    tmux.wait("indexed: made");
+    tmux.keys(&["f", "s:nop", "Enter"]);
+    tmux.wait("2 hits");
+    tmux.keys(&["G", "Enter"]);
+    tmux.wait("Count what was taken.");
+    tmux.keys(&["m"]);
+    tmux.wait("mechanisms that this touches");
+    tmux.keys(&["Enter"]);
+    tmux.wait("lineage: ");
+    tmux.keys(&["q"]);
+    tmux.wait("4 mails");
+    tmux.keys(&["b"]);
+    tmux.wait("lab: ");
+    tmux.keys(&["r"]);
+    tmux.wait("of 100 calls");
+    tmux.keys(&["q", "r"]);
+    let draft = tmux.wait("mutt -H");
+    assert!(draft.contains("Eve Example <eve@example.org>"), "{draft}");
+    // The editor changed nothing, so there is nothing to send.
+    tmux.keys(&["C-y"]);
+    tmux.wait("it is not sent: it says nothing of its own yet");
+    tmux.keys(&["q"]);
+    tmux.wait("the draft is kept");
+    tmux.keys(&["Q"]);
+    tmux.wait("draft kept: mutt -H");
+}
+
+#[test]
+fn the_terminal_is_given_back() {
+    if !needs("tmux") || !needs("pgrep") {
+        return;
+    }
+    let user = user();
+    let tmux = Tmux::new(&user, (80, 24));
+    for signal in ["TERM", "HUP", "INT"] {
+        tmux.start("");
+        tmux.wait("indexed: made");
+        let pid = tmux.pid();
+        Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill starts");
+        tmux.keys(&["clear; echo ended $?", "Enter"]);
+        let seen = tmux.wait("ended ");
+        assert!(seen.contains("ended 1"), "128 and the signal: {seen}");
+        tmux.keys(&["stty -a", "Enter"]);
+        let modes = tmux.wait("icanon");
+        assert!(!modes.contains("-icanon") && !modes.contains("-echo "), "{modes}");
+        tmux.keys(&["clear", "Enter"]);
+    }
+    tmux.start("");
+    tmux.wait("indexed: made");
+    tmux.keys(&["C-z"]);
+    tmux.keys(&["", "echo stopp''ed", "Enter"]);
+    tmux.wait("stopped");
+    tmux.keys(&["fg", "Enter"]);
+    tmux.wait("indexed: made");
+    tmux.run(&["resize-window", "-x", "100", "-y", "30"]);
+    tmux.keys(&["?"]);
+    tmux.wait("keys; any other key closes");
+    tmux.keys(&["q", "Q"]);
+    tmux.wait("$");
+}
+
+#[test]
+fn a_program_that_has_the_terminal_gives_it_back() {
+    if !needs("tmux") {
+        return;
+    }
+    let user = user();
+    let tmux = Tmux::new(&user, (100, 30));
+    tmux.start("one@made.example");
+    tmux.wait("Count what was taken.");
+    tmux.keys(&["|", "grep -c ^From:", "Enter"]);
+    tmux.wait("[Enter goes back to the desk]");
+    tmux.keys(&["Enter"]);
+    tmux.wait("the command is done");
+    tmux.keys(&["s"]);
+    tmux.keys(&["echo in''side; exit", "Enter"]);
+    tmux.wait("back from the shell");
+    tmux.keys(&["Q"]);
+}
