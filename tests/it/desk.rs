@@ -86,6 +86,8 @@ fn screens() {
     for (name, keys, start) in scripts {
         for size in SIZES {
             let start: Vec<&str> = if start.is_empty() { Vec::new() } else { vec![start] };
+            // Each screen is seen by somebody who has judged nothing yet.
+            let _ = std::fs::remove_dir_all(user.path(".local/share/provenance/state"));
             let shown = screen(&user, size, keys, &start);
             insta::assert_snapshot!(format!("{name}-{size}"), shown);
         }
@@ -175,6 +177,8 @@ fn a_draft_is_a_file_and_threads() {
     let user = user();
     let shown = screen(&user, "120x40", "@ j j j i \"why?\" enter wait r wait", &["one@made.example"]);
     assert!(shown.contains("mutt -H"), "{shown}");
+    let narrow = screen(&user, "80x24", "d wait a d enter wait", &[]);
+    assert!(narrow.contains("mutt -H"), "{narrow}");
     let drafts = user.path(".local/share/provenance/state/drafts");
     let files: Vec<_> = std::fs::read_dir(&drafts).expect("drafts").flatten().collect();
     assert_eq!(files.len(), 1);
@@ -193,7 +197,7 @@ fn a_draft_is_a_file_and_threads() {
         assert!(text.lines().any(|l| l == line), "`{line}` is not in\n{text}");
     }
     let asked = text.find("\nwhy?\n").expect("the remark");
-    assert!(text[..asked].ends_with("> -\terr = text_poke(d->func, old);\n\n"), "{text}");
+    assert!(text[..asked].ends_with("> -\terr = text_poke(d->func, old);\n"), "{text}");
     // Back with a draft says that it is kept; the next desk has it.
     let back = screen(&user, "120x40", "r wait q", &["two@made.example"]);
     assert!(back.contains("the draft is kept: mutt -H"), "{back}");

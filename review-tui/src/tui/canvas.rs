@@ -110,6 +110,7 @@ pub fn flatten(buf: &mut Buffer) {
             "▇" | "█" => "#".to_owned(),
             "●" => "o".to_owned(),
             "○" => ".".to_owned(),
+            "■" => "#".to_owned(),
             "◉" => "@".to_owned(),
             "▸" => ">".to_owned(),
             "▾" => "v".to_owned(),

@@ -92,7 +92,7 @@ fn a_walk_from_a_query_to_a_draft() {
     let tmux = Tmux::new(&user, (120, 40));
     tmux.start("");
     tmux.wait("indexed: made");
-    tmux.keys(&["f", "s:nop", "Enter"]);
+    tmux.keys(&["f", "f:ada s:nop", "Enter"]);
     tmux.wait("2 hits");
     tmux.keys(&["G", "Enter"]);
     tmux.wait("Count what was taken.");
@@ -130,7 +130,7 @@ fn the_terminal_is_given_back() {
         tmux.wait("indexed: made");
         let pid = tmux.pid();
         Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill starts");
-        tmux.keys(&["clear; echo ended $?", "Enter"]);
+        tmux.keys(&["echo en''ded $?", "Enter"]);
         let seen = tmux.wait("ended ");
         assert!(seen.contains("ended 1"), "128 and the signal: {seen}");
         tmux.keys(&["stty -a", "Enter"]);

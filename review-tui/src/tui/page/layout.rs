@@ -6,7 +6,7 @@ use super::{Kind, Page};
 use crate::tui::text::pieces;
 
 /// Pieces of one row; of a longer one the rest is counted.
-const MOST_PIECES: usize = 24;
+const MOST_PIECES: usize = 8;
 /// Quotes up to so many rows are never folded, and of a folded one the last rows stay: they are what is answered.
 const SHORT_QUOTE: usize = 5;
 const QUOTE_TAIL: usize = 2;

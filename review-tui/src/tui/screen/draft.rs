@@ -69,6 +69,9 @@ impl DraftScreen {
                 self.lines.push((text[piece].trim_end().to_owned(), ink));
             }
         };
+        // The whole command, however long: it is there to be copied.
+        say(&clean(&self.draft.command()), Ink::Link);
+        say("", Ink::Plain);
         for (name, people) in &self.draft.recipients {
             say(&format!("{name:<8} {people}"), Ink::Plain);
         }
@@ -85,7 +88,7 @@ impl DraftScreen {
     /// Draws the screen.
     pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         let theme = desk.theme;
-        heading(buf, area, "draft", &clean(&self.draft.command()), true, theme);
+        heading(buf, area, "draft", "", true, theme);
         let foot = area.height.saturating_sub(2);
         for (row, (text, ink)) in self.lines.iter().skip(self.top).take(usize::from(foot.saturating_sub(1))).enumerate()
         {

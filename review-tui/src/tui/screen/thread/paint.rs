@@ -58,7 +58,7 @@ impl Thread {
                 Some(mail) => {
                     let read = desk.review.read.contains(&node_row.id);
                     let ink = if read { Ink::Dim } else { Ink::Plain };
-                    let dot = if mail.is_patch && !mail.is_reply { "◆ " } else { "● " };
+                    let dot = if mail.is_patch && !mail.is_reply { "■ " } else { "● " };
                     let dot_ink = if mail.is_patch && !mail.is_reply { Ink::Mark } else { ink };
                     column = put(buf, list, column, row, dot, theme.style(dot_ink));
                     let folded = if *folded > 0 { format!(" +{folded}") } else { String::new() };
