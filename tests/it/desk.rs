@@ -64,11 +64,11 @@ const SIZES: [&str; 3] = ["80x24", "120x40", "200x60"];
 fn screens() {
     let user = user();
     let scripts = [
-        ("find", "", ""),
-        ("find-limit", "l \"f:ada\" enter wait T", ""),
-        ("find-wrong", "f backspace \"(s:x", ""),
-        ("find-nothing", "f \"s:nothinglikethis\" enter", ""),
-        ("find-help", "?", ""),
+        ("find", "", "f:ada"),
+        ("find-limit", "l \"is:patch\" enter wait T", "f:ada"),
+        ("find-wrong", "f backspace \"(s:x", "f:ada"),
+        ("find-nothing", "f ctrl-u \"s:nothinglikethis\" enter", "f:ada"),
+        ("find-help", "?", "f:ada"),
         ("thread", "", "one@made.example"),
         ("thread-hunk", "@ wait @ j j", "one@made.example"),
         ("thread-reply", "", "re@made.example"),

@@ -66,6 +66,17 @@ impl<'u> Tmux<'u> {
         }
     }
 
+    /// Waits until a text is gone: what is typed while a program gives the terminal back may be lost.
+    #[track_caller]
+    fn gone(&self, text: &str) {
+        let begin = Instant::now();
+        while self.seen().contains(text) {
+            assert!(begin.elapsed() < Duration::from_secs(30), "`{text}` is still seen:\n{}", self.seen());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+
     fn pid(&self) -> String {
         let shell = self.run(&["list-panes", "-F", "#{pane_pid}"]);
         let out = Command::new("pgrep").args(["-P", shell.trim()]).output().expect("pgrep starts");
@@ -130,6 +141,7 @@ fn the_terminal_is_given_back() {
         tmux.wait("indexed: made");
         let pid = tmux.pid();
         Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill starts");
+        tmux.gone("f query");
         tmux.keys(&["echo en''ded $?", "Enter"]);
         let seen = tmux.wait("ended ");
         assert!(seen.contains("ended 1"), "128 and the signal: {seen}");
@@ -141,15 +153,21 @@ fn the_terminal_is_given_back() {
     tmux.start("");
     tmux.wait("indexed: made");
     tmux.keys(&["C-z"]);
-    tmux.keys(&["", "echo stopp''ed", "Enter"]);
+    tmux.gone("f query");
+    tmux.keys(&["echo stopp''ed", "Enter"]);
     tmux.wait("stopped");
     tmux.keys(&["fg", "Enter"]);
     tmux.wait("indexed: made");
     tmux.run(&["resize-window", "-x", "100", "-y", "30"]);
     tmux.keys(&["?"]);
     tmux.wait("keys; any other key closes");
-    tmux.keys(&["q", "Q"]);
-    tmux.wait("$");
+    tmux.keys(&["q"]);
+    tmux.wait("f query");
+    tmux.keys(&["Q"]);
+    tmux.gone("f query");
+    tmux.keys(&["echo by''e", "Enter"]);
+    let seen = tmux.wait("bye");
+    assert!(!seen.contains("f query"), "the desk left the screen: {seen}");
 }
 
 #[test]
@@ -166,6 +184,7 @@ fn a_program_that_has_the_terminal_gives_it_back() {
     tmux.keys(&["Enter"]);
     tmux.wait("the command is done");
     tmux.keys(&["s"]);
+    tmux.gone("Count what was taken.");
     tmux.keys(&["echo in''side; exit", "Enter"]);
     tmux.wait("back from the shell");
     tmux.keys(&["Q"]);

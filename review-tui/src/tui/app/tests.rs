@@ -99,9 +99,9 @@ impl World {
                 let row = |n: usize| TreeRow {
                     id: if n == 1 { id.clone() } else { format!("t{n}@made.example") },
                     depth: [0, 1, 2, 3, 1, 2][n % 6],
-                    last: n % 2 == 0,
-                    mail: (n % 5 != 0).then(|| Brief {
-                        is_patch: n % 2 == 0,
+                    last: n.is_multiple_of(2),
+                    mail: (!n.is_multiple_of(5)).then(|| Brief {
+                        is_patch: n.is_multiple_of(2),
                         part: Some((n as u32, 9)),
                         subject: "x".into(),
                         ..Brief::default()

@@ -59,7 +59,9 @@ pub fn read(path: &Path) -> io::Result<Draft> {
             recipients.push((name.to_owned(), clean(&people(list))));
         }
     }
-    let said = message.text().lines().any(|l| !l.trim().is_empty() && !l.starts_with('>') && !l.ends_with("wrote:"));
+    let text = message.text();
+    let own = text.lines().take_while(|l| *l != "-- ");
+    let said = own.filter(|l| !l.trim().is_empty() && !l.starts_with('>') && !l.ends_with("wrote:")).count() > 0;
     let trouble = match () {
         () if message.from.is_empty() => Some("it has no From: set user.name and user.email for git"),
         () if message.to.is_empty() && message.cc.is_empty() => Some("nobody is in To or Cc"),
@@ -147,6 +149,10 @@ mod tests {
         assert_eq!(of("From: a@b\n\nhi\n").as_deref(), Some("nobody is in To or Cc"));
         let quoted = "From: a@b\nTo: c@d\n\nOn day, c wrote:\n> hi\n";
         assert_eq!(of(quoted).as_deref(), Some("it says nothing of its own yet"));
+        assert_eq!(
+            of("From: a@b\nTo: c@d\n\n> hi\n\n-- \nsignature\n").as_deref(),
+            Some("it says nothing of its own yet")
+        );
         assert_eq!(of("From: a@b\nTo: c@d\n\n> hi\nhello\n"), None);
     }
 }
