@@ -66,7 +66,7 @@ fn screens() {
     let scripts = [
         ("find", "", "f:ada"),
         ("find-limit", "l \"is:patch\" enter wait T", "f:ada"),
-        ("find-wrong", "f backspace \"(s:x", "f:ada"),
+        ("find-wrong", "f ctrl-u \"(s:x", "f:ada"),
         ("find-nothing", "f ctrl-u \"s:nothinglikethis\" enter", "f:ada"),
         ("find-help", "?", "f:ada"),
         ("thread", "", "one@made.example"),

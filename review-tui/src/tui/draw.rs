@@ -81,7 +81,7 @@ fn title(model: &Model, buf: &mut ratatui::buffer::Buffer, full: ratatui::layout
     // The last screens are what tells where one is.
     let shown = &path[path.len().saturating_sub(5)..];
     at = put(buf, full, at + 2, 0, &shown.join(" ▸ "), style);
-    let running = desk.lab.values().filter(|r| matches!(r, Run::Running(_) | Run::Queued)).count();
+    let running = desk.lab.values().filter(|r| matches!(r, Run::Running(..) | Run::Queued)).count();
     let mut right = match &desk.opened {
         Some(opened) if opened.is_sample => "built-in archive: this project's own patches".to_owned(),
         Some(opened) => opened.horizon.clone(),

@@ -28,8 +28,8 @@ pub enum Run {
     Never,
     /// Waits for its turn.
     Queued,
-    /// Runs; what it said last.
-    Running(String),
+    /// Runs; what it said last, and the figures that it has so far.
+    Running(String, Vec<bench::Row>),
     /// A pair ended.
     Pair(Box<Conflict>),
     /// The steps of a site.
@@ -121,7 +121,7 @@ impl Run {
         match self {
             Run::Never => (String::new(), false),
             Run::Queued => ("waits".to_owned(), false),
-            Run::Running(_) => ("runs".to_owned(), false),
+            Run::Running(..) => ("runs".to_owned(), false),
             Run::Pair(conflict) => (conflict.finding.word().to_owned(), conflict.finding.is_harmful()),
             Run::Steps(_) | Run::Value(_) => ("done".to_owned(), false),
             Run::Bench(part) => {

@@ -121,7 +121,7 @@ impl Stage {
                 }
                 Err(_) => quiet += 1,
             }
-            let busy = |run: &super::lab::Run| matches!(run, super::lab::Run::Running(_) | super::lab::Run::Queued);
+            let busy = |run: &super::lab::Run| matches!(run, super::lab::Run::Running(..) | super::lab::Run::Queued);
             if quiet > 0 && self.model.desk.opened.is_some() && !self.model.desk.lab.values().any(busy) {
                 return;
             }

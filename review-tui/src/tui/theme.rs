@@ -116,11 +116,9 @@ impl Theme {
         }
     }
 
-    /// The background of a whole line of a diff.
+    /// The background of a whole line of a diff. Of the 256 colours none is dark enough for it on a dark ground.
     pub fn line(self, ink: Ink) -> Style {
         let colour = match (self, ink) {
-            (Theme::Dark, Ink::Added) => 22,
-            (Theme::Dark, Ink::Removed) => 52,
             (Theme::Light, Ink::Added) => 194,
             (Theme::Light, Ink::Removed) => 224,
             _ => return Style::new(),
@@ -181,9 +179,9 @@ fn dark(ink: Ink) -> Style {
         Ink::Strong => Style::new().add_modifier(Modifier::BOLD),
         Ink::Dim => fg(245),
         Ink::Added => fg(157),
-        Ink::AddedWord => fg(231).bg(Color::Indexed(28)),
+        Ink::AddedWord => fg(231).bg(Color::Indexed(22)),
         Ink::Removed => fg(217),
-        Ink::RemovedWord => fg(231).bg(Color::Indexed(88)),
+        Ink::RemovedWord => fg(231).bg(Color::Indexed(52)),
         Ink::Hunk => fg(110),
         Ink::File => fg(153).bg(Color::Indexed(236)).add_modifier(Modifier::BOLD),
         Ink::Quoted(depth) => fg([109, 139, 144][usize::from(depth) % 3]),

@@ -14,7 +14,7 @@ use crate::tui::draw::draw;
 use crate::tui::facts::{Brief, HitRow, Tree, TreeRow};
 use crate::tui::keys::Preset;
 use crate::tui::lab::News;
-use crate::tui::page::build::build;
+use crate::tui::page::build::{Beside, build};
 use crate::tui::screen::lineage::build::build as lineage;
 
 const MAIL: &str = "From: Ada <ada@example.org>\nSubject: [PATCH 1/2] bpf: \u{1b}[31m日本 take\nMessage-ID: <m0@made.example>\n\n\
@@ -111,7 +111,7 @@ impl World {
                 vec![Msg::Thread { ask, id, tree: Ok(tree) }]
             }
             Effect::Page { id } => {
-                let page = build(MAIL.as_bytes(), &[], &self.catalogue);
+                let page = build(MAIL.as_bytes(), &Beside::default(), &self.catalogue);
                 vec![Msg::Page { id, page: Ok(Arc::new(page)) }]
             }
             Effect::Lineage { ask, slug } => {
@@ -119,7 +119,7 @@ impl World {
                 vec![Msg::Lineage { ask, facts: Box::new(facts) }]
             }
             Effect::Lab(job) => vec![
-                Msg::Lab(News { job, run: Run::Running("…".into()) }),
+                Msg::Lab(News { job, run: Run::Running("…".into(), Vec::new()) }),
                 Msg::Lab(News { job, run: Run::Ended("crashed by SIGSEGV".into()) }),
             ],
             Effect::Draft { id, .. } => {

@@ -32,6 +32,9 @@ pub struct Command {
     pub silence: Duration,
 }
 
+/// Figures that are shown while a run goes on.
+const MOST_ROWS: usize = 1_000;
+
 /// Serves orders until the desk is gone. `tell` returns whether anybody still listens.
 pub fn serve(command: &Command, orders: &Receiver<Order>, tell: &(impl Fn(News) -> bool + Sync)) {
     let mut waiting: VecDeque<Job> = VecDeque::new();
@@ -95,14 +98,16 @@ fn execute(runner: &Runner, job: Job, tell: &impl Fn(News) -> bool) -> Run {
         Job::Bench(at) => ("bench", json!({ "name": bench::ALL[at].0 })),
         Job::Mistake => ("stress", json!({ "mistake": "naive-store", "offset": 62, "millis": 2000 })),
     };
-    tell(News { job, run: Run::Running(String::new()) });
+    tell(News { job, run: Run::Running(String::new(), Vec::new()) });
+    let (mut said, mut rows) = (String::new(), Vec::new());
     let ended = runner.run(&Request::new(scenario, params), |message| {
-        let said = match message {
-            Message::Progress(said) => said.clone(),
-            Message::Sample(value) => value.to_string(),
-            Message::Outcome(_) => return,
-        };
-        tell(News { job, run: Run::Running(said) });
+        match message {
+            Message::Progress(text) => said.clone_from(text),
+            // Figures are drawn as they come; a sample of another kind is a sign of life.
+            Message::Sample(value) if rows.len() < MOST_ROWS => rows.extend(serde_json::from_value(value.clone()).ok()),
+            Message::Sample(_) | Message::Outcome(_) => return,
+        }
+        tell(News { job, run: Run::Running(said.clone(), rows.clone()) });
     });
     match ended {
         Err(error) => Run::Ended(format!("failed: {error}")),

@@ -20,8 +20,25 @@ const MOST_LINKS: usize = 999;
 /// Files that are listed above the text.
 const LISTED_FILES: usize = 12;
 
+/// What stands beside a mail: the lists it came by, and the endorsements that answers to it give.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// List-Ids.
+    pub lists: Vec<String>,
+    /// Name and person of each trailer.
+    pub given: Vec<(String, String)>,
+}
+
+/// The endorsements that a mail gives to the one that it answers.
+pub fn given(raw: &[u8]) -> Vec<(String, String)> {
+    let message = Message::parse(raw);
+    let text = message.text();
+    let people = trailer::parse(&text).into_iter().filter(|t| t.kind == trailer::Kind::Person);
+    people.filter_map(|t| Some((t.name.to_owned(), t.address()?.who().to_owned()))).collect()
+}
+
 /// Makes the page of a mail.
-pub fn build(raw: &[u8], lists: &[String], catalogue: &Catalogue) -> Page {
+pub fn build(raw: &[u8], beside: &Beside, catalogue: &Catalogue) -> Page {
     let message = Message::parse(raw);
     let text = message.text();
     let patch = if Patch::suspect(&text) { Patch::parse(&text) } else { None };
@@ -36,7 +53,7 @@ pub fn build(raw: &[u8], lists: &[String], catalogue: &Catalogue) -> Page {
         lines: text.lines().map(Box::from).collect(),
         ..Page::default()
     };
-    head(&mut page, &message, lists, &text);
+    head(&mut page, &message, beside, &text);
     if !page.touches.is_empty() {
         let slugs: Vec<&str> = page.touches.iter().take(6).map(|t| t.slug.as_str()).collect();
         let touched = slugs.join(", ");
@@ -72,12 +89,12 @@ fn row(kind: Kind, text: Box<str>, source: u32, number: u32) -> Row {
 }
 
 /// Who, when, where; then the trailers, gathered by what they say.
-fn head(page: &mut Page, message: &Message<'_>, lists: &[String], text: &str) {
+fn head(page: &mut Page, message: &Message<'_>, beside: &Beside, text: &str) {
     let people = |people: &[Address]| people.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     page.field(false, "From", &people(&message.from));
     let date = message.date.as_ref().map_or_else(String::new, |d| format!("{} UTC", dates::minute(d.seconds)));
     page.field(false, "Date", &date);
-    page.field(false, "Lists", &lists.join(" "));
+    page.field(false, "Lists", &beside.lists.join(" "));
     page.field(true, "Subject", &message.subject);
     page.field(true, "To", &people(&message.to));
     page.field(true, "Cc", &people(&message.cc));
@@ -93,10 +110,10 @@ fn head(page: &mut Page, message: &Message<'_>, lists: &[String], text: &str) {
         }
         let person = trailer.address().filter(|_| matches!(trailer.kind, Person | Cc));
         let value = person.map_or_else(|| trailer.value.to_string(), |a| a.who().to_owned());
-        match by_name.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(trailer.name)) {
-            Some((_, values)) => values.push(value),
-            None => by_name.push((trailer.name.to_owned(), vec![value])),
-        }
+        add(&mut by_name, trailer.name, value);
+    }
+    for (name, who) in &beside.given {
+        add(&mut by_name, name, format!("{who} (in an answer)"));
     }
     for (name, values) in by_name {
         let name = format!("{}  ", clean(&name.chars().take(40).collect::<String>()));
@@ -107,6 +124,13 @@ fn head(page: &mut Page, message: &Message<'_>, lists: &[String], text: &str) {
         };
         let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
         page.push(Kind::Trailer(length), &format!("{name}{shown}"));
+    }
+}
+
+fn add(by_name: &mut Vec<(String, Vec<String>)>, name: &str, value: String) {
+    match by_name.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        Some((_, values)) => values.push(value),
+        None => by_name.push((name.to_owned(), vec![value])),
     }
 }
 

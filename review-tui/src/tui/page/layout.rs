@@ -120,7 +120,13 @@ fn lines_of(segs: &mut Vec<Seg>, kind: Kind, text: &str, row: u32, width: u16) {
     let room = usize::from(width.saturating_sub(gutter(kind, width)).max(4));
     let soft = matches!(
         kind,
-        Kind::Prose | Kind::Quote(_) | Kind::Header(_) | Kind::MoreHeader(_) | Kind::Trailer(_) | Kind::Signature
+        Kind::Prose
+            | Kind::Hunk
+            | Kind::Quote(_)
+            | Kind::Header(_)
+            | Kind::MoreHeader(_)
+            | Kind::Trailer(_)
+            | Kind::Signature
     );
     let pieces = pieces(text, room, soft, MOST_PIECES);
     let mut end = 0;

@@ -51,7 +51,7 @@ impl LabScreen {
     }
 
     fn queue(desk: &mut Desk, job: Job) {
-        if !matches!(desk.lab.get(&job), Some(Run::Running(_) | Run::Queued)) {
+        if !matches!(desk.lab.get(&job), Some(Run::Running(..) | Run::Queued)) {
             desk.lab.insert(job, Run::Queued);
             desk.effects.push(Effect::Lab(job));
         }
@@ -78,7 +78,7 @@ impl LabScreen {
                 let jobs: Vec<Job> = self.jobs.iter().filter_map(|(_, job)| *job).collect();
                 jobs.into_iter().for_each(|job| Self::queue(desk, job));
             }
-            Action::Stop if desk.lab.values().any(|run| matches!(run, Run::Running(_) | Run::Queued)) => {
+            Action::Stop if desk.lab.values().any(|run| matches!(run, Run::Running(..) | Run::Queued)) => {
                 desk.effects.push(Effect::StopLab);
                 desk.say("cancelling");
             }

@@ -8,17 +8,18 @@ use provenance_index::hash;
 use provenance_index::search::{self as index, Question, SearchError};
 use rustc_hash::FxHashMap;
 
+use super::library::Shelf;
 use super::{Library, Tell};
 use crate::cli::thread as threads;
 use crate::tui::facts::{Brief, HitRow, Tree, TreeRow};
 use crate::tui::msg::{Effect, Msg, Order};
-use crate::tui::page::build::build;
+use crate::tui::page::build::{Beside, build, given};
 use crate::tui::screen::lineage::build::build as lineage;
 use crate::tui::text::clean;
 
 /// Hits of the first answer, and of each that follows.
 const FIRST: usize = 100;
-const MORE: usize = 2_000;
+const MORE: usize = 400;
 /// Hits that are listed at all.
 const MOST: usize = 20_000;
 
@@ -143,13 +144,35 @@ fn page(library: &Library, id: String) -> Msg {
         let bytes = shelf.bytes(&copies)?;
         let mut lists: Vec<String> = copies.iter().flat_map(|c| c.stored.lists.clone()).collect();
         lists.dedup();
-        let mut page = build(&bytes, &lists, &shelf.catalogue);
+        let kinds = copies[0].stored.kinds;
+        let given = if (kinds.patch || kinds.cover) && !kinds.reply { endorsements(shelf, &id) } else { Vec::new() };
+        let mut page = build(&bytes, &Beside { lists, given }, &shelf.catalogue);
         // A mail is known to the desk by the id that it was asked for.
         page.id.clone_from(&id);
         Ok(Arc::new(page))
     };
     let page = read();
     Msg::Page { id, page }
+}
+
+/// What answers to a mail say for it: `Reviewed-by` and the like, as `b4 am` would gather them from direct answers.
+fn endorsements(shelf: &Shelf, id: &str) -> Vec<(String, String)> {
+    /// Answers that are read.
+    const MOST: usize = 60;
+    let Some(reader) = &shelf.reader else { return Vec::new() };
+    let members = reader.thread(hash::message_id(id)).unwrap_or_default();
+    let copies = members.into_iter().take(2_000).filter_map(|member| {
+        let copies = reader.copies(member).ok()?;
+        let stored = &copies.first()?.stored;
+        let answers = stored.kinds.reply && stored.references.last().is_some_and(|parent| parent == id);
+        answers.then_some(copies)
+    });
+    let mut all: Vec<(String, String)> = Vec::new();
+    for copies in copies.take(MOST) {
+        all.extend(shelf.bytes(&copies).map(|bytes| given(&bytes)).unwrap_or_default());
+    }
+    all.dedup();
+    all
 }
 
 fn tree(library: &Library, id: &str) -> Result<Tree, String> {

@@ -8,7 +8,11 @@ fn page(body: &str) -> Page {
         "From: Ada <ada@example.org>\nSubject: [PATCH] bpf: take a nop\nMessage-ID: <x@example.org>\n\
          Date: Wed, 11 Dec 2019 13:30:13 +0100\n\n{body}"
     );
-    build(mail.as_bytes(), &["netdev.vger.kernel.org".to_owned()], &Catalogue::built_in().expect("it loads"))
+    {
+        let given = vec![("Acked-by".to_owned(), "Ben".to_owned())];
+        let beside = Beside { lists: vec!["netdev.vger.kernel.org".to_owned()], given };
+        build(mail.as_bytes(), &beside, &Catalogue::built_in().expect("it loads"))
+    }
 }
 
 const PATCH: &str = "See https://lore.kernel.org/r/one@example.org and <20191211123017.13212-3-b@example.org>.\n\n\
@@ -32,7 +36,8 @@ fn a_patch_has_rows_of_every_kind() {
     assert_eq!(page.links.len(), 2, "{:?}", page.links);
     let touched: Vec<&str> = page.touches.iter().map(|t| t.slug.as_str()).collect();
     assert!(touched.contains(&"bpf-dispatcher"), "{touched:?}");
-    assert!(page.rows.iter().any(|r| matches!(r.kind, Kind::Trailer(_))));
+    let trailers = page.rows.iter().filter(|r| matches!(r.kind, Kind::Trailer(_))).map(|r| &*r.text);
+    assert_eq!(trailers.collect::<Vec<_>>(), ["Signed-off-by  Ada", "Acked-by  Ben (in an answer)"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Lab, drawn: the list, and the result of the run that is chosen.
 
-use provenance_core::bench::Part;
+use provenance_core::bench::{Part, Row};
 use provenance_core::conflict::{Conflict, Finding};
 use provenance_core::lab::steps::Steps;
 use ratatui::buffer::Buffer;
@@ -86,9 +86,11 @@ impl LabScreen {
         match desk.lab.get(&job).unwrap_or(&Run::Never) {
             Run::Never => say(&mut out, room, "", about(job), Ink::Dim),
             Run::Queued => say(&mut out, room, "", "waits for its turn; x cancels", Ink::Dim),
-            Run::Running(said) => {
+            Run::Running(said, rows) => {
                 say(&mut out, room, "", "runs in a process of its own; reading goes on, x cancels", Ink::Dim);
                 say(&mut out, room, "", &clean(said), Ink::Plain);
+                // The newest are what is waited for.
+                bars(&mut out, room, &rows[rows.len().saturating_sub(24)..]);
             }
             Run::Pair(conflict) => pair(&mut out, room, conflict),
             Run::Steps(steps) => site(&mut out, room, steps),
@@ -170,10 +172,11 @@ fn site(out: &mut Vec<Painted>, room: usize, steps: &Steps) {
     say(out, room, "", &format!("{} syncs of all cores", steps.syncs), Ink::Dim);
 }
 
-fn figures(out: &mut Vec<Painted>, room: usize, part: &Part) {
-    let names = part.rows.iter().map(|r| width(&r.label)).max().unwrap_or(0).min(room.saturating_sub(BAR + 20));
-    for row in &part.rows {
-        let same = part.rows.iter().filter(|other| other.unit == row.unit);
+/// Each figure as a bar, its publisher's beside it; the longest bar is the largest figure of that unit.
+fn bars(out: &mut Vec<Painted>, room: usize, rows: &[Row]) {
+    let names = rows.iter().map(|r| width(&r.label)).max().unwrap_or(0).min(room.saturating_sub(BAR + 20));
+    for row in rows {
+        let same = rows.iter().filter(|other| other.unit == row.unit);
         let most = same.map(|other| other.median).fold(f64::MIN_POSITIVE, f64::max);
         let bar = |value: f64| "▇".repeat(((value / most * BAR as f64).round() as usize).clamp(1, BAR));
         let label = pad(&crate::cli::text::cut(&clean(&row.label), names), names);
@@ -192,6 +195,10 @@ fn figures(out: &mut Vec<Painted>, room: usize, part: &Part) {
             say(out, room, "  ", &clean(&source), Ink::Dim);
         }
     }
+}
+
+fn figures(out: &mut Vec<Painted>, room: usize, part: &Part) {
+    bars(out, room, &part.rows);
     out.push(Vec::new());
     for goal in &part.goals {
         let sign = if goal.at_least { "at least" } else { "at most" };
