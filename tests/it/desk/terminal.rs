@@ -1,5 +1,6 @@
 //! The real program in a real terminal, driven by tmux.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,6 +18,10 @@ struct Tmux<'u> {
 impl<'u> Tmux<'u> {
     /// Starts a shell, so that what is left on the terminal after the program can be seen.
     fn new(user: &'u User, size: (u16, u16)) -> Tmux<'u> {
+        // An editor that saves what it was given, unless the user has another.
+        if !user.path("editor").exists() {
+            program(user, "editor", "#!/bin/sh\nexit 0\n");
+        }
         let tmux = Tmux { user, socket: user.path("tmux") };
         let (columns, rows) = (size.0.to_string(), size.1.to_string());
         tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows, "sh"]);
@@ -31,7 +36,7 @@ impl<'u> Tmux<'u> {
             .env("HOME", &home)
             .env("LC_ALL", "C.UTF-8")
             .env("TERM", "xterm-256color")
-            .env("EDITOR", "true")
+            .env("EDITOR", self.user.path("editor"))
             .env("PS1", "$ ")
             .current_dir(&home)
             .arg("-S")
@@ -187,5 +192,105 @@ fn a_program_that_has_the_terminal_gives_it_back() {
     tmux.gone("Count what was taken.");
     tmux.keys(&["echo in''side; exit", "Enter"]);
     tmux.wait("back from the shell");
+    tmux.keys(&["Q"]);
+}
+
+fn program(user: &User, name: &str, script: &str) -> PathBuf {
+    let path = user.write(name, script);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    path
+}
+
+#[test]
+fn an_answer_is_sent_by_the_readers_own_git() {
+    if !needs("tmux") || !needs("git") {
+        return;
+    }
+    let has = Command::new("git")
+        .args(["send-email", "-h"])
+        .output()
+        .is_ok_and(|out| String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).contains("--suppress-cc"));
+    if !has {
+        println!("skipped: needs git send-email");
+        return;
+    }
+    let user = user();
+    let sent = user.path("sent-mail");
+    let fake = program(&user, "sendmail", &format!("#!/bin/sh\necho \"args: $*\" > {0}\ncat >> {0}\n", sent.display()));
+    let config = format!(
+        "[user]\n\tname = Eve Example\n\temail = eve@example.org\n[sendemail]\n\tsmtpServer = {}\n",
+        fake.display()
+    );
+    user.write(".gitconfig", config);
+    program(&user, "editor", "#!/bin/sh\necho 'Whose bytes are these?' >> \"$1\"\n");
+    let tmux = Tmux::new(&user, (120, 40));
+    tmux.start("one@made.example");
+    tmux.wait("Count what was taken.");
+    tmux.keys(&["r"]);
+    tmux.wait("runs git send-email");
+    assert!(!sent.exists(), "nothing is sent without Ctrl-y");
+    tmux.keys(&["C-y"]);
+    tmux.wait("Send this email");
+    tmux.keys(&["y", "Enter"]);
+    tmux.wait("[Enter goes back to the desk]");
+    tmux.keys(&["Enter"]);
+    tmux.wait("sent; a copy is");
+    let mail = std::fs::read_to_string(&sent).expect("it was sent");
+    for line in [
+        "From: Eve Example <eve@example.org>",
+        "To: Ada Example <ada@example.org>",
+        "Cc: list@lists.example",
+        "Subject: Re: [PATCH bpf-next v2 1/2] bpf: take a nop and count",
+        "In-Reply-To: <one@made.example>",
+        "Whose bytes are these?",
+    ] {
+        assert!(mail.lines().any(|l| l == line), "`{line}` is not in\n{mail}");
+    }
+    let references = mail.lines().find(|l| l.starts_with("References:")).unwrap_or_default();
+    assert!(references.contains("<cover@made.example>") && references.contains("<one@made.example>"), "{mail}");
+    let left = std::fs::read_dir(user.path(".local/share/provenance/state/drafts")).expect("drafts").count();
+    assert_eq!(left, 0, "what was sent is no draft any more");
+    tmux.keys(&["Q"]);
+}
+
+#[test]
+fn patches_are_applied_to_a_clean_tree_alone() {
+    if !needs("tmux") || !needs("git") {
+        return;
+    }
+    let user = user();
+    let git = |words: &[&str]| {
+        let out =
+            Command::new("git").env("HOME", user.path("")).args(["-C"]).arg(user.path("tree")).args(words).output();
+        String::from_utf8_lossy(&out.expect("git starts").stdout).into_owned()
+    };
+    let file = "head\n".repeat(9)
+        + "\tint err;\n\n\terr = text_poke(d->func, old);\n\tif (err)\n\t\treturn 0;\n\n\treturn count;\n}\n"
+        + &"mid\n".repeat(23)
+        + "\tu32 n = 0;\n\n}\n";
+    user.write("tree/kernel/bpf/dispatcher.c", &file);
+    user.write("tree/Documentation/bpf.rst", "one\n");
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "begin"]);
+    user.write("tree/Documentation/bpf.rst", "one\nchanged\n");
+    let tmux = Tmux::new(&user, (120, 40));
+    tmux.keys(&["cd tree", "Enter"]);
+    tmux.start("one@made.example");
+    let apply = |answer: &str| {
+        tmux.wait("Count what was taken.");
+        tmux.keys(&["a", "p"]);
+        tmux.wait("Ctrl-y does it");
+        tmux.keys(&[answer]);
+    };
+    apply("C-y");
+    tmux.wait("not applied: the tree has changes");
+    git(&["checkout", "-q", "Documentation"]);
+    apply("n");
+    tmux.wait("nothing was done");
+    assert_eq!(git(&["rev-list", "--count", "HEAD"]).trim(), "1");
+    apply("C-y");
+    tmux.wait("2 patches applied");
+    assert_eq!(git(&["log", "-1", "--format=%s"]).trim(), "bpf: document it");
     tmux.keys(&["Q"]);
 }
