@@ -10,7 +10,7 @@ const PATCH: &str = "Count what was taken.\n\nThe counter was read before it was
     https://lore.kernel.org/r/cover@made.example for why.\n\nFixes: 0123456789ab (\"x: count\")\n\
     Signed-off-by: Ada Example <ada@example.org>\n---\n kernel/bpf/dispatcher.c | 7 ++++---\n 1 file changed\n\n\
     diff --git a/kernel/bpf/dispatcher.c b/kernel/bpf/dispatcher.c\nindex 1111111..2222222 100644\n\
-    --- a/kernel/bpf/dispatcher.c\n+++ b/kernel/bpf/dispatcher.c\n@@ -10,7 +10,8 @@ static int take(struct d *d)\n \
+    --- a/kernel/bpf/dispatcher.c\n+++ b/kernel/bpf/dispatcher.c\n@@ -10,8 +10,9 @@ static int take(struct d *d)\n \
     \tint err;\n \n-\terr = text_poke(d->func, old);\n+\t/* who owns these bytes? */\n\
     +\terr = bpf_arch_text_poke(d->func, old, new);\n \tif (err)\n-\t\treturn 0;\n+\t\treturn err;\n \n \treturn count;\n }\n\
     @@ -40,3 +41,4 @@ static void give(void)\n \tu32 n = 0;\n \n+\tn += 1;\n }\n-- \n2.39\n";

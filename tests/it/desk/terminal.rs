@@ -266,7 +266,7 @@ fn patches_are_applied_to_a_clean_tree_alone() {
     };
     let file = "head\n".repeat(9)
         + "\tint err;\n\n\terr = text_poke(d->func, old);\n\tif (err)\n\t\treturn 0;\n\n\treturn count;\n}\n"
-        + &"mid\n".repeat(23)
+        + &"mid\n".repeat(22)
         + "\tu32 n = 0;\n\n}\n";
     user.write("tree/kernel/bpf/dispatcher.c", &file);
     user.write("tree/Documentation/bpf.rst", "one\n");
