@@ -8,9 +8,12 @@
 //! - `real`: the real archives and threads, as snapshots
 //! - `desk`: the review desk, its screens as snapshots, and in a terminal under tmux
 //! - `parity`: the same answers as public-inbox
+//! - `events`: the catalogue's own index is kept, found stale, and mended
+//! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
 
 mod attach;
 mod desk;
+mod documents;
 mod events;
 mod fresh;
 mod harness;
