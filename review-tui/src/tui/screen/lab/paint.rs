@@ -134,6 +134,12 @@ fn pair(out: &mut Vec<Painted>, room: usize, conflict: &Conflict) {
     out.push(Vec::new());
     say(out, room, "whose rules", runner::rules(conflict.rules), Ink::Plain);
     say(out, room, "rule", &clean(&conflict.rule), Ink::Plain);
+    match &conflict.witness {
+        Some(witness) => {
+            say(out, room, "witness", &clean(&format!("{}: {}", witness.kernel, witness.outcome)), Ink::Own)
+        }
+        None => say(out, room, "witness", "not run on a kernel", Ink::Dim),
+    }
     out.push(Vec::new());
     for (number, step) in conflict.steps.iter().enumerate() {
         say(out, room, &format!("{number:>2}"), &clean(&step.action), Ink::Strong);
@@ -148,12 +154,6 @@ fn pair(out: &mut Vec<Painted>, room: usize, conflict: &Conflict) {
         say(out, room, "   ran", &counts, Ink::Dim);
     }
     out.push(Vec::new());
-    match &conflict.witness {
-        Some(witness) => {
-            say(out, room, "witness", &clean(&format!("{}: {}", witness.kernel, witness.outcome)), Ink::Own)
-        }
-        None => say(out, room, "witness", "not run on a kernel", Ink::Dim),
-    }
     say(out, room, "not modelled", &clean(&conflict.not_modelled), Ink::Dim);
 }
 
