@@ -53,6 +53,8 @@ pub struct Desk {
     /// Where to go.
     pub go: Vec<Go>,
     asks: u64,
+    /// Facts from before the journal was read.
+    early: Vec<Fact>,
 }
 
 /// A change of what is shown.
@@ -118,6 +120,9 @@ impl Desk {
     /// Keeps a fact, here and on the disk.
     pub fn record(&mut self, fact: Fact) {
         self.review.take(fact.clone());
+        if self.opened.is_none() {
+            self.early.push(fact.clone());
+        }
         self.effects.push(Effect::Record(fact));
     }
 
@@ -158,6 +163,7 @@ impl Model {
             effects: Vec::new(),
             go: Vec::new(),
             asks: 0,
+            early: Vec::new(),
         };
         let stack = vec![Screen::Find(Box::default())];
         Model { desk, stack, prompt: None, picker: None, help: None, confirm: None }

@@ -294,3 +294,27 @@ fn patches_are_applied_to_a_clean_tree_alone() {
     assert_eq!(git(&["log", "-1", "--format=%s"]).trim(), "bpf: document it");
     tmux.keys(&["Q"]);
 }
+
+#[test]
+fn a_kill_loses_neither_draft_nor_remark() {
+    if !needs("tmux") || !needs("pgrep") {
+        return;
+    }
+    let user = user();
+    let tmux = Tmux::new(&user, (120, 40));
+    tmux.start("one@made.example");
+    tmux.wait("Count what was taken.");
+    tmux.keys(&["@", "i", "why?", "Enter"]);
+    tmux.wait("╰ why?");
+    tmux.keys(&["x", "r"]);
+    tmux.wait("mutt -H");
+    Command::new("kill").args(["-KILL", &tmux.pid()]).status().expect("kill starts");
+    tmux.keys(&["", "reset", "Enter"]);
+    tmux.gone("mutt -H");
+    tmux.start("one@made.example");
+    let seen = tmux.wait("╰ why?");
+    assert!(seen.contains("drafts: 1") && seen.contains('↩'), "{seen}");
+    tmux.keys(&["a", "d", "Enter"]);
+    tmux.wait("mutt -H");
+    tmux.keys(&["Q"]);
+}

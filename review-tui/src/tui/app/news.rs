@@ -11,10 +11,9 @@ pub(super) fn take(model: &mut Model, msg: Msg) {
     match msg {
         Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) => {}
         Msg::Opened(mut opened) => {
+            desk.review = std::mem::take(&mut opened.review);
             // What was judged since the start is newer than the journal that was read.
-            let mut review = std::mem::take(&mut opened.review);
-            review.read.append(&mut desk.review.read);
-            desk.review = review;
+            std::mem::take(&mut desk.early).into_iter().for_each(|fact| desk.review.take(fact));
             desk.drafts = std::mem::take(&mut opened.drafts);
             if let Some(trouble) = &opened.trouble {
                 desk.warn(clean(trouble));

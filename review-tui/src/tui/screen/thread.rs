@@ -175,7 +175,7 @@ impl Thread {
         }
         let numbers = self.mail.links_here();
         match numbers.as_slice() {
-            [] => self.mail.turn(),
+            [] => {}
             [one] => self.follow(desk, *one),
             many => {
                 let items = many.iter().map(|at| (self.mail.link_name(*at), Choice::Link(*at)));

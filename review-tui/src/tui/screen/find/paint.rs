@@ -13,13 +13,15 @@ use crate::tui::text::clean;
 use crate::tui::theme::Ink;
 
 const DATE: u16 = 10;
+/// From this width on lists and kinds have columns of their own.
+const WIDE: u16 = 116;
 
 impl Find {
     /// Draws the screen.
     pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         self.query_line(desk, buf, area);
         let list = Rect { y: area.y + 2.min(area.height), height: area.height.saturating_sub(2), ..area };
-        let wide = area.width >= 100;
+        let wide = area.width >= WIDE;
         let (lists, kinds) = (self.widths.0.min(18), self.widths.1.min(22));
         let author = if area.width >= 160 { 24 } else { 16 };
         let seen = self.rows.iter().enumerate().skip(self.place.top).take(usize::from(list.height));
@@ -77,7 +79,7 @@ impl Find {
             } else {
                 put(buf, area, 1, 1, what, warning);
             }
-        } else if area.width < 100 {
+        } else if area.width < WIDE {
             // What the list has no columns for.
             if let Some(hit) = self.rows.get(self.place.at) {
                 let words = [hit.lists.as_str(), hit.kind.as_str(), hit.id.as_str()];

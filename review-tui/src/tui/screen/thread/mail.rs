@@ -196,7 +196,7 @@ impl MailPane {
     /// Enter on a fold or on a file of the overview.
     pub(super) fn open_line(&mut self) -> bool {
         match (self.seg().map(|s| s.what), self.kind()) {
-            (Some(What::Fold(_)), _) => self.turn(),
+            (Some(What::Fold(_)), _) | (_, Some(Kind::File(_))) => self.turn(),
             (_, Some(Kind::FileList(at))) => self.go_to_file(at as usize),
             _ => return false,
         }
