@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub mod hazard;
+pub mod steps;
 pub mod stress;
 
 /// What the process is asked to run.
@@ -296,6 +297,7 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("late-trap", hazard::late_trap),
     ("hazard", hazard::run),
     ("half-page", stress::half_page),
+    ("steps", steps::run),
     #[cfg(feature = "conflict")]
     ("conflict", crate::conflict::scenario),
     #[cfg(feature = "conflict")]

@@ -15,6 +15,7 @@ pub mod lineage;
 pub mod manual;
 pub mod place;
 pub mod query;
+pub mod review;
 pub mod show;
 pub mod status;
 pub mod terminal;
@@ -93,6 +94,8 @@ enum Command {
     Conflicts(conflicts::Arguments),
     /// Measure what patching and dispatching cost here
     Bench(bench::Arguments),
+    /// Read, judge and answer patches in a terminal: search, threads, lineage, the lab
+    Review(review::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
     /// Print completions for a shell
@@ -182,6 +185,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
         Command::Conflicts(arguments) => conflicts::run(context, &arguments),
         Command::Bench(arguments) => bench::run(context, arguments),
+        Command::Review(arguments) => review::run(context, arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),

@@ -8,6 +8,7 @@
 //! - `real`: the real archives and threads, as snapshots
 //! - `conflicts`: mechanisms against each other; the pair that the project comes from, in both orders
 //! - `bench`: what is measured, printed and promised
+//! - `desk`: the review desk, its screens as snapshots, and in a terminal under tmux
 //! - `parity`: the same answers as public-inbox
 //! - `events`: the catalogue's own index is kept, found stale, and mended
 //! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
@@ -15,6 +16,7 @@
 mod attach;
 mod bench;
 mod conflicts;
+mod desk;
 mod documents;
 mod events;
 mod fresh;

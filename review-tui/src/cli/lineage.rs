@@ -5,7 +5,7 @@
 
 pub mod command;
 mod dot;
-mod graph;
+pub(crate) mod graph;
 mod json;
 mod svg;
 #[cfg(test)]

@@ -213,7 +213,7 @@ fn line(row: &Row, branches: &str, asked: &str, ids: bool, shown_subject: &mut S
 }
 
 /// A subject without `Re:`, however often and in whatever language it was put there.
-fn plain_subject(subject: &str) -> &str {
+pub fn plain_subject(subject: &str) -> &str {
     let mut rest = subject.trim_start();
     while let Some((head, tail)) = rest.split_once(':') {
         if !matches!(head.to_ascii_lowercase().as_str(), "re" | "aw" | "fwd" | "fw" | "sv") {

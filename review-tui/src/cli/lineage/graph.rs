@@ -3,23 +3,23 @@
 use provenance_index::lineage::{End, Lineage, Row};
 
 /// The rows of a drawing and the column of each lane in each row.
-pub(super) struct Graph {
+pub(crate) struct Graph {
     /// Rows, in the order of time.
-    pub(super) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Column of a lane, valid from `first` to `last`.
-    pub(super) column: Vec<usize>,
+    pub(crate) column: Vec<usize>,
     /// First row of each lane.
-    pub(super) first: Vec<usize>,
+    pub(crate) first: Vec<usize>,
     /// Last row of each lane.
-    pub(super) last: Vec<usize>,
+    pub(crate) last: Vec<usize>,
     /// Lanes that each row is joined to, its own first.
-    pub(super) joined: Vec<Vec<usize>>,
+    pub(crate) joined: Vec<Vec<usize>>,
     /// How many columns there are.
-    pub(super) width: usize,
+    pub(crate) width: usize,
 }
 
 impl Graph {
-    pub(super) fn new(lineage: &Lineage<'_>) -> Graph {
+    pub(crate) fn new(lineage: &Lineage<'_>) -> Graph {
         let rows = lineage.rows();
         let mut row_of = vec![0; lineage.entries.len()];
         let mut judgement_row = vec![None; lineage.links.len()];
@@ -62,7 +62,7 @@ impl Graph {
     }
 
     /// Lanes that are alive in a row.
-    pub(super) fn alive(&self, row: usize) -> impl Iterator<Item = usize> {
+    pub(crate) fn alive(&self, row: usize) -> impl Iterator<Item = usize> {
         (0..self.column.len()).filter(move |l| self.first[*l] <= row && row <= self.last[*l])
     }
 }
