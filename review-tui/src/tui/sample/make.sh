@@ -17,4 +17,5 @@ date=$(git log -1 --format=%cD $tip)
 sed -i -e 's/\*\*\* SUBJECT HERE \*\*\*/core: the engine on a crowded machine/' \
   -e 's/\*\*\* BLURB HERE \*\*\*/Parked threads sleep instead of spinning, the names in reports are tested, and a thread that\nthe C library is still starting is not taken for one that blocks SIGTRAP./' \
   -e "s/^Date: .*/Date: $date/" "$cover"
-cat "$dir/0.mbox" "$dir"/series/*.patch
+# The project sends under its own name.
+cat "$dir/0.mbox" "$dir"/series/*.patch | sed -e "s/$name/The provenance developers/g" -e "s/$mail/developers@provenance.invalid/g"
