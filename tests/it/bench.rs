@@ -38,5 +38,12 @@ fn bars_fit_the_width() {
 #[test]
 fn a_benchmark_that_is_not_there_is_named() {
     let user = User::new();
-    insta::assert_snapshot!(user.run(["bench", "sinc"]).ends(2).all());
+    let said = user.run(["bench", "sinc"]).ends(2);
+    let mut lines = said.err.lines();
+    assert_eq!((&*said.out, lines.next()), ("", Some("error: no benchmark is called \"sinc\"")));
+    assert!(
+        lines.next().is_some_and(|hint| hint.starts_with("hint: there are ") && hint.contains(" sync, ")),
+        "{}",
+        said.err
+    );
 }

@@ -113,6 +113,11 @@ const ENGINE: &[(&str, &str)] = &[
     ("ftrace", "mechanism/ftrace.rs"),
     ("ftrace-direct", "mechanism/ftrace.rs"),
     ("jump-label", "mechanism/static_key.rs"),
+    ("bpf-trampoline", "mechanism/trampoline.rs"),
+    ("kprobes", "mechanism/kprobe.rs"),
+    ("livepatch", "mechanism/livepatch.rs"),
+    ("mcount", "mechanism/mcount.rs"),
+    ("optprobes", "mechanism/kprobe.rs"),
     ("static-call", "mechanism/static_call.rs"),
     ("text-poke", "poke/int3.rs"),
 ];
@@ -120,14 +125,9 @@ const ENGINE: &[(&str, &str)] = &[
 /// Owners of bytes without one, and why.
 const NO_ENGINE: &[(&str, &str)] = &[
     ("alternatives", "written before anybody runs the text; a scan reads its table"),
-    ("bpf-trampoline", "not built yet; its way in is ftrace's direct call"),
     ("call-depth", "calls are rewritten at boot and not again"),
     ("ibt", "sealed at boot; text::Builder lays out sites behind an endbr64"),
-    ("kprobes", "not built yet"),
-    ("livepatch", "not built yet; its way in is ftrace with IPMODIFY"),
-    ("mcount", "not built yet; what ftrace replaced"),
     ("nop5", "the filler between owners, in isa::nop"),
-    ("optprobes", "not built yet"),
     ("recordmcount", "the table from which ftrace takes its sites (Ftrace::add_sites)"),
     ("retpoline", "the dispatcher's fallback, and a row of the benchmark"),
     ("return-thunk", "returns are rewritten at boot and not again"),

@@ -203,20 +203,17 @@ fn refuse(call: libc::c_long) -> io::Result<()> {
     if done { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Takes all that is free where MAP_32BIT looks, for the rest of this process. How many bytes that was.
+/// Takes what is free where MAP_32BIT looks, for the rest of this process. How many bytes that was. By address, because the
+/// kernel begins its own search at a random place.
 fn take_low() -> usize {
-    let (mut len, mut taken) = (1 << 30, 0);
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_32BIT;
-    while len >= 4096 {
-        // SAFETY: a new mapping at a free place; nobody knows its address.
-        let got = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
-        if got == libc::MAP_FAILED {
-            len /= 2;
-        } else {
-            taken += len;
-        }
-    }
-    taken
+    const STEP: usize = 64 << 10;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+    let take = |at: usize| {
+        // SAFETY: replaces no mapping, and nobody uses what it makes.
+        let got = unsafe { libc::mmap(at as *mut libc::c_void, STEP, libc::PROT_NONE, flags, -1, 0) };
+        got != libc::MAP_FAILED
+    };
+    (1 << 30..2 << 30).step_by(STEP).filter(|&at| take(at)).count() * STEP
 }
 
 /// One hazard, by `case`.

@@ -17,8 +17,8 @@ const WIDTH: usize = 100;
 /// `bench [NAME...]`
 #[derive(Args)]
 pub struct Arguments {
-    /// Benchmarks to run: dispatch, sync, poke, batch, static-call, static-key; none: all of them
-    #[arg(value_name = "NAME")]
+    /// Benchmarks to run; none: all of them
+    #[arg(value_name = "NAME", help = format!("Benchmarks to run: {}; none: all of them", names().join(", ")))]
     names: Vec<String>,
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
@@ -37,10 +37,9 @@ enum Format {
 /// # Errors
 /// A name that no benchmark has; a lab process that cannot be started. A benchmark that crashes is in the report.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    let known = || bench::ALL.iter().map(|b| b.0).collect::<Vec<_>>();
-    if let Some(name) = arguments.names.iter().find(|n| !known().contains(&n.as_str())) {
+    if let Some(name) = arguments.names.iter().find(|n| !names().contains(&n.as_str())) {
         return Err(Failure::new(Exit::Usage, format!("no benchmark is called {name:?}"))
-            .hint(format!("there are {}; without a name all are run", known().join(", "))));
+            .hint(format!("there are {}; without a name all are run", names().join(", "))));
     }
     let names: Vec<&str> = arguments.names.iter().map(String::as_str).collect();
     let bar = Bar::new(context, 0);
@@ -61,6 +60,10 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     }
     out.finish()?;
     Ok(if report.failed.is_empty() { Exit::Done } else { Exit::Unreadable })
+}
+
+fn names() -> Vec<&'static str> {
+    bench::ALL.iter().map(|b| b.0).collect()
 }
 
 fn page(context: &Context, report: &Report) -> String {

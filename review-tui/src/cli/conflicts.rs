@@ -157,6 +157,13 @@ fn whole(matrix: &Matrix, look: &Look) -> String {
             out.push_str(line.trim_end());
             out.push('\n');
         }
+        if cell < CELL && rules == Rules::Ledger {
+            let mut words: Vec<&str> = matrix.results.iter().map(|c| c.finding.word()).collect();
+            words.sort_unstable();
+            words.dedup();
+            let words: Vec<String> = words.iter().map(|w| format!("{} {w}", w.get(..3).unwrap_or(w))).collect();
+            out.push_str(&format!("\n{}\n", look.paint(Style::Dim, &words.join(", "))));
+        }
     }
     // The same sentence once, with all whom it befalls.
     let mut harm: Vec<(&Finding, String, Vec<&Conflict>)> = Vec::new();
