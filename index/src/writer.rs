@@ -187,6 +187,8 @@ impl Run<'_> {
         let twins =
             twins::find(&rows, self.sources, &found, &searcher, &self.store.fields).map_err(|e| self.wrap(e))?;
         Links::write(&links_dir(self.data), generation, &rows, &twins)?;
+        let facts = found.added.iter().filter(|added| !deleted.contains(&added.origin)).map(|added| added.fact.clone());
+        links::store::update(self.data, generation, facts.collect(), &rows)?;
         self.progress.phase("committing");
         let payload = serde_json::to_string(&self.store.state).expect("plain data serialises");
         let mut commit = writer.prepare_commit().map_err(|e| self.wrap(e))?;

@@ -12,6 +12,7 @@ pub mod lineage;
 pub mod manual;
 pub mod place;
 pub mod query;
+pub mod score;
 pub mod show;
 pub mod status;
 pub mod terminal;
@@ -88,6 +89,9 @@ enum Command {
     Lineage(lineage::command::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
+    /// Measure the links on what is indexed
+    #[command(name = "__score", hide = true)]
+    Score(score::Arguments),
     /// Print completions for a shell
     Completions(manual::CompletionsArguments),
     /// Write the manual pages into a directory
@@ -170,6 +174,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Thread(arguments) => thread::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
         Command::Status(arguments) => status::run(context, arguments),
+        Command::Score(arguments) => score::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),
     }
