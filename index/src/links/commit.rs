@@ -7,13 +7,22 @@ use rustc_hash::FxHashMap;
 
 use super::edge::{Class, Edge, Kind, commit_node};
 use super::fact::{Cited, Fact, Told};
-use super::similar::{Candidates, Match};
+use super::similar::{Candidates, Match, same_author};
 
 /// A patch may be dated so much later than its commit (seconds): clocks, and patches sent as they are applied.
-const LATE: i64 = 14 * 86_400;
+const LATE: i64 = 3_600;
 
 /// A patch may be so much older than its commit.
 const SPAN: i64 = 4 * 366 * 86_400;
+
+/// What was applied was sent within this time before it.
+const FRESH: i64 = 60 * 86_400;
+
+/// Equal changed lines of a patch that was touched up when it was applied.
+const ALMOST: f32 = 0.8;
+
+/// Equal changed lines of the same patch.
+const SAME: f32 = 0.99;
 
 /// A commit, with what of it is compared with mails.
 #[derive(Clone, Debug)]
@@ -80,7 +89,7 @@ pub fn find(commit: &Commit, facts: &[Fact], known: &Candidates<'_>, place: &FxH
     if !named && let Some((at, m)) = best(fact, facts, known) {
         let mail = &facts[at as usize];
         edges.push(Edge {
-            kind: Kind::Commit,
+            kind: if is_applied(fact, mail, m) { Kind::Commit } else { Kind::Form },
             from: mail.id,
             to: node,
             class: m.class,
@@ -91,16 +100,29 @@ pub fn find(commit: &Commit, facts: &[Fact], known: &Candidates<'_>, place: &FxH
     edges
 }
 
+/// Whether it is this form of the patch that was applied, and not one before or after it. An equal patch-id says so. A
+/// patch inside a reply is mostly a draft of what was sent later, so that its title says nothing; and what is much older
+/// than the commit was sent again.
+fn is_applied(commit: &Fact, mail: &Fact, m: Match) -> bool {
+    let title = mail.title == commit.title && same_author(mail, commit);
+    match m.class {
+        Class::PatchId => true,
+        _ if commit.date - mail.date > FRESH => false,
+        Class::Blob => m.similarity >= if title && !mail.flags.reply { ALMOST } else { SAME },
+        _ => title && !mail.flags.reply && !mail.flags.notice && m.similarity >= ALMOST,
+    }
+}
+
 /// The patch that a commit is most likely made from: an equal patch-id before all else, then the newest that fits well.
 fn best(fact: &Fact, facts: &[Fact], known: &Candidates<'_>) -> Option<(u32, Match)> {
     let fits = |(at, m): &(u32, Match)| {
         let mail = &facts[*at as usize];
         let age = fact.date - mail.date;
-        !mail.flags.told && (-LATE..SPAN).contains(&age) && (m.class != Class::Lines || m.similarity >= 0.5)
+        let alike = m.similarity >= if mail.flags.reply { 0.6 } else { 0.3 } || m.class == Class::Subject;
+        !mail.flags.told && (-LATE..SPAN).contains(&age) && (alike || m.class == Class::PatchId)
     };
-    known
-        .of(fact)
-        .into_iter()
-        .filter(fits)
-        .max_by_key(|(at, m)| (m.class == Class::PatchId, m.class != Class::Lines, facts[*at as usize].date, *at))
+    known.of(fact).into_iter().filter(fits).max_by_key(|(at, m)| {
+        let mail = &facts[*at as usize];
+        (m.class == Class::PatchId, is_applied(fact, mail, *m), !mail.flags.reply, mail.date, *at)
+    })
 }

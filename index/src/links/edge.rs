@@ -7,6 +7,8 @@ pub enum Kind {
     Revision,
     /// The mail's patch became the commit.
     Commit,
+    /// The mail's patch is another form of what became the commit; the form that was applied is not known.
+    Form,
     /// The mail is a robot's word of the commit.
     Tells,
     /// The mail brings the commit to an older tree.
@@ -34,14 +36,16 @@ pub enum Class {
     Subject,
     /// The changed lines are the same, in part.
     Lines,
+    /// The next version of the same author, with a title that is alike.
+    Title,
     /// The text names it.
     Text,
     /// The text names it with its domain masked, and one mail alone fits.
     Masked,
 }
 
-const KINDS: [Kind; 5] = [Kind::Revision, Kind::Commit, Kind::Tells, Kind::Backport, Kind::Cites];
-const CLASSES: [Class; 10] = [
+const KINDS: [Kind; 6] = [Kind::Revision, Kind::Commit, Kind::Form, Kind::Tells, Kind::Backport, Kind::Cites];
+const CLASSES: [Class; 11] = [
     Class::Trailer,
     Class::Reply,
     Class::ChangeId,
@@ -50,6 +54,7 @@ const CLASSES: [Class; 10] = [
     Class::Blob,
     Class::Subject,
     Class::Lines,
+    Class::Title,
     Class::Text,
     Class::Masked,
 ];
@@ -60,6 +65,7 @@ impl Kind {
         match self {
             Kind::Revision => "revision",
             Kind::Commit => "commit",
+            Kind::Form => "form",
             Kind::Tells => "tells",
             Kind::Backport => "backport",
             Kind::Cites => "cites",
@@ -69,7 +75,7 @@ impl Kind {
 
 impl Class {
     /// All classes, in order.
-    pub const ALL: [Class; 10] = CLASSES;
+    pub const ALL: [Class; 11] = CLASSES;
 
     /// The word used in outputs.
     pub fn as_str(self) -> &'static str {
@@ -82,6 +88,7 @@ impl Class {
             Class::Blob => "blob",
             Class::Subject => "subject",
             Class::Lines => "lines",
+            Class::Title => "title",
             Class::Text => "text",
             Class::Masked => "masked",
         }

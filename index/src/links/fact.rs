@@ -40,6 +40,8 @@ pub struct Flags {
     pub resend: bool,
     /// A robot's mail that tells of a commit.
     pub told: bool,
+    /// `[tip: branch]` in the subject, and not from the robot: a word about a commit.
+    pub notice: bool,
     /// Read from a web page.
     pub page: bool,
 }
@@ -112,6 +114,8 @@ pub struct Fact {
     pub sender: u64,
     /// Hash of the title: letters and digits alone.
     pub title: u64,
+    /// Hashes of the words of the title that say something, sorted.
+    pub words: Vec<u32>,
     /// Date header, seconds since 1970.
     pub date: i64,
     /// Hash of the parent's Message-ID; 0 where there is none.
@@ -146,6 +150,27 @@ pub struct Fact {
 pub fn title_hash(title: &str) -> u64 {
     let said: String = title.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     if said.is_empty() { 0 } else { xxh3_64(said.as_bytes()) }
+}
+
+/// Words of titles that tell nothing of what a series is about.
+const EMPTY: [&str; 16] = [
+    "add", "the", "for", "and", "fix", "fixes", "support", "use", "with", "from", "remove", "into", "make", "new", "all",
+    "introduce",
+];
+
+/// The words of a title that say something.
+pub fn words(title: &str) -> Vec<u32> {
+    let mut words: Vec<u32> = title
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| word.len() >= 3)
+        .map(str::to_lowercase)
+        .filter(|word| !EMPTY.contains(&word.as_str()))
+        .map(|word| xxh3_64(word.as_bytes()) as u32)
+        .take(40)
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// Stands for an address or a name, whatever its case.
@@ -218,6 +243,7 @@ impl Fact {
             author: (person_hash(&address), person_hash(&name)),
             sender: person_hash(&stored.address),
             title: title_hash(title(&subject)),
+            words: if about && !kinds.reply { words(title(&subject)) } else { Vec::new() },
             date: stored.date,
             parent: message
                 .in_reply_to
@@ -235,6 +261,7 @@ impl Fact {
                 rfc: subject.is_rfc,
                 resend: subject.is_resend,
                 told,
+                notice: subject.tip.is_some() && !told || subject.trees.iter().any(|tree| tree == "tip:"),
                 page: kinds.page,
             },
             change: change.map_or(0, |id| hash::message_id(id.trim())),

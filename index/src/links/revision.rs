@@ -4,7 +4,7 @@
 //! authors say of them (change-id, `Link to vN`, a cover letter that answers the one before), by the same cover letter,
 //! or because enough of their patches are linked; one patch of many that turns up elsewhere has moved and joins nothing.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::edge::{Class, Edge, Kind};
 use super::fact::{Cited, Fact};
@@ -13,6 +13,12 @@ use super::similar::{Candidates, Match, same_author};
 
 /// Versions of one series follow each other within this time (seconds): three years.
 const SPAN: i64 = 3 * 366 * 86_400;
+
+/// A series with a new title goes on within this time (seconds): two hundred days.
+const CONTINUED: i64 = 200 * 86_400;
+
+/// Versions above this are told apart by their number alone.
+const HIGH: u32 = 4;
 
 /// Of the smaller sending's patches this share must be linked to join two sendings that nothing else joins.
 const SHARE: f32 = 0.34;
@@ -80,6 +86,7 @@ pub fn find(facts: &[Fact], sendings: &Sendings, known: &Candidates<'_>, place: 
             joins.push((later as u32, earlier, Class::Reply));
         }
     }
+    joins.extend(continued(facts, sendings, &joins));
     joins.sort_unstable();
     joins.dedup_by_key(|(later, earlier, _)| (*later, *earlier));
     found.chain = chains(sendings.all.len(), &joins);
@@ -144,6 +151,48 @@ fn told(
         }
     }
     joins
+}
+
+/// A version that nothing joins to an earlier one continues the version before it, of the same author, that nothing
+/// continues and whose title is most alike: series get new titles as they grow.
+fn continued(facts: &[Fact], sendings: &Sendings, joins: &[(u32, u32, Class)]) -> Vec<(u32, u32, Class)> {
+    let all = &sendings.all;
+    let mut continues: FxHashSet<u32> = FxHashSet::default();
+    let mut is_continued: FxHashSet<u32> = FxHashSet::default();
+    for (later, earlier, _) in joins {
+        if all[*later as usize].version > all[*earlier as usize].version {
+            continues.insert(*later);
+            is_continued.insert(*earlier);
+        }
+    }
+    let mut open: FxHashMap<(u64, u32), Vec<u32>> = FxHashMap::default();
+    let mut found = Vec::new();
+    for (number, sending) in all.iter().enumerate() {
+        let number = number as u32;
+        let head = &facts[sending.head as usize];
+        if sending.version.0 > 1 && !continues.contains(&number) {
+            let before = open.get_mut(&(head.author.0, sending.version.0 - 1));
+            let alike = |other: &u32| {
+                let theirs = &facts[all[*other as usize].head as usize];
+                let smaller = theirs.words.len().min(head.words.len()).max(1);
+                let shared = theirs.words.iter().filter(|word| head.words.binary_search(word).is_ok()).count();
+                // High numbers are rare: an author has no two series at their nineteenth version.
+                let within = if sending.version.0 > HIGH { SPAN } else { CONTINUED };
+                let near = (1..within).contains(&(head.date - theirs.date));
+                (near && 2 * shared >= smaller && shared > 0).then_some((shared * 1000 / smaller, *other))
+            };
+            if let Some(before) = before
+                && let Some((_, earlier)) = before.iter().filter_map(alike).max()
+            {
+                before.retain(|other| *other != earlier);
+                found.push((number, earlier, Class::Title));
+            }
+        }
+        if !is_continued.contains(&number) {
+            open.entry((head.author.0, sending.version.0)).or_default().push(number);
+        }
+    }
+    found
 }
 
 /// The oldest sending of each one's chain: a forest with path halving.

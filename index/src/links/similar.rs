@@ -80,7 +80,7 @@ pub fn judge(a: &Fact, b: &Fact) -> Option<Match> {
     if title && similarity >= 0.5 {
         return found(Class::Lines, 970);
     }
-    if author && similarity >= 0.6 && enough >= 4 && overlap(&a.files, &b.files) {
+    if author && overlap(&a.files, &b.files) && (similarity >= 0.6 && enough >= 4 || similarity >= 0.9) {
         return found(Class::Lines, 950);
     }
     (similarity >= 0.8 && enough >= 8 && overlap(&a.files, &b.files)).then_some(Match {
@@ -151,7 +151,10 @@ impl<'f> Candidates<'f> {
                 *shared.entry(*at).or_default() += 1;
             }
         }
-        let mut shared: Vec<(u32, u32)> = shared.into_iter().filter(|(_, n)| *n >= 3).map(|(at, n)| (n, at)).collect();
+        // Three rare lines, or all of a patch that has fewer.
+        let enough = |at: u32, n: u32| n >= 3.min(self.facts[at as usize].lines).min(fact.lines);
+        let mut shared: Vec<(u32, u32)> =
+            shared.into_iter().filter(|(at, n)| enough(*at, *n)).map(|(at, n)| (n, at)).collect();
         shared.sort_unstable_by(|a, b| b.cmp(a));
         for (_, at) in shared.iter().take(CANDIDATES) {
             if tried.insert(*at) {
