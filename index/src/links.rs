@@ -7,7 +7,7 @@ pub mod commit;
 pub mod derive;
 pub mod edge;
 pub mod fact;
-pub mod facts;
+pub mod records;
 pub mod revision;
 pub mod score;
 pub mod sending;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
-use self::facts::Facts;
+use self::records::Facts;
 use self::store::Graph;
 use self::table::{Table, Writer};
 
@@ -80,6 +80,11 @@ fn file(dir: &Path, generation: u64) -> PathBuf {
     dir.join(format!("{generation:08}.links"))
 }
 
+/// Where the facts of mails are.
+fn facts_dir(dir: &Path) -> PathBuf {
+    dir.join("facts")
+}
+
 impl Links {
     /// Derives the threads from all rows and writes them, with the pairs of page and mail, sorted.
     ///
@@ -110,7 +115,7 @@ impl Links {
         let table = Table::open(&path).map_err(read)?.ok_or_else(|| LinksError::Damaged { path: path.clone() })?;
         let twins = table.all(2).map_err(read)?.into_iter().map(|[page, mail]| (page, mail)).collect();
         let graph = Graph::open(dir, generation).map_err(read)?;
-        let facts = Facts::open(dir, generation).map_err(read)?;
+        let facts = Facts::open(&facts_dir(dir), generation).map_err(read)?;
         Ok(Links { table: Some(table), twins, graph, facts })
     }
 
@@ -125,7 +130,7 @@ impl Links {
                 let _ = fs::remove_file(entry.path());
             }
         }
-        Facts::remove_older(dir, generation);
+        Facts::remove_older(&facts_dir(dir), generation);
     }
 
     /// The thread that a mail belongs to, named by the hash of one of its ids.

@@ -9,6 +9,7 @@ use tantivy::query::Query;
 
 use crate::collapse::{Collapse, Dedup, Sort};
 use crate::query::lower::{Context, IdSet, MechanismMacro};
+use crate::links::edge::{Kind, commit_node};
 use crate::reader::Reader;
 use crate::schema::Fields;
 
@@ -67,6 +68,23 @@ impl Context for Scope<'_> {
             paths: mechanism.paths.clone(),
             message_ids: self.catalogue.mails_of(&mechanism.slug).map(ToString::to_string).collect(),
         })
+    }
+
+    fn landed(&self, yes: bool) -> Option<IdSet> {
+        self.reader.and_then(|reader| reader.links.graph.landed(yes).ok().flatten()).map(Arc::new)
+    }
+
+    fn commit(&self, hash: &str) -> Option<IdSet> {
+        let graph = &self.reader?.links.graph;
+        let mut mails = FxHashSet::default();
+        for id in graph.commits(hash).ok()? {
+            for edge in graph.edges(commit_node(&id)).ok()? {
+                if matches!(edge.kind, Kind::Commit | Kind::Form | Kind::Tells | Kind::Backport) {
+                    mails.insert(edge.from);
+                }
+            }
+        }
+        graph.has_commits().ok()?.then(|| Arc::new(mails))
     }
 
     fn ident_in_default(&self) -> bool {

@@ -18,6 +18,7 @@ pub mod status;
 pub mod terminal;
 pub mod text;
 pub mod thread;
+pub mod trees;
 
 use std::io::Write;
 use std::path::PathBuf;

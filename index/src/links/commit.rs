@@ -66,7 +66,7 @@ pub fn find(commit: &Commit, facts: &[Fact], known: &Candidates<'_>, place: &FxH
     // A mail of the robot answers the patch. One that is not indexed is linked all the same: whoever has it may ask.
     let trailers = || fact.cites.iter().filter(|(_, cited, masked)| *cited == Cited::Trailer && !masked).map(|c| c.0);
     let answered = commit.told_by.map(|_| fact.parent).filter(|parent| *parent != 0);
-    let last = trailers().last();
+    let last = trailers().next_back();
     for id in trailers() {
         match place.get(&id).map(|at| &facts[*at as usize]) {
             Some(mail) if mail.flags.patch && !mail.flags.told => {

@@ -84,13 +84,13 @@ impl Blob {
     pub fn parse(text: &str) -> Option<Blob> {
         let digits = text.len().min(16);
         let bits = u64::from_str_radix(text.get(..digits)?, 16).ok()?;
-        (digits >= 7 && bits != 0).then(|| Blob { bits: bits << (64 - 4 * digits as u32) % 64, digits: digits as u8 })
+        (digits >= 7 && bits != 0).then(|| Blob { bits: bits << ((64 - 4 * digits as u32) % 64), digits: digits as u8 })
     }
 
     /// Whether both may be the same blob.
     pub fn meets(self, other: Blob) -> bool {
         let digits = u32::from(self.digits.min(other.digits));
-        (self.bits ^ other.bits) >> (64 - 4 * digits) % 64 == 0 || self.bits == other.bits
+        (self.bits ^ other.bits) >> ((64 - 4 * digits) % 64) == 0 || self.bits == other.bits
     }
 
     /// The seven digits that every abbreviation has.

@@ -113,10 +113,10 @@ fn told(
         let order = |other: u32| (number.max(other), number.min(other));
         for (mail, _) in &sending.members {
             let fact = &facts[*mail as usize];
-            if fact.change != 0 {
-                if let Some(earlier) = changes.insert(fact.change, number).filter(|earlier| *earlier != number) {
-                    joins.push((number, earlier, Class::ChangeId));
-                }
+            if fact.change != 0
+                && let Some(earlier) = changes.insert(fact.change, number).filter(|earlier| *earlier != number)
+            {
+                joins.push((number, earlier, Class::ChangeId));
             }
             for (id, _, _) in fact.cites.iter().filter(|(_, cited, masked)| *cited == Cited::Version && !masked) {
                 if let Some(other) = sending_of(*id).filter(|other| *other != number) {

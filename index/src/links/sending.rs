@@ -71,7 +71,7 @@ pub fn find(facts: &[Fact], roots: &[u64]) -> Sendings {
 /// Each mail that may be part of a series with the group in which its series is looked for: its thread, or for mails
 /// that answer nothing, those that the same hand sent in one go.
 fn groups_of(facts: &[Fact], roots: &[u64]) -> Vec<(u32, u64)> {
-    let mut loose: FxHashMap<(u64, (u32, u32), u32, bool), (i64, u64)> = FxHashMap::default();
+    let mut loose = FxHashMap::default();
     let mut joined: FxHashMap<u64, u64> = FxHashMap::default();
     let relevant = |f: &Fact| (f.flags.patch || f.flags.cover) && !f.flags.reply && !f.flags.told;
     for (at, fact) in facts.iter().enumerate().filter(|(_, f)| relevant(f) && f.parent == 0) {

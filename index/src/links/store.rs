@@ -8,9 +8,9 @@ use rustc_hash::FxHashSet;
 use super::derive::{Derived, derive};
 use super::edge::{Edge, commit_node};
 use super::fact::Fact;
-use super::facts::{self, FILES, Facts};
+use super::records::{self, FILES, Facts};
 use super::table::{Table, Writer};
-use super::{LinksError, Row};
+use super::{LinksError, Row, facts_dir};
 use crate::store::links_dir;
 
 /// The sections of the file.
@@ -63,7 +63,7 @@ fn path(dir: &Path, generation: u64) -> PathBuf {
 pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: &[Row]) -> Result<(), LinksError> {
     let dir = links_dir(data);
     let io = |path: PathBuf, what: &'static str| move |source| LinksError::Io { path, what, source };
-    let old = Facts::open(&dir, generation - 1).map_err(io(dir.clone(), "read"))?;
+    let old = Facts::open(&facts_dir(&dir), generation - 1).map_err(io(dir.clone(), "read"))?;
     let alive: FxHashSet<u64> = rows.iter().map(|row| row.origin).collect();
     let mut all = old.all(&alive).map_err(io(dir.clone(), "read"))?;
     let whole = old.files() == 0 || old.files() >= FILES;
@@ -72,14 +72,14 @@ pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: &[Row]) -> Res
     all.retain(|f| !again.contains(&f.origin));
     if whole {
         all.extend(new);
-        facts::write(&dir, generation, &all, true).map_err(io(dir.clone(), "written"))?;
+        records::write(&facts_dir(&dir), generation, &all, true).map_err(io(dir.clone(), "written"))?;
     } else {
-        facts::write(&dir, generation, &new, false).map_err(io(dir.clone(), "written"))?;
+        records::write(&facts_dir(&dir), generation, &new, false).map_err(io(dir.clone(), "written"))?;
         all.extend(new);
     }
     let roots = provenance_corpus::thread::roots(rows.iter().map(|r| (r.id, r.references.as_slice())));
     let root: rustc_hash::FxHashMap<u64, u64> = rows.iter().zip(roots).map(|(row, root)| (row.id, root)).collect();
-    let trees = crate::history::commits(data);
+    let trees = crate::history::commits(data, &all).map_err(io(crate::history::dir(data), "read"))?;
     let derived = derive(all, &trees, |id| root.get(&id).copied().unwrap_or(id));
     write(&dir, generation, &derived).map_err(io(path(&dir, generation), "written"))
 }
@@ -223,6 +223,11 @@ impl Graph {
     /// Whether a patch became a commit in this or a later form.
     pub fn has_landed(&self, mail: u64) -> io::Result<bool> {
         Ok(self.rows(section::LANDED, mail)?.iter().any(|row| row[1] == 1))
+    }
+
+    /// Whether any commit is known.
+    pub fn has_commits(&self) -> io::Result<bool> {
+        self.0.as_ref().map_or(Ok(false), |table| Ok(table.len(section::COMMITS) > 0))
     }
 
     /// Whether links were derived at all.

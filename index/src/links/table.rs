@@ -86,6 +86,11 @@ impl<const W: usize> Table<W> {
         self.sections.get(section).copied().unwrap_or_default()
     }
 
+    /// Number of rows of a section.
+    pub fn len(&self, section: usize) -> u64 {
+        self.extent(section).1
+    }
+
     fn row(&self, section: usize, at: u64) -> io::Result<[u64; W]> {
         let mut bytes = [[0; 8]; W];
         self.file.read_exact_at(bytes.as_flattened_mut(), self.extent(section).0 + at * Self::ROW)?;

@@ -1,17 +1,20 @@
-//! The facts of all mails on disk: one file for each commit of the index that brought mails, in the order of their ids.
-//! A file of facts never changes; what is deleted from the index is passed over when links are derived. When there
-//! are many files, the next one holds all of it.
+//! Records on disk that are only ever added to: the facts of mails, the commits of trees. One file for each run that brought
+//! some, in the order of their keys. A file never changes; what has gone is passed over. When there are many files, the
+//! next one holds all of it.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
 
 use super::fact::Fact;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-const MAGIC: &[u8; 8] = b"PVFACTS1";
+const MAGIC: &[u8; 8] = b"PVRECRD1";
 const HEADER: u64 = 24;
 const ROW: u64 = 24;
 
@@ -21,7 +24,25 @@ pub const FILES: usize = 12;
 /// No mail's facts are longer; a longer record is damage.
 const LONGEST: usize = 1 << 20;
 
-/// An open file of facts.
+/// What has a key.
+pub trait Record: Serialize + DeserializeOwned {
+    /// By which it is looked up.
+    fn key(&self) -> u64;
+    /// Which of those of one key it is; the newest of several is the one that counts.
+    fn one(&self) -> u64;
+}
+
+impl Record for Fact {
+    fn key(&self) -> u64 {
+        self.id
+    }
+
+    fn one(&self) -> u64 {
+        self.origin
+    }
+}
+
+/// An open file.
 #[derive(Debug)]
 struct Part {
     file: File,
@@ -30,55 +51,64 @@ struct Part {
     whole: bool,
 }
 
-/// All facts up to a generation.
-#[derive(Debug, Default)]
-pub struct Facts(Vec<Part>);
+/// All records up to a generation.
+#[derive(Debug)]
+pub struct Records<T>(Vec<Part>, PhantomData<T>);
 
-fn damaged() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the facts of the links are damaged")
+impl<T> Default for Records<T> {
+    fn default() -> Self {
+        Records(Vec::new(), PhantomData)
+    }
 }
 
-/// Writes the facts of a generation; `whole` says that no older file counts any more.
-pub fn write(dir: &Path, generation: u64, facts: &[Fact], whole: bool) -> io::Result<()> {
-    let mut order: Vec<&Fact> = facts.iter().collect();
-    order.sort_unstable_by_key(|f| (f.id, f.origin));
+/// The facts of mails.
+pub type Facts = Records<Fact>;
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a file of records is damaged")
+}
+
+/// Writes the records of a generation; `whole` says that no older file counts any more.
+pub fn write<T: Record>(dir: &Path, generation: u64, records: &[T], whole: bool) -> io::Result<()> {
+    let mut order: Vec<&T> = records.iter().collect();
+    order.sort_unstable_by_key(|r| (r.key(), r.one()));
     let mut rows = Vec::with_capacity(order.len() * ROW as usize);
     let mut data = Vec::new();
     let start = HEADER + ROW * order.len() as u64;
-    for fact in order {
-        for value in [fact.id, fact.origin, start + data.len() as u64] {
+    for record in order {
+        for value in [record.key(), record.one(), start + data.len() as u64] {
             rows.extend_from_slice(&value.to_le_bytes());
         }
-        let bytes = postcard::to_allocvec(fact).expect("plain data serialises");
+        let bytes = postcard::to_allocvec(record).expect("plain data serialises");
         data.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
         data.extend(bytes);
     }
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(&u64::from(whole).to_le_bytes());
-    out.extend_from_slice(&(facts.len() as u64).to_le_bytes());
+    out.extend_from_slice(&(records.len() as u64).to_le_bytes());
     out.extend(rows);
     out.extend(data);
     crate::replace_file(&path(dir, generation), &out)
 }
 
 fn path(dir: &Path, generation: u64) -> PathBuf {
-    dir.join(format!("{generation:08}.facts"))
+    dir.join(format!("{generation:08}.records"))
 }
 
 fn generations(dir: &Path) -> Vec<u64> {
     let names = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut found: Vec<u64> =
-        names.filter_map(|e| e.file_name().to_str()?.strip_suffix(".facts")?.parse().ok()).collect();
+        names.filter_map(|e| e.file_name().to_str()?.strip_suffix(".records")?.parse().ok()).collect();
     found.sort_unstable();
     found
 }
 
-impl Facts {
+impl<T: Record> Records<T> {
     /// Opens what belongs to a generation.
     ///
     /// # Errors
     /// What the file system says; `InvalidData` for a file that is not ours.
-    pub fn open(dir: &Path, generation: u64) -> io::Result<Facts> {
+    pub fn open(dir: &Path, generation: u64) -> io::Result<Records<T>> {
         let mut parts = Vec::new();
         for found in generations(dir).into_iter().rev().filter(|g| *g <= generation) {
             let part = Part::open(&path(dir, found), found)?;
@@ -88,7 +118,7 @@ impl Facts {
                 break;
             }
         }
-        Ok(Facts(parts))
+        Ok(Records(parts, PhantomData))
     }
 
     /// Number of files; at [`FILES`] the next one should be whole.
@@ -96,42 +126,59 @@ impl Facts {
         self.0.len()
     }
 
-    /// The facts of all copies of a mail.
-    pub fn of(&self, id: u64) -> io::Result<Vec<Fact>> {
-        let mut found: Vec<Fact> = Vec::new();
+    /// All records of a key.
+    ///
+    /// # Errors
+    /// What the file system says; `InvalidData` for a file that is not ours.
+    pub fn of(&self, key: u64) -> io::Result<Vec<T>> {
+        let mut found: Vec<T> = Vec::new();
         for part in &self.0 {
-            for fact in part.of(id)? {
-                if !found.iter().any(|known| known.origin == fact.origin) {
-                    found.push(fact);
+            for record in part.of::<T>(key)? {
+                if !found.iter().any(|known| known.one() == record.one()) {
+                    found.push(record);
                 }
             }
         }
-        found.sort_unstable_by_key(|f| (f.date, f.origin));
+        found.sort_unstable_by_key(T::one);
         Ok(found)
     }
 
-    /// The facts of all these copies; the newest file wins where two have the same copy.
-    pub fn all(&self, origins: &FxHashSet<u64>) -> io::Result<Vec<Fact>> {
+    /// Calls `take` with each record that `wanted` wants, by what tells it apart; the newest where two files have it.
+    ///
+    /// # Errors
+    /// As [`Records::of`].
+    pub fn each(&self, wanted: impl Fn(u64) -> bool, mut take: impl FnMut(T)) -> io::Result<()> {
         let mut seen = FxHashSet::default();
-        let mut found = Vec::with_capacity(origins.len());
         for part in &self.0 {
-            part.each(&mut |fact| {
-                if origins.contains(&fact.origin) && seen.insert(fact.origin) {
-                    found.push(fact);
+            part.each(&mut |record: T| {
+                if wanted(record.one()) && seen.insert((record.key(), record.one())) {
+                    take(record);
                 }
             })?;
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Removes the files that a whole one replaced at least one generation ago.
     pub fn remove_older(dir: &Path, generation: u64) {
-        let Ok(facts) = Facts::open(dir, generation.saturating_sub(1)) else { return };
-        let Some(whole) = facts.0.iter().find(|part| part.whole) else { return };
+        let Ok(records) = Records::<T>::open(dir, generation.saturating_sub(1)) else { return };
+        let Some(whole) = records.0.iter().find(|part| part.whole) else { return };
         for old in generations(dir).into_iter().filter(|g| *g < whole.generation) {
             // Tried again on the next run.
             let _ = fs::remove_file(path(dir, old));
         }
+    }
+}
+
+impl Records<Fact> {
+    /// The facts of all these copies.
+    ///
+    /// # Errors
+    /// As [`Records::of`].
+    pub fn all(&self, origins: &FxHashSet<u64>) -> io::Result<Vec<Fact>> {
+        let mut found = Vec::with_capacity(origins.len());
+        self.each(|origin| origins.contains(&origin), |fact| found.push(fact))?;
+        Ok(found)
     }
 }
 
@@ -154,7 +201,7 @@ impl Part {
         Ok([number(&bytes, 0), number(&bytes, 8), number(&bytes, 16)])
     }
 
-    fn of(&self, id: u64) -> io::Result<Vec<Fact>> {
+    fn of<T: Record>(&self, id: u64) -> io::Result<Vec<T>> {
         let (mut low, mut high) = (0, self.mails);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -180,7 +227,7 @@ impl Part {
         Ok(found)
     }
 
-    fn each(&self, take: &mut dyn FnMut(Fact)) -> io::Result<()> {
+    fn each<T: Record>(&self, take: &mut dyn FnMut(T)) -> io::Result<()> {
         let mut bytes = Vec::new();
         let mut file = &self.file;
         io::Seek::seek(&mut file, io::SeekFrom::Start(HEADER + ROW * self.mails))?;
