@@ -197,7 +197,14 @@ impl Tree {
         self.commits += entries.len() as u64;
         if whole {
             let known: FxHashSet<Vec<u8>> = entries.iter().map(|e| e.id.clone()).collect();
-            old.each(|_| true, |entry| if !known.contains(&entry.id) { entries.push(entry) })?;
+            old.each(
+                |_| true,
+                |entry| {
+                    if !known.contains(&entry.id) {
+                        entries.push(entry)
+                    }
+                },
+            )?;
         }
         self.generation += 1;
         records::write(&dir, self.generation, &entries, whole)?;
@@ -251,10 +258,7 @@ fn fact(entry: &Entry) -> Fact {
     let mut files: Vec<u32> = entry.paths.iter().map(|path| crate::links::fact::path_hash(path)).collect();
     files.sort_unstable();
     Fact {
-        author: (
-            crate::links::fact::person_hash(&entry.author.1),
-            crate::links::fact::person_hash(&entry.author.0),
-        ),
+        author: (crate::links::fact::person_hash(&entry.author.1), crate::links::fact::person_hash(&entry.author.0)),
         title: crate::links::fact::title_hash(&entry.subject),
         date: entry.dates.1,
         blobs: entry.blobs.clone(),

@@ -7,6 +7,7 @@ pub mod commit;
 pub mod derive;
 pub mod edge;
 pub mod fact;
+pub mod pairing;
 pub mod records;
 pub mod revision;
 pub mod score;

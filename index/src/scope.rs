@@ -8,8 +8,8 @@ use tantivy::Searcher;
 use tantivy::query::Query;
 
 use crate::collapse::{Collapse, Dedup, Sort};
-use crate::query::lower::{Context, IdSet, MechanismMacro};
 use crate::links::edge::{Kind, commit_node};
+use crate::query::lower::{Context, IdSet, MechanismMacro};
 use crate::reader::Reader;
 use crate::schema::Fields;
 
@@ -25,6 +25,8 @@ pub struct Scope<'a> {
     pub catalogue: &'a Catalogue,
     /// Seconds since 1970.
     pub now: i64,
+    /// Whether commits are known, though what is searched are events, which belong to none.
+    pub commits: bool,
     /// Whether bare words search parts of identifiers too.
     pub ident_in_default: bool,
 }
@@ -71,11 +73,13 @@ impl Context for Scope<'_> {
     }
 
     fn landed(&self, yes: bool) -> Option<IdSet> {
-        self.reader.and_then(|reader| reader.links.graph.landed(yes).ok().flatten()).map(Arc::new)
+        let Some(reader) = self.reader else { return self.commits.then(IdSet::default) };
+        reader.links.graph.landed(yes).ok().flatten().map(Arc::new)
     }
 
     fn commit(&self, hash: &str) -> Option<IdSet> {
-        let graph = &self.reader?.links.graph;
+        let Some(reader) = self.reader else { return self.commits.then(IdSet::default) };
+        let graph = &reader.links.graph;
         let mut mails = FxHashSet::default();
         for id in graph.commits(hash).ok()? {
             for edge in graph.edges(commit_node(&id)).ok()? {

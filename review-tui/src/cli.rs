@@ -2,17 +2,20 @@
 
 pub mod dates;
 pub mod deliver;
+pub mod dig;
 pub mod failure;
 pub mod hits;
 pub mod horizon;
 pub mod import;
 pub mod index;
 pub mod json;
+pub mod letters;
 pub mod lineage;
 pub mod manual;
 pub mod place;
 pub mod query;
 pub mod score;
+pub mod series;
 pub mod show;
 pub mod status;
 pub mod terminal;
@@ -86,6 +89,10 @@ enum Command {
     Show(show::Arguments),
     /// Show the thread of a mail
     Thread(thread::Arguments),
+    /// Show the versions of a series, and what became of each patch
+    Series(series::Arguments),
+    /// Show from which mails a commit came, or which commits a mail became
+    Dig(dig::Arguments),
     /// Show the history of a mechanism, or of all
     Lineage(lineage::command::Arguments),
     /// Show what is indexed, and what could not be read
@@ -173,6 +180,8 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Query(arguments) => query::run(context, arguments),
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),
+        Command::Series(arguments) => series::run(context, arguments),
+        Command::Dig(arguments) => dig::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Score(arguments) => score::run(context, arguments),

@@ -44,24 +44,39 @@ pub fn place(path: &Path) -> Result<PathBuf, HistoryError> {
 
 /// The full id that a name stands for.
 pub fn resolve(path: &Path, name: &str) -> Option<Vec<u8>> {
-    let text = output(git(path).args(["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(format!("{name}^{{commit}}")));
+    let text = output(
+        git(path).args(["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(format!("{name}^{{commit}}")),
+    );
     unhex(text.ok()?.trim())
 }
 
 /// The patch of a commit, as git writes it with one algorithm.
 pub fn patch(path: &Path, id: &str, algorithm: &str) -> Option<String> {
     let algorithm = format!("--diff-algorithm={algorithm}");
-    output(git(path).args(["diff-tree", "--root", "-p", "-M", "--no-ext-diff", "--no-textconv", "--no-commit-id"]).arg(algorithm).arg(id)).ok()
+    output(
+        git(path)
+            .args(["diff-tree", "--root", "-p", "-M", "--no-ext-diff", "--no-textconv", "--no-commit-id"])
+            .arg(algorithm)
+            .arg(id),
+    )
+    .ok()
 }
 
 /// Reads the commits that are new since the last time; an error is git's reason.
 pub fn read(tree: &Tree, progress: &dyn Fn(u64)) -> Result<Read, String> {
-    let tips = output(git(&tree.path).args(["for-each-ref", "--format=%(objectname)", "refs/heads", "refs/remotes", "refs/tags"]))?;
+    let tips = output(git(&tree.path).args([
+        "for-each-ref",
+        "--format=%(objectname)",
+        "refs/heads",
+        "refs/remotes",
+        "refs/tags",
+    ]))?;
     let mut tips: Vec<String> = tips.lines().map(str::to_owned).collect();
     tips.extend(output(git(&tree.path).args(["rev-parse", "--verify", "HEAD"])).map(|head| head.trim().to_owned()));
     tips.sort_unstable();
     tips.dedup();
-    let shallow = output(git(&tree.path).args(["rev-parse", "--is-shallow-repository"])).is_ok_and(|t| t.trim() == "true");
+    let shallow =
+        output(git(&tree.path).args(["rev-parse", "--is-shallow-repository"])).is_ok_and(|t| t.trim() == "true");
     if tips.is_empty() || tips == tree.tips {
         return Ok(Read { entries: Vec::new(), tips, shallow });
     }
@@ -131,7 +146,9 @@ mod tests {
     fn a_record_of_the_log() {
         let id = "0123456789abcdef0123456789abcdef01234567";
         let blob = "1111111111111111111111111111111111111111";
-        let text = format!("{id}\u{2}Ada\u{2}ada@x.org\u{2}5\u{2}7\u{2}p\u{2}a: b\n\nwhy\n\u{2}\0:100644 100644 {blob} {blob} M\0a b.c\0");
+        let text = format!(
+            "{id}\u{2}Ada\u{2}ada@x.org\u{2}5\u{2}7\u{2}p\u{2}a: b\n\nwhy\n\u{2}\0:100644 100644 {blob} {blob} M\0a b.c\0"
+        );
         let entry = parse(&text).unwrap();
         assert_eq!((entry.subject.as_str(), entry.dates, entry.merge), ("a: b", (5, 7), false));
         assert_eq!(entry.paths, ["a b.c"]);

@@ -29,9 +29,16 @@ pub struct Read {
 /// The git directory of a repository that libgit2 opens: what a linked worktree shares with the others.
 pub fn place(path: &Path) -> Result<PathBuf, HistoryError> {
     let open = |path: &Path| Repository::discover(path).map(|repository| repository.commondir().to_owned());
-    open(path).and_then(|common| std::path::absolute(&common).map_err(|e| git2::Error::from_str(&e.to_string()))).map_err(
-        |e| HistoryError::Open { path: path.to_owned(), reason: e.message().to_owned() },
-    )
+    open(path)
+        .and_then(|common| std::path::absolute(&common).map_err(|e| git2::Error::from_str(&e.to_string())))
+        .map_err(|e| HistoryError::Open { path: path.to_owned(), reason: e.message().to_owned() })
+}
+
+/// The full id that a name stands for.
+pub fn resolve(path: &Path, name: &str) -> Option<Vec<u8>> {
+    let repository = Repository::discover(path).ok()?;
+    let commit = repository.revparse_single(name).and_then(|object| object.peel_to_commit()).ok()?;
+    Some(commit.id().as_bytes().to_vec())
 }
 
 /// Reads the commits that are new since the last time; an error is libgit2's reason.

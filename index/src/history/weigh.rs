@@ -73,7 +73,8 @@ pub(super) fn all(
     }
     if !new.is_empty() {
         let whole = kept.files() >= FILES;
-        let all: Vec<Weight> = if whole { known.values().cloned().chain(new.iter().cloned()).collect() } else { new.clone() };
+        let all: Vec<Weight> =
+            if whole { known.values().cloned().chain(new.iter().cloned()).collect() } else { new.clone() };
         records::write(&dir, generation + 1, &all, whole)?;
         Records::<Weight>::remove_older(&dir, generation + 1);
     }
@@ -109,7 +110,8 @@ fn by_libgit2(repository: &Repository, id: &[u8]) -> Option<Weight> {
     };
     let myers = text(&mut DiffOptions::new())?;
     let mut weight = of_patch(id, &myers);
-    for more in [text(DiffOptions::new().minimal(true)), text(DiffOptions::new().patience(true))].into_iter().flatten() {
+    for more in [text(DiffOptions::new().minimal(true)), text(DiffOptions::new().patience(true))].into_iter().flatten()
+    {
         weight.add(&more);
     }
     Some(weight)

@@ -68,7 +68,8 @@ fn landed(facts: &[Fact], sendings: &Sendings, edges: &[Edge]) -> FxHashSet<u64>
         earlier.entry(edge.from).or_default().push(edge.to);
     }
     let mut landed: FxHashSet<u64> = FxHashSet::default();
-    let mut open: Vec<u64> = edges.iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form)).map(|e| e.from).collect();
+    let mut open: Vec<u64> =
+        edges.iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form)).map(|e| e.from).collect();
     while let Some(id) = open.pop() {
         if landed.insert(id) {
             open.extend(earlier.get(&id).into_iter().flatten());

@@ -154,7 +154,21 @@ pub fn title_hash(title: &str) -> u64 {
 
 /// Words of titles that tell nothing of what a series is about.
 const EMPTY: [&str; 16] = [
-    "add", "the", "for", "and", "fix", "fixes", "support", "use", "with", "from", "remove", "into", "make", "new", "all",
+    "add",
+    "the",
+    "for",
+    "and",
+    "fix",
+    "fixes",
+    "support",
+    "use",
+    "with",
+    "from",
+    "remove",
+    "into",
+    "make",
+    "new",
+    "all",
     "introduce",
 ];
 
