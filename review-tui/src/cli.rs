@@ -2,6 +2,7 @@
 
 pub mod dates;
 pub mod deliver;
+pub mod diff;
 pub mod dig;
 pub mod failure;
 pub mod hits;
@@ -91,6 +92,8 @@ enum Command {
     Thread(thread::Arguments),
     /// Show the versions of a series, and what became of each patch
     Series(series::Arguments),
+    /// Show what changed from one version of a series to another, from the mails alone
+    Diff(diff::Arguments),
     /// Show from which mails a commit came, or which commits a mail became
     Dig(dig::Arguments),
     /// Show the history of a mechanism, or of all
@@ -181,6 +184,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),
         Command::Series(arguments) => series::run(context, arguments),
+        Command::Diff(arguments) => diff::run(context, arguments),
         Command::Dig(arguments) => dig::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
         Command::Status(arguments) => status::run(context, arguments),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use provenance_corpus::citation;
 use provenance_index::document::hex;
+use provenance_index::hash;
 use provenance_index::history::{self, command, walk};
 use provenance_index::links::edge::{Class, Edge, Kind, commit_node};
 use serde_json::json;
@@ -51,6 +52,8 @@ struct Source {
 #[derive(Clone)]
 struct Line {
     message_id: Option<String>,
+    /// The Message-ID of one that is not indexed, where it is known.
+    unindexed: Option<String>,
     date: Option<i64>,
     author: String,
     subject: String,
@@ -59,10 +62,10 @@ struct Line {
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let reader = context.place.required_reader()?;
-    let letters = Letters::open(context, &reader)?;
+    let mut letters = Letters::open(context, &reader)?;
     let value = match citation::message_name(&arguments.what) {
         Some(id) => of_mail(context, &letters, &id)?,
-        None => of_commit(context, &letters, &arguments)?,
+        None => of_commit(context, &mut letters, &arguments)?,
     };
     let mut out = context.paged();
     match arguments.format {
@@ -118,7 +121,7 @@ fn resolve(context: &Context, letters: &Letters<'_>, arguments: &Arguments) -> R
     Ok(found)
 }
 
-fn of_commit(context: &Context, letters: &Letters<'_>, arguments: &Arguments) -> Result<Answer, Failure> {
+fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments) -> Result<Answer, Failure> {
     let ids = resolve(context, letters, arguments)?;
     let look = &context.look;
     if ids.len() > 1 {
@@ -135,8 +138,23 @@ fn of_commit(context: &Context, letters: &Letters<'_>, arguments: &Arguments) ->
     let edges = letters.edges(commit_node(id))?;
     let kept = history::find(context.place.data(), id).map_err(|e| links_failure(&e))?;
     let mut sources = Vec::new();
+    // A mail that is not indexed is named by what tells of the commit.
+    let mut named: Vec<String> = Vec::new();
+    for edge in edges.iter().filter(|e| e.kind == Kind::Tells) {
+        if let Some(copy) = letters.copy(edge.from)? {
+            named.extend(copy.stored.references.iter().cloned());
+            named.extend(citation::citations(&letters.text(&copy)?).map(|c| c.message_id));
+        }
+    }
+    for (_, value) in kept.iter().flat_map(|(_, entry)| &entry.trailers) {
+        named.extend(citation::message_name(value));
+    }
     for edge in edges.iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form)) {
-        sources.push(source(letters, *edge)?);
+        let mut source = source(letters, *edge)?;
+        if source.mail.message_id.is_none() {
+            source.mail.unindexed = named.iter().find(|id| hash::message_id(id) == edge.from).cloned();
+        }
+        sources.push(source);
     }
     // The sure ones first, then the newest.
     sources.sort_by_key(|s| (s.edge.kind, std::cmp::Reverse(s.edge.confidence), s.mail.date));
@@ -210,17 +228,21 @@ fn line(letters: &Letters<'_>, id: u64) -> Result<Line, Failure> {
     Ok(match letters.stored(id)? {
         Some(stored) => Line {
             message_id: Some(stored.message_id),
+            unindexed: None,
             date: Some(stored.date),
             author: stored.author,
             subject: stored.subject,
         },
-        None => Line { message_id: None, date: None, author: String::new(), subject: String::new() },
+        None => Line { message_id: None, unindexed: None, date: None, author: String::new(), subject: String::new() },
     })
 }
 
 impl Line {
     fn draw(&self, look: &Look) -> String {
-        let Some(id) = &self.message_id else { return look.paint(Style::Dim, "a mail that is not indexed") };
+        let Some(id) = &self.message_id else {
+            let id = self.unindexed.as_deref().map_or_else(|| "a mail".to_owned(), |id| text::line(id).into_owned());
+            return format!("{}   {}", look.paint(Style::Name, &id), look.paint(Style::Dim, "not indexed"));
+        };
         format!(
             "{}  {}  {}   {}",
             look.paint(Style::Dim, &self.date.map_or_else(String::new, dates::day)),
@@ -232,7 +254,7 @@ impl Line {
 
     fn value(&self) -> serde_json::Value {
         json!({
-            "message_id": self.message_id,
+            "message_id": self.message_id.as_ref().or(self.unindexed.as_ref()),
             "indexed": self.message_id.is_some(),
             "date": self.date.map(dates::second),
             "from": self.author,

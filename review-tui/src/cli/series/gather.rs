@@ -198,14 +198,29 @@ pub fn versions(letters: &Letters<'_>, id: u64) -> Result<Vec<Version>, Failure>
     Ok(versions)
 }
 
-/// The version that one is compared with: the nearest older one of a lower number, else the nearest older one. A reroll
-/// of some parts is compared with what it rerolls, and passed over by what follows.
+/// Older versions that are looked at to find the one that a version is compared with.
+const LOOK_BACK: usize = 6;
+
+/// The version that one is compared with: the nearest older one of which half the patches are found again, else the one
+/// of which most are. A reroll or a resend of some patches is passed over by what follows it.
 fn before(versions: &[Version], at: usize) -> Option<usize> {
     let version = &versions[at];
-    let older = || (0..at).rev();
-    older()
-        .find(|o| versions[*o].version < version.version && (versions[*o].version.1 == 0 || version.version.1 > 0))
-        .or_else(|| older().next())
+    let older: Vec<usize> = (0..at).rev().take(LOOK_BACK).collect();
+    let mut most = None;
+    for o in &older {
+        let other = &versions[*o];
+        let found = pairs(other, version).iter().filter(|pair| pair.older.is_some() && pair.newer.is_some()).count();
+        let (smaller, larger) =
+            (other.parts.len().min(version.parts.len()), other.parts.len().max(version.parts.len()));
+        let partial = other.version.1 > 0 && version.version.1 == 0;
+        if 2 * found >= smaller && 4 * smaller >= larger && found > 0 && !partial {
+            return Some(*o);
+        }
+        if most.is_none_or(|(count, _)| found > count) {
+            most = Some((found, *o));
+        }
+    }
+    most.map(|(_, o)| o)
 }
 
 /// What became of the patches of one version in another.
