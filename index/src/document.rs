@@ -145,35 +145,36 @@ impl Stored {
 
 impl Document {
     /// The document as the writer hands it to tantivy.
-    pub fn into_row(self, f: &Fields) -> Row {
-        let mut row = Row::default();
+    pub fn to_row(&self, f: &Fields) -> Row {
+        let s = &self.sections;
+        let texts = [&s.body, &s.quoted, &s.dfn, &s.dfhh, &s.dfa, &s.dfb, &s.dfctx, &self.to, &self.cc];
+        let mut row = Row::with_capacity(texts.iter().map(|text| text.len()).sum::<usize>() + 2048);
         self.add_columns(f, &mut row);
         self.add_terms(f, &mut row);
         row.bytes(f.stored, self.stored.to_bytes());
 
-        let s = self.sections;
         let with_ident = |text: Text| [text.exact, text.stem, f.ident];
-        row.text(&with_ident(f.subject), self.stored.subject);
-        row.text(&with_ident(f.body), s.body);
-        row.text(&with_ident(f.dfhh), s.dfhh);
-        row.text(&with_ident(f.dfa), s.dfa);
-        row.text(&with_ident(f.dfb), s.dfb);
-        row.text(&with_ident(f.dfctx), s.dfctx);
-        row.words(f.from, self.from);
-        row.words(f.to, self.to);
-        row.words(f.cc, self.cc);
-        row.words(f.quoted, s.quoted);
-        row.words(f.filename, self.filenames);
-        row.words(f.dfn, s.dfn);
-        row.words(f.mid_words, mid_words(&self.message_ids));
-        row.words(f.list_words, self.stored.lists.join("\u{1e}"));
+        row.text(&with_ident(f.subject), &self.stored.subject);
+        row.text(&with_ident(f.body), &s.body);
+        row.text(&with_ident(f.dfhh), &s.dfhh);
+        row.text(&with_ident(f.dfa), &s.dfa);
+        row.text(&with_ident(f.dfb), &s.dfb);
+        row.text(&with_ident(f.dfctx), &s.dfctx);
+        row.words(f.from, &self.from);
+        row.words(f.to, &self.to);
+        row.words(f.cc, &self.cc);
+        row.words(f.quoted, &s.quoted);
+        row.words(f.filename, &self.filenames);
+        row.words(f.dfn, &s.dfn);
+        row.words(f.mid_words, &mid_words(&self.message_ids));
+        row.words(f.list_words, &self.stored.lists.join("\u{1e}"));
         row
     }
 
     fn add_terms(&self, f: &Fields, row: &mut Row) {
         let mut each = |field, values: &[String]| {
             for value in values {
-                row.text(&[field], value.clone());
+                row.text(&[field], value);
             }
         };
         each(f.mid, &self.message_ids);
@@ -185,13 +186,13 @@ impl Document {
         each(f.forpatchid, &self.for_patch_ids);
         each(f.references, &self.stored.references);
         for (name, value) in &self.trailers {
-            row.text(&[f.trailer], trailer(name));
-            row.text(&[f.trailer], trailer(&format!("{name}:{value}")));
+            row.text(&[f.trailer], &trailer(name));
+            row.text(&[f.trailer], &trailer(&format!("{name}:{value}")));
         }
         let kinds = self.stored.kinds;
         for (is, name) in [(kinds.patch, "patch"), (kinds.cover, "cover"), (kinds.reply, "reply")] {
             if is {
-                row.text(&[f.is], name.to_owned());
+                row.text(&[f.is], name);
             }
         }
         if let Some((major, _)) = self.stored.version {

@@ -163,12 +163,12 @@ fn row(catalogue: &Catalogue, at: usize, event: &Event, fields: &Fields) -> Row 
         .collect::<Vec<_>>()
         .join(&separator);
     document.sections.dfn = event.files.join(&separator);
-    let mut row = document.into_row(fields);
-    row.words(fields.list_words, event.lists.join(&separator));
-    row.text(&[fields.is], "event".to_owned());
-    row.text(&[fields.mechanism], event.mechanism.to_string());
+    let mut row = document.to_row(fields);
+    row.words(fields.list_words, &event.lists.join(&separator));
+    row.text(&[fields.is], "event");
+    row.text(&[fields.mechanism], &event.mechanism.to_string());
     for other in &event.also {
-        row.text(&[fields.mechanism], other.to_string());
+        row.text(&[fields.mechanism], &other.to_string());
     }
     row
 }

@@ -1,6 +1,8 @@
 //! A document in the form that tantivy walks over. One text feeds several fields (exact words, stems,
 //! parts of identifiers), so the text is held once and each field points at it: documents wait in
-//! tantivy's queue by the thousand, and three copies of each body would be most of the memory.
+//! tantivy's queue by the thousand, and three copies of each body would be most of the memory. All texts of a document
+//! lie in one buffer: a document is freed by another thread than the one that made it, and a string for each
+//! reference and trailer would have the two wait for each other in the allocator.
 
 use std::iter::Empty;
 
@@ -12,32 +14,37 @@ use crate::schema::Text;
 /// Values by field, texts shared.
 #[derive(Debug, Default)]
 pub struct Row {
-    texts: Vec<String>,
+    text: String,
     values: Vec<(Field, Slot)>,
 }
 
 #[derive(Debug)]
 enum Slot {
-    Text(usize),
+    /// Start and end in the buffer.
+    Text(usize, usize),
     U64(u64),
     I64(i64),
     Bytes(Vec<u8>),
 }
 
 impl Row {
+    /// An empty row with room for so many bytes of text.
+    pub fn with_capacity(bytes: usize) -> Row {
+        Row { text: String::with_capacity(bytes), values: Vec::with_capacity(64) }
+    }
+
     /// One text, for each of the fields.
-    pub fn text(&mut self, fields: &[Field], text: String) {
+    pub fn text(&mut self, fields: &[Field], text: &str) {
         if text.is_empty() {
             return;
         }
-        for field in fields {
-            self.values.push((*field, Slot::Text(self.texts.len())));
-        }
-        self.texts.push(text);
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.values.extend(fields.iter().map(|field| (*field, Slot::Text(start, self.text.len()))));
     }
 
     /// One text for the exact and the stemmed words of a field.
-    pub fn words(&mut self, field: Text, text: String) {
+    pub fn words(&mut self, field: Text, text: &str) {
         self.text(&[field.exact, field.stem], text);
     }
 
@@ -86,7 +93,7 @@ impl<'a> Value<'a> for Borrowed<'a> {
 
 /// Walks over the values of a [`Row`].
 pub struct Values<'a> {
-    texts: &'a [String],
+    text: &'a str,
     values: std::slice::Iter<'a, (Field, Slot)>,
 }
 
@@ -96,7 +103,7 @@ impl<'a> Iterator for Values<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let (field, slot) = self.values.next()?;
         let value = match slot {
-            Slot::Text(at) => Borrowed::Str(&self.texts[*at]),
+            Slot::Text(start, end) => Borrowed::Str(&self.text[*start..*end]),
             Slot::U64(n) => Borrowed::U64(*n),
             Slot::I64(n) => Borrowed::I64(*n),
             Slot::Bytes(b) => Borrowed::Bytes(b),
@@ -110,6 +117,6 @@ impl Document for Row {
     type FieldsValuesIter<'a> = Values<'a>;
 
     fn iter_fields_and_values(&self) -> Values<'_> {
-        Values { texts: &self.texts, values: self.values.iter() }
+        Values { text: &self.text, values: self.values.iter() }
     }
 }

@@ -8,20 +8,22 @@
 //! A text may hold [`GAP`]: the words on its two sides are never neighbours, so no phrase reaches across. The writer
 //! puts it between the lines of a diff, and between texts that public-inbox indexes apart.
 //!
-//! Stems are emitted once per occurrence, not once per document: tantivy looks the term up in either case, and the
-//! frequency is what ranks.
+//! The same text feeds exact words, stems and identifiers; its words are found once, see `notes`.
 
+mod exact;
 mod ident;
 mod letters;
+mod notes;
 mod scan;
 mod stem;
 
 #[cfg(test)]
 mod tests;
 
+pub use exact::ExactTokenizer;
 pub use ident::{IdentTokenizer, parts};
 pub use letters::{is_word_char, lower};
-pub use scan::{ExactTokenizer, Words};
+pub use scan::Words;
 pub use stem::{StemTokenizer, has_stem, stem};
 
 use tantivy::tokenizer::TokenizerManager;

@@ -1,7 +1,10 @@
 //! The parts of identifiers.
 
+use std::rc::Rc;
+
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
+use super::notes::{self, Notes};
 use super::scan::Words;
 
 /// The parts of an identifier as written, lower case: `text_poke_bp` gives `text poke bp`, `ftraceDirectMulti`
@@ -47,14 +50,13 @@ fn part_len(text: &str) -> usize {
 #[derive(Clone, Debug, Default)]
 pub struct IdentTokenizer {
     token: Token,
-    word: String,
 }
 
 /// The stream of [`IdentTokenizer`].
 #[derive(Debug)]
 pub struct IdentStream<'a> {
-    words: Words<'a>,
-    word: &'a mut String,
+    text: &'a str,
+    from: Source<'a>,
     token: &'a mut Token,
     /// What is left of the present identifier, and where that begins in the text.
     rest: &'a str,
@@ -62,19 +64,43 @@ pub struct IdentStream<'a> {
     position: usize,
 }
 
+/// Where the identifiers come from.
+#[derive(Debug)]
+enum Source<'a> {
+    /// What the exact pass over this text noted, and the number of the next.
+    Notes(Rc<Notes>, usize),
+    /// The text itself.
+    Text(Words<'a>, String),
+}
+
+impl Source<'_> {
+    /// Start and end of the next word that may have parts.
+    fn next(&mut self) -> Option<(usize, usize)> {
+        match self {
+            Source::Notes(notes, at) => {
+                *at += 1;
+                notes.identifier_at(*at - 1)
+            }
+            Source::Text(words, word) => loop {
+                words.next_into(word)?;
+                if words.may_have_parts() {
+                    return Some((words.start, words.end));
+                }
+            },
+        }
+    }
+}
+
 impl Tokenizer for IdentTokenizer {
     type TokenStream<'a> = IdentStream<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> IdentStream<'a> {
         self.token.reset();
-        IdentStream {
-            words: Words::new(text),
-            word: &mut self.word,
-            token: &mut self.token,
-            rest: "",
-            rest_at: 0,
-            position: 0,
-        }
+        let from = match notes::of(text) {
+            Some(notes) => Source::Notes(notes, 0),
+            None => Source::Text(Words::new(text), String::new()),
+        };
+        IdentStream { text, from, token: &mut self.token, rest: "", rest_at: 0, position: 0 }
     }
 }
 
@@ -87,12 +113,11 @@ impl IdentStream<'_> {
 
     /// Moves on to the next identifier of two or more parts.
     fn next_identifier(&mut self) -> bool {
-        while self.words.next_into(self.word).is_some() {
-            let written = self.words.written();
-            let candidate = written.bytes().skip(1).any(|b| b == b'_' || b.is_ascii_uppercase());
-            if candidate && parts(written).nth(1).is_some() {
+        while let Some((start, end)) = self.from.next() {
+            let written = &self.text[start..end];
+            if parts(written).nth(1).is_some() {
                 self.rest = written;
-                self.rest_at = self.words.start;
+                self.rest_at = start;
                 self.trim();
                 // One position stays free, so that no phrase joins two identifiers.
                 self.position += 1;

@@ -12,6 +12,8 @@ pub(super) const UPPER: u8 = 2;
 pub(super) const DIGIT: u8 = 4;
 /// Ends the quick scan of a word, since the word may go on behind it: `' & , . ; + #`, or not ASCII.
 pub(super) const MAYBE: u8 = 8;
+/// `_`.
+pub(super) const JOINT: u8 = 16;
 
 /// The classes of every byte.
 pub(super) static CLASS: [u8; 256] = classes();
@@ -23,7 +25,8 @@ const fn classes() -> [u8; 256] {
         let b = byte as u8;
         table[byte] = match b {
             b'A'..=b'Z' => WORD | UPPER,
-            b'a'..=b'z' | b'_' => WORD,
+            b'a'..=b'z' => WORD,
+            b'_' => WORD | JOINT,
             b'0'..=b'9' => WORD | DIGIT,
             b'\'' | b'&' | b',' | b'.' | b';' | b'+' | b'#' | 0x80.. => MAYBE,
             _ => 0,

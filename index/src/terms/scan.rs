@@ -1,9 +1,10 @@
 //! One word after the other out of a text.
 
-use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
-
-use super::letters::{CLASS, DIGIT, Infix, MAYBE, UPPER, WORD, infix, is_word_char, lower};
+use super::letters::{CLASS, DIGIT, Infix, JOINT, MAYBE, UPPER, WORD, infix, is_word_char, lower};
 use super::{GAP, MAX_WORD, POSITION_GAP};
+
+/// Words of at most so many bytes are copied in one move of a length that the compiler knows.
+const SHORT: usize = 16;
 
 /// Walks over the words of a text.
 ///
@@ -18,12 +19,14 @@ pub struct Words<'a> {
     pub start: usize,
     /// Where the last word ended, in bytes.
     pub end: usize,
+    /// The classes of the last word's letters; all of them after the slow way.
+    seen: u8,
 }
 
 impl<'a> Words<'a> {
     /// The words of `text` from its beginning.
     pub fn new(text: &'a str) -> Words<'a> {
-        Words { text, at: 0, position: 0, start: 0, end: 0 }
+        Words { text, at: 0, position: 0, start: 0, end: 0, seen: 0 }
     }
 
     /// Puts the next word into `word`, lower case, and gives its position; `None` at the end.
@@ -55,6 +58,13 @@ impl<'a> Words<'a> {
     /// The last word as it stands in the text.
     pub fn written(&self) -> &'a str {
         &self.text[self.start..self.end]
+    }
+
+    /// Whether the last word may be an identifier of several parts.
+    #[inline]
+    pub(super) fn may_have_parts(&self) -> bool {
+        self.seen & (UPPER | JOINT) != 0
+            && self.written().bytes().skip(1).any(|b| CLASS[b as usize] & (UPPER | JOINT) != 0)
     }
 
     /// Moves on to the next character that can begin a word.
@@ -92,6 +102,7 @@ impl<'a> Words<'a> {
             && bytes.get(self.at + 1) == Some(&b'.')
             && self.read_initials(word)
         {
+            self.seen = !0;
             return;
         }
         let begin = self.at;
@@ -105,11 +116,20 @@ impl<'a> Words<'a> {
             seen |= class;
             self.at += 1;
         }
-        word.push_str(&self.text[begin..self.at]);
+        let len = self.at - begin;
+        match self.text.get(begin..begin + SHORT) {
+            Some(block) if len <= SHORT => {
+                word.push_str(block);
+                word.truncate(len);
+            }
+            _ => word.push_str(&self.text[begin..self.at]),
+        }
         if seen & UPPER != 0 {
             word.make_ascii_lowercase();
         }
+        self.seen = seen;
         if self.at < bytes.len() && class & MAYBE != 0 && self.may_go_on() {
+            self.seen = !0;
             self.read_on(word);
         }
     }
@@ -197,47 +217,5 @@ impl<'a> Words<'a> {
         if count <= 3 {
             self.at += count;
         }
-    }
-}
-
-/// Words as written, lower case, with positions.
-#[derive(Clone, Debug, Default)]
-pub struct ExactTokenizer {
-    token: Token,
-}
-
-/// The stream of [`ExactTokenizer`].
-#[derive(Debug)]
-pub struct ExactStream<'a> {
-    words: Words<'a>,
-    token: &'a mut Token,
-}
-
-impl Tokenizer for ExactTokenizer {
-    type TokenStream<'a> = ExactStream<'a>;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> ExactStream<'a> {
-        self.token.reset();
-        ExactStream { words: Words::new(text), token: &mut self.token }
-    }
-}
-
-impl TokenStream for ExactStream<'_> {
-    fn advance(&mut self) -> bool {
-        let Some(position) = self.words.next_into(&mut self.token.text) else {
-            return false;
-        };
-        self.token.position = position;
-        self.token.offset_from = self.words.start;
-        self.token.offset_to = self.words.end;
-        true
-    }
-
-    fn token(&self) -> &Token {
-        self.token
-    }
-
-    fn token_mut(&mut self) -> &mut Token {
-        self.token
     }
 }

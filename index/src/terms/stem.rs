@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::hash::Hasher;
+use std::rc::Rc;
 
 use rust_stemmers::{Algorithm, Stemmer};
 use rustc_hash::FxHasher;
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
+use super::notes::{self, Notes};
 use super::scan::Words;
 
 /// Whether an index holds the stem of this word, given as it is written: a word that begins with a digit, with
@@ -24,9 +26,7 @@ pub fn has_stem(word: &str) -> bool {
 
 /// The stem of a lower-case word.
 pub fn stem(word: &str) -> String {
-    let mut out = word.to_owned();
-    CACHE.with_borrow_mut(|cache| cache.stem(&mut out));
-    out
+    CACHE.with_borrow(|cache| cache.stemmer.stem(word).into_owned())
 }
 
 /// Slots of the cache; a power of two. 1 MiB for each thread that stems.
@@ -47,12 +47,14 @@ struct Slot {
 const EMPTY: Slot = Slot { word: [0; INLINE], word_len: 0, stem: [0; INLINE], stem_len: 0 };
 
 /// A word has one slot, and the latest word keeps it: words of mail repeat so much that nothing better is needed.
-struct Cache {
+pub(super) struct Cache {
     slots: Vec<Slot>,
     /// For each slot, the text in which its word was last met.
     met: Vec<u32>,
     /// The text that is being read; counts up.
     text: u32,
+    /// The last stem that has no slot.
+    long: String,
     stemmer: Stemmer,
 }
 
@@ -61,50 +63,86 @@ thread_local! {
         slots: vec![EMPTY; SLOTS],
         met: vec![0; SLOTS],
         text: 0,
+        long: String::new(),
         stemmer: Stemmer::create(Algorithm::English),
     });
 }
 
+/// Begins another text: each of its stems is given once more.
+pub(super) fn begin_text() {
+    CACHE.with_borrow_mut(|cache| cache.text = cache.text.wrapping_add(1));
+}
+
+/// Lends this thread's cache.
+#[inline]
+pub(super) fn with_cache<T>(f: impl FnOnce(&mut Cache) -> T) -> T {
+    CACHE.with_borrow_mut(f)
+}
+
+/// Whether no rule of the stemmer touches the word: all its rules but those for a lone `y` or `'` ask for an ending,
+/// and none of the endings has one of these last letters; nor is a word of two letters ever changed.
+#[inline]
+fn is_its_own_stem(word: &[u8]) -> bool {
+    const UNTOUCHED: [bool; 256] = {
+        let mut table = [false; 256];
+        let letters = b"abfhjkopquvwxz0123456789_";
+        let mut at = 0;
+        while at < letters.len() {
+            table[letters[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
+    word.len() <= 2 || word.last().is_some_and(|&b| UNTOUCHED[b as usize])
+}
+
 impl Cache {
-    /// Replaces a lower-case word by its stem; tells whether the word is another than its stem and was not yet met
-    /// in this text. Two words of one slot, or a very long word, may be told more than once.
-    fn stem(&mut self, word: &mut String) -> bool {
+    /// The stem of a lower-case word where it is another than the word and was not yet given for this text. Two words
+    /// of one slot, or a very long word, may be given more than once.
+    #[inline]
+    pub(super) fn new_stem(&mut self, word: &str) -> Option<&str> {
+        if is_its_own_stem(word.as_bytes()) {
+            return None;
+        }
         let len = word.len();
         if len > INLINE {
-            let stem = self.stemmer.stem(word);
-            let differs = stem != *word;
-            *word = stem.into_owned();
-            return differs;
+            return self.new_long_stem(word);
         }
         let mut hasher = FxHasher::default();
         hasher.write(word.as_bytes());
         let at = (hasher.finish() >> 40) as usize & (SLOTS - 1);
-        let slot = &mut self.slots[at];
-        if usize::from(slot.word_len) == len && slot.word[..len] == *word.as_bytes() {
-            let stem_len = usize::from(slot.stem_len);
-            let new = std::mem::replace(&mut self.met[at], self.text) != self.text;
-            if stem_len == len && slot.stem[..len] == slot.word[..len] {
-                return false;
+        let slot = &self.slots[at];
+        let is_here = usize::from(slot.word_len) == len && slot.word[..len] == *word.as_bytes();
+        if !is_here {
+            if self.fill(at, word).is_none() {
+                return self.new_long_stem(word);
             }
-            if let Ok(stem) = std::str::from_utf8(&slot.stem[..stem_len]) {
-                word.clear();
-                word.push_str(stem);
-            }
-            return new;
+        } else if self.met[at] == self.text {
+            return None;
         }
+        self.met[at] = self.text;
+        let slot = &self.slots[at];
+        let stem = &slot.stem[..usize::from(slot.stem_len)];
+        if stem == &slot.word[..len] { None } else { std::str::from_utf8(stem).ok() }
+    }
+
+    /// Puts a word into its slot.
+    #[cold]
+    fn fill(&mut self, at: usize, word: &str) -> Option<()> {
         let stem = self.stemmer.stem(word);
-        if stem.len() <= INLINE {
-            slot.word[..len].copy_from_slice(word.as_bytes());
-            slot.word_len = len as u8;
-            slot.stem[..stem.len()].copy_from_slice(stem.as_bytes());
-            slot.stem_len = stem.len() as u8;
-            self.met[at] = self.text;
-        }
-        let differs = stem != *word;
-        if differs {
-            *word = stem.into_owned();
-        }
-        differs
+        let (word, stem) = (word.as_bytes(), stem.as_bytes());
+        let slot = &mut self.slots[at];
+        slot.stem.get_mut(..stem.len())?.copy_from_slice(stem);
+        slot.word[..word.len()].copy_from_slice(word);
+        slot.word_len = word.len() as u8;
+        slot.stem_len = stem.len() as u8;
+        Some(())
+    }
+
+    #[cold]
+    fn new_long_stem(&mut self, word: &str) -> Option<&str> {
+        self.long = self.stemmer.stem(word).into_owned();
+        if self.long == word { None } else { Some(&self.long) }
     }
 }
 
@@ -118,8 +156,17 @@ pub struct StemTokenizer {
 /// The stream of [`StemTokenizer`].
 #[derive(Debug)]
 pub struct StemStream<'a> {
-    words: Words<'a>,
+    from: Source<'a>,
     token: &'a mut Token,
+}
+
+/// Where the stems come from.
+#[derive(Debug)]
+enum Source<'a> {
+    /// What the exact pass over this text noted, and how far it is read.
+    Notes(Rc<Notes>, usize),
+    /// The text itself.
+    Text(Words<'a>, String),
 }
 
 impl Tokenizer for StemTokenizer {
@@ -127,29 +174,43 @@ impl Tokenizer for StemTokenizer {
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> StemStream<'a> {
         self.token.reset();
-        CACHE.with_borrow_mut(|cache| cache.text = cache.text.wrapping_add(1));
-        StemStream { words: Words::new(text), token: &mut self.token }
-    }
-}
-
-impl StemStream<'_> {
-    #[inline]
-    fn advance_with(&mut self, cache: &mut Cache) -> bool {
-        while let Some(position) = self.words.next_into(&mut self.token.text) {
-            if has_stem(&self.token.text) && cache.stem(&mut self.token.text) {
-                self.token.position = position;
-                self.token.offset_from = self.words.start;
-                self.token.offset_to = self.words.end;
-                return true;
+        // Stems are a set: all stand at one place.
+        self.token.position = 0;
+        let from = match notes::of(text) {
+            Some(notes) => Source::Notes(notes, 0),
+            None => {
+                begin_text();
+                Source::Text(Words::new(text), String::new())
             }
-        }
-        false
+        };
+        StemStream { from, token: &mut self.token }
     }
 }
 
 impl TokenStream for StemStream<'_> {
     fn advance(&mut self) -> bool {
-        CACHE.with_borrow_mut(|cache| self.advance_with(cache))
+        let token = &mut self.token.text;
+        match &mut self.from {
+            Source::Notes(notes, at) => {
+                let Some((stem, next)) = notes.stem_at(*at) else { return false };
+                *at = next;
+                token.clear();
+                token.push_str(stem);
+                true
+            }
+            Source::Text(words, word) => with_cache(|cache| {
+                while words.next_into(word).is_some() {
+                    if has_stem(word)
+                        && let Some(stem) = cache.new_stem(word)
+                    {
+                        token.clear();
+                        token.push_str(stem);
+                        return true;
+                    }
+                }
+                false
+            }),
+        }
     }
 
     fn token(&self) -> &Token {

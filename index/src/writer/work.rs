@@ -234,7 +234,7 @@ impl Worker<'_> {
             received: stored.received,
         });
         self.found.bytes += bytes.len() as u64;
-        self.writer.add_document(document.into_row(self.fields))?;
+        self.writer.add_document(document.to_row(self.fields))?;
         Ok(())
     }
 }

@@ -54,18 +54,19 @@ impl Failure {
         Failure { exit, what: what.into(), causes: Vec::new(), hint: None }
     }
 
-    /// A failure with an error and all its causes.
+    /// A failure with an error and all its causes, but for those that are told already.
     pub fn from_error(exit: Exit, error: &dyn Error) -> Failure {
-        let mut causes = Vec::new();
+        let what = error.to_string();
+        let mut causes: Vec<String> = Vec::new();
         let mut cause = error.source();
         while let Some(e) = cause {
             let text = e.to_string();
-            if causes.last() != Some(&text) {
+            if !what.contains(&text) && !causes.iter().any(|told| told.contains(&text)) {
                 causes.push(text);
             }
             cause = e.source();
         }
-        Failure { exit, what: error.to_string(), causes, hint: None }
+        Failure { exit, what, causes, hint: None }
     }
 
     /// Says what to do.
