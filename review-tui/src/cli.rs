@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, and the one match that is the program's table of contents.
 
+pub mod check;
 pub mod dates;
 pub mod deliver;
 pub mod diff;
@@ -10,6 +11,7 @@ pub mod horizon;
 pub mod import;
 pub mod index;
 pub mod json;
+pub mod lab;
 pub mod letters;
 pub mod lineage;
 pub mod manual;
@@ -96,6 +98,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Show from which mails a commit came, or which commits a mail became
     Dig(dig::Arguments),
+    /// Check a patch: who owns the bytes that it writes, who should have been asked, what was there before
+    Check(check::Arguments),
     /// Show the history of a mechanism, or of all
     Lineage(lineage::command::Arguments),
     /// Show what is indexed, and what could not be read
@@ -143,6 +147,10 @@ impl Context {
 
 /// Parses the command line, runs it, and says how it went.
 pub fn main() -> ExitCode {
+    // Before anything else: an experiment depends on nothing of the user's, and completions need not offer it.
+    if lab::asked() {
+        return lab::serve();
+    }
     // `git provenance` calls us as `git-provenance`; nothing else depends on the name.
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -186,6 +194,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Series(arguments) => series::run(context, arguments),
         Command::Diff(arguments) => diff::run(context, arguments),
         Command::Dig(arguments) => dig::run(context, arguments),
+        Command::Check(arguments) => check::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Score(arguments) => score::run(context, arguments),

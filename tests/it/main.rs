@@ -6,14 +6,21 @@
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
+//! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
+//! - `check`: findings on a patch, and no false alarms
 //! - `parity`: the same answers as public-inbox
 
 mod attach;
+mod check;
+mod diff;
+mod dig;
 mod events;
 mod fresh;
 mod harness;
 mod hostile;
 mod import;
 mod killed;
+mod links;
 mod parity;
 mod real;
+mod series;

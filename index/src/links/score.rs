@@ -55,6 +55,10 @@ pub struct Dig {
     pub pairs: u32,
     /// Pairs for which the target or another revision of it was claimed.
     pub found: u32,
+    /// Pairs whose target is a patch of its own and no draft inside a reply.
+    pub postings: u32,
+    /// Of these, pairs that were found.
+    pub postings_found: u32,
     /// Pairs that were missed: hashes of the robot's mail and of the target.
     pub missed: Vec<(u64, u64)>,
     /// Claims that are wrong: hashes of the robot's mail and of the claimed patch.
@@ -152,8 +156,11 @@ pub fn dig(facts: Vec<Fact>, roots: &Roots) -> Dig {
         }
         if let Some(target) = patch {
             score.pairs += 1;
+            let posting = known.get(target).is_some_and(|f| !f.flags.reply);
+            score.postings += u32::from(posting);
             if claimed.iter().any(|(mail, _)| same(*mail)) {
                 score.found += 1;
+                score.postings_found += u32::from(posting);
             } else {
                 score.missed.push((robot.id, *target));
             }
@@ -261,6 +268,7 @@ impl Dig {
             self.found,
             self.missed.len()
         );
+        let _ = writeln!(out, "postings among them: {}, found {}", self.postings, self.postings_found);
         let _ = writeln!(out, "class         claims   right  precision  95 %");
         let mut row = |name: &str, count: Count| {
             let (low, high) = count.interval();
