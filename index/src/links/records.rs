@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(Facts::open(dir.path(), 3).unwrap().files(), 1);
         Facts::remove_older(dir.path(), 3);
         assert_eq!(Facts::open(dir.path(), 2).unwrap().files(), 2);
-        write(dir.path(), 4, &[], false).unwrap();
+        write::<Fact>(dir.path(), 4, &[], false).unwrap();
         Facts::remove_older(dir.path(), 4);
         assert!(!path(dir.path(), 2).exists());
         assert!(Facts::open(dir.path(), 4).unwrap().of(5).unwrap().is_empty());

@@ -1,8 +1,10 @@
 //! Who should have been asked. Lists from what others who touched the same code wrote to; people from the history of the
 //! mechanisms, whom no path leads to. At most three, each with the mail that says why.
 
+use provenance_corpus::catalogue::Kind as EventKind;
 use provenance_corpus::catalogue::{Day, Event, MechanismId};
 use provenance_corpus::message::Message;
+use provenance_corpus::trailer::{self, Kind as TrailerKind};
 use provenance_index::collapse::{Dedup, Sort};
 use provenance_index::raw::Raw;
 use provenance_index::search::{Question, search};
@@ -82,6 +84,12 @@ fn lists(target: &Target<'_>, world: &World<'_>, reached: &FxHashSet<String>) ->
             mails += 1;
             example.get_or_insert_with(|| copy.stored.message_id.clone());
             from.extend(message.from.iter().map(|p| p.address.to_lowercase()));
+            // Nor is anybody a list who signs or reviews.
+            let text = message.text();
+            from.extend(trailer::parse(&text).iter().filter_map(|t| {
+                let person = t.kind == TrailerKind::Person;
+                person.then(|| t.address()).flatten().map(|a| a.address.to_lowercase())
+            }));
             // A robot's mail goes to the list of such mails, which is nobody's to write to.
             let robot = copy.stored.address.contains("-bot") || copy.stored.address.starts_with("tipbot");
             let people = message.cc.iter().chain(message.to.iter().filter(|_| !robot));
@@ -157,13 +165,16 @@ fn people(
         // The last word on it counts most: who worked on it last is who knows it now.
         events.sort_by_key(|e| std::cmp::Reverse(e.happened));
         let mut one = 0;
-        for event in events.into_iter().filter(|e| mail_of(e).is_some()) {
+        let made = |e: &&Event| matches!(e.kind, EventKind::Posting | EventKind::Revision | EventKind::Merge);
+        // Two of those whose bytes are taken, one of each other mechanism.
+        let wanted = if takes.iter().any(|taken| taken == slug.as_str()) { 2 } else { 1 };
+        for event in events.into_iter().filter(made).filter(|e| mail_of(e).is_some()) {
             let Some(name) = event.authors.first() else { continue };
             let silent = today.0.since(event.happened.0).map_or(i32::MAX, |span| span.get_days()) > SILENT;
             let address = event.addresses.first().map(String::as_str);
             let known =
                 reached.contains(&name.to_lowercase()) || address.is_some_and(|a| reached.contains(&a.to_lowercase()));
-            if silent || known || found.iter().any(|p| p.name == name) || one == 2 {
+            if silent || known || found.iter().any(|p| p.name == name) || one == wanted {
                 continue;
             }
             one += 1;

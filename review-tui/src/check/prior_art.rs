@@ -21,9 +21,9 @@ pub fn check(target: &Target<'_>, world: &World<'_>, kin: &Kin<'_>) -> Option<Fi
     let mut finding = Finding::new(RULE, Severity::Note, "similar, earlier");
     for similar in events.iter().take(MOST) {
         let event = similar.event;
-        let what = event.subject.as_deref().unwrap_or(&event.text);
+        let what = event.subject.as_ref().map_or_else(|| event.text.clone(), |subject| format!("\"{subject}\""));
         let who = event.authors.first().map_or("", String::as_str);
-        let lines = format!("{} \"{what}\" ({who})", event.happened);
+        let lines = format!("{} {what} ({who})", event.happened);
         finding = finding.fact("", lines);
         finding.evidence.extend(mail_of(event).map(|id| Evidence::Mail(id.to_owned())));
     }

@@ -270,7 +270,7 @@ fn lines(list: &[Line], look: &Look, out: &mut String) {
                 continue;
             }
         };
-        let body = format!("    {sign} {}", text::line(&line.text));
+        let body = format!("    {sign} {}", text::line(&line.text.replace('\t', "        ")));
         let body = body.trim_end();
         out.push_str(&style.map_or_else(|| body.to_owned(), |style| look.paint(style, body)));
         out.push('\n');

@@ -92,6 +92,10 @@ fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
         let bytes = letters.bytes(&copy)?;
         let message = Message::parse(&bytes);
         let text = message.text();
+        if !ownership::suspect(&text, &catalogue, copy.stored.date) {
+            diffs += 1;
+            continue;
+        }
         let Some(patch) = Patch::parse(&text) else { continue };
         diffs += 1;
         let target = Target { message: &message, text: &text, patch, as_of: copy.stored.date };

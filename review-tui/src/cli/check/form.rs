@@ -95,7 +95,7 @@ fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
             out.push_str(&format!("  {}, line {} of the new file\n", text::line(&finding.path), finding.line));
         }
         for line in finding.quote.iter().take(QUOTED) {
-            out.push_str(&format!("  | {}\n", text::line(line).trim_end()));
+            out.push_str(&format!("  | {}\n", text::line(&line.replace('\t', "        ")).trim_end()));
         }
         let width = finding.facts.iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).max(6);
         for (label, said) in &finding.facts {
@@ -189,7 +189,7 @@ fn reply(checked: &Checked) -> String {
     let mut links = Links::default();
     for finding in checked.findings.iter().filter(|f| f.severity > Severity::Silent) {
         for line in finding.quote.iter().take(QUOTED) {
-            out.push_str(&format!("> {}\n", text::line(line).trim_end()));
+            out.push_str(&format!("> {}\n", text::block(line).trim_end()));
         }
         let mut said = text::line(&finding.says).into_owned();
         let numbers = links.numbers(finding);

@@ -186,7 +186,7 @@ pub fn versions(letters: &Letters<'_>, id: u64) -> Result<Vec<Version>, Failure>
             chain: Vec::new(),
         });
     }
-    versions.sort_by(|a, b| (a.date, a.version, a.head).cmp(&(b.date, b.version, b.head)));
+    versions.sort_by_key(|v| (v.date, v.version, v.head));
     for at in 0..versions.len() {
         let before = before(&versions, at);
         versions[at].before = before;
