@@ -49,6 +49,7 @@ fn tree(user: &User, init: &[&str]) -> (PathBuf, [String; 3]) {
     let sent = git(&dir, &["rev-parse", "HEAD"]);
     write("e/two.c", "other\n");
     git(&dir, &["commit", "-qam", "engine: with a link\n\nLink: https://lore.kernel.org/r/linked@x"]);
+    git(&dir, &["branch", "linked"]);
     let linked = git(&dir, &["rev-parse", "HEAD"]);
     write("e/two.c", "yet another\n");
     git(&dir, &["commit", "-qam", "engine: nobody sent this"]);
@@ -82,7 +83,7 @@ fn mails(user: &User) {
 fn both_ways(user: &User, dir: &Path, commits: &[String; 3]) {
     let said = user.run(["dig", &commits[0]]).ok().out;
     assert!(said.contains("came from") && said.contains("v2@x") && said.contains("v1@x"), "{said}");
-    let said = user.run(["dig", "--repo", dir.to_str().unwrap(), "HEAD~1"]).ok().out;
+    let said = user.run(["dig", "--repo", dir.to_str().unwrap(), "linked"]).ok().out;
     assert!(said.contains("linked@x") && said.contains("link, 100.0 %"), "{said}");
     let none = user.run(["dig", &commits[2]]).ok();
     assert!(none.out.contains("no mail is known") && none.err.contains("trees: "), "{}{}", none.out, none.err);

@@ -82,7 +82,9 @@ fn lists(target: &Target<'_>, world: &World<'_>, reached: &FxHashSet<String>) ->
             let Ok(bytes) = raw.read(copy) else { continue };
             let message = Message::parse(&bytes);
             mails += 1;
-            example.get_or_insert_with(|| copy.stored.message_id.clone());
+            if copy.stored.message_id != *target.message.message_id {
+                example.get_or_insert_with(|| copy.stored.message_id.clone());
+            }
             from.extend(message.from.iter().map(|p| p.address.to_lowercase()));
             // Nor is anybody a list who signs or reviews.
             let text = message.text();
@@ -161,9 +163,16 @@ fn people(
     let mut found: Vec<Person<'_>> = Vec::new();
     for (slug, why) in &slugs {
         let concerns = |e: &&Event| e.recorded() <= today && (e.mechanism == *slug || e.also.contains(slug));
-        let mut events: Vec<&Event> = world.catalogue.events().iter().filter(concerns).collect();
-        // The last word on it counts most: who worked on it last is who knows it now.
-        events.sort_by_key(|e| std::cmp::Reverse(e.happened));
+        let events: Vec<&Event> = world.catalogue.events().iter().filter(concerns).collect();
+        // Who worked on it most, and then who worked on it last, knows it now.
+        let works = |e: &Event| {
+            let author = e.authors.first();
+            events.iter().filter(|other| other.authors.first() == author).count()
+        };
+        let ranks: Vec<usize> = events.iter().map(|e| works(e)).collect();
+        let mut ranked: Vec<(usize, &Event)> = ranks.into_iter().zip(events.iter().copied()).collect();
+        ranked.sort_by_key(|(works, e)| std::cmp::Reverse((*works, e.happened)));
+        let events: Vec<&Event> = ranked.into_iter().map(|(_, event)| event).collect();
         let mut one = 0;
         let made = |e: &&Event| matches!(e.kind, EventKind::Posting | EventKind::Revision | EventKind::Merge);
         // Two of those whose bytes are taken, one of each other mechanism.

@@ -160,7 +160,7 @@ fn row(
 ) -> Result<String, Failure> {
     let older = pair.older.map(|at| &before.parts[at]);
     let newer = pair.newer.map(|at| &version.parts[at]);
-    let moved = older.zip(newer).filter(|(o, n)| o.place != n.place && o.total == n.total).is_some();
+    let moved = older.zip(newer).filter(|(o, n)| o.place != n.place).is_some();
     let (word, style) = fate(&pair.fate, moved);
     let title = newer.or(older).map_or("", |part| part.title.as_str());
     let number = newer.map_or_else(|| "-".to_owned(), Part::number);
