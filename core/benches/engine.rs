@@ -13,7 +13,7 @@ fn main() {
         }
     });
     match report {
-        Ok(report) => print!("{}", report.render()),
+        Ok(report) => print!("{}", report.render(100)),
         Err(e) => eprintln!("{e}"),
     }
 }

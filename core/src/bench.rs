@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::lab::{Message, Outcome as Ended, Reporter, Request, Runner, ScenarioError, StartError};
+use crate::lab::{Message, Reporter, Request, Runner, ScenarioError, StartError};
 use crate::proof::Host;
 
-pub mod dispatch;
+pub mod calibrated;
+mod dispatch;
 mod peer;
 pub mod poke;
 
@@ -91,6 +92,7 @@ type Bench = fn(&mut Reporter) -> Result<Part, ScenarioError>;
 /// Every benchmark: name, title, function.
 pub const ALL: &[(&str, &str, Bench)] = &[
     ("dispatch", "a call to one of N targets, by seven patterns", dispatch::run),
+    ("calibrated", "the dispatcher that replays a trace, against every form, 1 to 64 targets", calibrated::run),
     ("sync", "serialising the other cores", poke::sync),
     ("poke", "one site, idle and under fire", poke::single),
     ("batch", "10,000 sites while another thread runs them", poke::batch),
@@ -115,14 +117,10 @@ pub fn run(runner: &Runner, names: &[&str], mut on: impl FnMut(&str, &Message)) 
         match ended.result().map(|v| serde_json::from_value(v.clone())) {
             Some(Ok(part)) => report.parts.push(((*name).to_owned(), part)),
             Some(Err(e)) => report.failed.push(format!("{name}: {e}")),
-            None => report.failed.push(format!("{name}: {}", describe(&ended))),
+            None => report.failed.push(format!("{name}: {}", ended)),
         }
     }
     Ok(report)
-}
-
-fn describe(ended: &Ended) -> String {
-    serde_json::to_string(ended).unwrap_or_default()
 }
 
 /// Median and spread of samples.
@@ -140,41 +138,51 @@ pub(crate) fn row(bench: &str, label: String, unit: &str, mut samples: Vec<f64>)
     }
 }
 
-const BAR: usize = 30;
+/// The longest bar, and the shortest that is still one.
+const BAR: (usize, usize) = (30, 6);
 
 impl Report {
-    /// As text with bars; the longest bar of a benchmark is its largest figure of that unit.
+    /// As text with bars for so many columns; the longest bar of a benchmark is its largest figure of that unit.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render(&self, columns: usize) -> String {
         let mut out = format!("{}\n", self.host.render());
         for (name, part) in &self.parts {
             let title = ALL.iter().find(|b| b.0 == name).map_or("", |b| b.1);
             out.push_str(&format!("\n{name}: {title}\n"));
-            let width = part.rows.iter().map(|r| r.label.chars().count()).max().unwrap_or(0);
-            for r in &part.rows {
-                let most =
-                    part.rows.iter().filter(|o| o.unit == r.unit).map(|o| o.median).fold(f64::MIN_POSITIVE, f64::max);
-                let bar = "▇".repeat(((r.median / most * BAR as f64).round() as usize).clamp(1, BAR));
-                let [low, high] = r.spread;
-                out.push_str(&format!(
-                    "  {:width$}  {bar:BAR$}  {:>9.2} {}  ({low:.2} to {high:.2})\n",
-                    r.label, r.median, r.unit
-                ));
-                if let Some(p) = &r.published {
-                    out.push_str(&format!(
-                        "  {:width$}  published {} {}: {} <{}>\n",
-                        "", p.value, r.unit, p.conditions, p.source
-                    ));
-                }
-            }
-            for goal in &part.goals {
-                let (word, sign) =
-                    (if goal.met() { "kept" } else { "MISSED" }, if goal.at_least { "at least" } else { "at most" });
-                out.push_str(&format!("  {word}: {}: {:.2}, {sign} {}\n", goal.what, goal.measured, goal.limit));
-            }
-            part.notes.iter().for_each(|n| out.push_str(&format!("  note: {n}\n")));
+            part.render(columns, &mut out);
         }
         self.failed.iter().for_each(|f| out.push_str(&format!("\nfailed: {f}\n")));
         out
+    }
+}
+
+impl Part {
+    fn render(&self, columns: usize, out: &mut String) {
+        let width = self.rows.iter().map(|r| r.label.chars().count()).max().unwrap_or(0);
+        let figures: Vec<String> = self
+            .rows
+            .iter()
+            .map(|r| {
+                let [low, high] = r.spread;
+                format!("{:>9.2} {}  {low:.2}..{high:.2}", r.median, r.unit)
+            })
+            .collect();
+        let taken = width + figures.iter().map(String::len).max().unwrap_or(0) + 6;
+        let longest = columns.saturating_sub(taken).clamp(BAR.1, BAR.0);
+        for (r, figure) in self.rows.iter().zip(figures) {
+            let most =
+                self.rows.iter().filter(|o| o.unit == r.unit).map(|o| o.median).fold(f64::MIN_POSITIVE, f64::max);
+            let bar = "▇".repeat(((r.median / most * longest as f64).round() as usize).clamp(1, longest));
+            out.push_str(&format!("  {:width$}  {bar:longest$}  {figure}\n", r.label));
+            if let Some(p) = &r.published {
+                out.push_str(&format!("    published {} {}: {} <{}>\n", p.value, r.unit, p.conditions, p.source));
+            }
+        }
+        for goal in &self.goals {
+            let (word, sign) =
+                (if goal.met() { "kept" } else { "MISSED" }, if goal.at_least { "at least" } else { "at most" });
+            out.push_str(&format!("  {word}: {}: {:.2}, {sign} {}\n", goal.what, goal.measured, goal.limit));
+        }
+        self.notes.iter().for_each(|n| out.push_str(&format!("  note: {n}\n")));
     }
 }

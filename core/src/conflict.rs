@@ -13,13 +13,16 @@ use crate::isa::disassemble;
 use crate::lab::{Outcome as Ended, Reporter, Request, Runner, ScenarioError, StartError};
 use crate::ledger::Policy;
 
+mod beside;
 pub mod claimant;
 pub mod episode;
+mod era;
 mod subject;
 mod witness;
 
+pub use claimant::Claimant;
 use claimant::Denied;
-pub use claimant::{Claimant, Era};
+pub use era::Era;
 use subject::Subject;
 pub use witness::Witness;
 
@@ -93,6 +96,20 @@ impl Finding {
             Self::Broken { .. } => "broken",
             Self::Lost { .. } => "lost",
             Self::Shadowed { .. } => "shadowed",
+            Self::Bug { .. } => "BUG",
+        }
+    }
+
+    /// The word in at most seven letters; harm is in capitals.
+    #[must_use]
+    pub fn short(&self) -> &'static str {
+        match self {
+            Self::Composes { .. } => "ok",
+            Self::Refused { .. } => "refused",
+            Self::Silent { .. } => "SILENT",
+            Self::Broken { .. } => "BROKEN",
+            Self::Lost { .. } => "LOST",
+            Self::Shadowed { .. } => "SHADOW",
             Self::Bug { .. } => "BUG",
         }
     }
@@ -176,35 +193,54 @@ const NOT_MODELLED: &str = "NMI; interrupts off in the handler; module text; pre
 const CALLS: u64 = 100;
 
 impl Conflict {
-    /// As text, one idea a line.
+    /// Columns before the words of [`Conflict::render`].
+    pub const INDENT: usize = 16;
+
+    /// As text, one idea a line: rule, text before and after the second came, every step, outcome, what is not modelled.
     #[must_use]
     pub fn render(&self) -> String {
         let by = match self.rules {
             Rules::Kernel => "the kernel's rules",
             Rules::Ledger => "the ledger",
         };
-        let mut out = format!("{} first, {} second; by {by} (a model)\n", self.first, self.second);
-        out.push_str(&format!("  rule          {}\n", self.rule));
-        for (i, step) in self.steps.iter().enumerate() {
-            let r = step.ran;
-            out.push_str(&format!("  ran {:<9} {}: {}\n", i + 1, step.action, step.told));
-            out.push_str(&format!(
-                "                {}   {}; of {} calls: first {}, second {}, itself {}\n",
-                step.bytes,
-                step.text.iter().map(|l| l.text.as_str()).collect::<Vec<_>>().join("; "),
-                r.calls,
-                r.first,
-                r.second,
-                r.body
-            ));
+        let Self { first, second, finding, .. } = self;
+        let mut out = format!("{first}, then {second}: {}; by {by} (a model)\n", finding.word());
+        let mut line = |name: &str, what: &str| {
+            let line = format!("  {name:<14}{what}");
+            out.push_str(line.trim_end());
+            out.push('\n');
+        };
+        line("rule", &self.rule);
+        for (name, at) in [("before", 1), ("after", 2)] {
+            if let Some(step) = self.steps.get(at) {
+                step.lines().enumerate().for_each(|(i, text)| line(if i == 0 { name } else { "" }, &text));
+            }
         }
-        out.push_str(&format!("  outcome       {}\n", self.finding.describe()));
-        out.push_str(&format!("  not modelled  {}\n", self.not_modelled));
+        for (i, step) in self.steps.iter().enumerate() {
+            line(&format!("ran {}", i + 1), &format!("{}: {}", step.action, step.told));
+            if i > 0 && self.steps[i - 1].bytes == step.bytes {
+                line("", "text unchanged");
+            } else {
+                step.lines().for_each(|text| line("", &text));
+            }
+            let Ran { calls, first: a, second: b, body } = step.ran;
+            line("", &format!("{calls} calls ran the first {a} times, the second {b}, the function itself {body}"));
+        }
+        line("outcome", &finding.describe());
+        line("not modelled", &self.not_modelled);
         match &self.witness {
-            Some(w) => out.push_str(&format!("  witness       {}: {}\n", w.kernel, w.outcome)),
-            None => out.push_str("  witness       not run on a kernel\n"),
+            Some(w) => line("witness", &format!("{}: {}", w.kernel, w.outcome)),
+            None if self.rules == Rules::Kernel => line("witness", "not run on a kernel"),
+            None => {}
         }
         out
+    }
+}
+
+impl Step {
+    /// Address, bytes and disassembly of each instruction.
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.text.iter().map(|l| format!("{:#x}  {:<16}  {}", l.addr, l.bytes, l.text))
     }
 }
 
@@ -217,27 +253,6 @@ pub struct Matrix {
     pub results: Vec<Conflict>,
     /// Pairs whose process crashed or hung.
     pub ended: Vec<String>,
-}
-
-impl Matrix {
-    /// A table: rows are first, columns second.
-    #[must_use]
-    pub fn render(&self, rules: Rules) -> String {
-        let names: Vec<String> = Era::ALL.iter().map(|e| e.label()).collect();
-        let width = names.iter().map(String::len).max().unwrap_or(0).max(8);
-        let mut out = format!("{:width$}", "");
-        names.iter().for_each(|n| out.push_str(&format!("  {n:width$}")));
-        out.push('\n');
-        for first in &names {
-            out.push_str(&format!("{first:width$}"));
-            for second in &names {
-                let found = self.results.iter().find(|c| c.rules == rules && c.first == *first && c.second == *second);
-                out.push_str(&format!("  {:width$}", found.map_or("-", |c| c.finding.word())));
-            }
-            out.push('\n');
-        }
-        out.lines().map(|l| format!("{}\n", l.trim_end())).collect()
-    }
 }
 
 /// Runs one pair in a lab process.
@@ -260,16 +275,25 @@ pub fn run(runner: &Runner, first: Era, second: Era, rules: Rules) -> Result<Res
 ///
 /// # Errors
 /// [`StartError`] if a process cannot be started.
-pub fn matrix(runner: &Runner, eras: &[Era], mut on: impl FnMut(&Conflict)) -> Result<Matrix, StartError> {
+pub fn matrix(runner: &Runner, eras: &[Era], on: impl FnMut(&Conflict)) -> Result<Matrix, StartError> {
+    let product: Vec<(Era, Era)> = eras.iter().flat_map(|&a| eras.iter().map(move |&b| (a, b))).collect();
+    pairs(runner, &product, on)
+}
+
+/// Runs some pairs, first and second, under both rules.
+///
+/// # Errors
+/// As [`matrix`].
+pub fn pairs(runner: &Runner, pairs: &[(Era, Era)], mut on: impl FnMut(&Conflict)) -> Result<Matrix, StartError> {
     let mut matrix = Matrix { format: 1, results: Vec::new(), ended: Vec::new() };
     for rules in [Rules::Kernel, Rules::Ledger] {
-        for (&first, &second) in eras.iter().flat_map(|a| eras.iter().map(move |b| (a, b))) {
+        for &(first, second) in pairs {
             match run(runner, first, second, rules)? {
                 Ok(conflict) => {
                     on(&conflict);
                     matrix.results.push(conflict);
                 }
-                Err(ended) => matrix.ended.push(format!("{} then {}: {ended:?}", first.label(), second.label())),
+                Err(ended) => matrix.ended.push(format!("{}, then {}: {ended}", first.label(), second.label())),
             }
         }
     }
@@ -397,6 +421,13 @@ fn judge(
         let what = names[who].clone();
         if places[0] == places[1] { Finding::Lost { what } } else { Finding::Shadowed { what } }
     };
+    if both.first < alone.first && run.claimants.iter().all(|c| c.stacks()) && both.second > 0 {
+        let (_, left) = run.act(1, "remove")?;
+        if left.first == alone.first {
+            let how = "stacked: the second runs in the place of the first, until it leaves".into();
+            return Ok(Finding::Composes { how });
+        }
+    }
     if both.first < alone.first {
         return Ok(gone(0));
     }

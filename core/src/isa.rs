@@ -12,6 +12,8 @@ pub const INT3: u8 = 0xcc;
 pub const PATCH_SIZE: usize = 5;
 /// The longest instruction that can be poked: Jcc rel32.
 pub const MAX_SITE: usize = 6;
+/// `endbr64`: where an indirect branch may arrive under IBT.
+pub const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 /// `xor eax, eax` padded to five bytes with CS prefixes: what an inline static call to "return 0" becomes.
 pub const RET0: [u8; 5] = [0x2e, 0x2e, 0x2e, 0x31, 0xc0];
 /// `ud1 esp, ecx`: marks a static call trampoline, and stops speculation past its jump.
@@ -197,6 +199,8 @@ pub enum Insn {
     Int3,
     /// The five-byte `xor eax, eax`.
     Ret0,
+    /// Bytes put back: the original text under a probe. How it is emulated is for its writer to say.
+    Raw(Bytes),
 }
 
 impl Insn {
@@ -209,6 +213,7 @@ impl Insn {
             Self::Jmp(_) | Self::Call(_) | Self::Ret0 => 5,
             Self::Jcc(..) => 6,
             Self::Ret | Self::Int3 => 1,
+            Self::Raw(bytes) => bytes.len(),
         }
     }
 
@@ -244,6 +249,7 @@ impl Insn {
             Self::Ret => out.push(0xc3),
             Self::Int3 => out.push(INT3),
             Self::Ret0 => out.extend(&RET0),
+            Self::Raw(bytes) => out = bytes,
         }
         Ok(out)
     }
@@ -304,7 +310,7 @@ impl Insn {
             Self::Jcc(cond, target) => Emulation::Branch { cond, target, next },
             Self::Ret => Emulation::Ret,
             Self::Ret0 => Emulation::Zero(next),
-            Self::Int3 => return None,
+            Self::Int3 | Self::Raw(_) => return None,
         })
     }
 }

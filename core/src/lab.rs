@@ -4,6 +4,7 @@
 //! reads JSON lines back. The command calls [`serve`]. Death by signal, silence and bad output are outcomes, not
 //! errors.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
@@ -94,6 +95,20 @@ impl Outcome {
         match self {
             Self::Done { result } => Some(result),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = |stderr: &str| stderr.lines().last().unwrap_or("without a word").to_owned();
+        match self {
+            Self::Done { .. } => f.write_str("done"),
+            Self::Crashed { signal, stderr } => write!(f, "crashed by signal {signal}: {}", last(stderr)),
+            Self::Failed { code, stderr } => write!(f, "failed with exit code {code}: {}", last(stderr)),
+            Self::Hung { after } => write!(f, "hung: silent for {after:?}, then killed"),
+            Self::BadOutput { line } => write!(f, "answered with what is no message: {line}"),
+            Self::Cancelled => f.write_str("cancelled"),
         }
     }
 }
@@ -283,6 +298,10 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("half-page", stress::half_page),
     #[cfg(feature = "conflict")]
     ("conflict", crate::conflict::scenario),
+    #[cfg(feature = "conflict")]
+    ("episode", crate::episode::scenario),
+    #[cfg(feature = "conflict")]
+    ("witness", crate::witness::scenario),
     #[cfg(feature = "bench")]
     ("bench", crate::bench::scenario),
 ];

@@ -30,6 +30,8 @@ pub mod bench;
 #[cfg(feature = "conflict")]
 pub mod conflict;
 pub mod engine;
+#[cfg(feature = "conflict")]
+pub mod episode;
 pub mod grace;
 pub mod isa;
 pub mod lab;
@@ -41,3 +43,5 @@ mod preflight;
 pub mod proof;
 pub mod site;
 pub mod text;
+#[cfg(feature = "conflict")]
+pub mod witness;

@@ -9,8 +9,12 @@ use crate::poke::PokeError;
 
 pub mod dispatcher;
 pub mod ftrace;
+pub mod kprobe;
+pub mod livepatch;
+pub mod mcount;
 pub mod static_call;
 pub mod static_key;
+pub mod trampoline;
 
 /// A mechanism, by the slug under which the catalogue knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -25,11 +29,29 @@ impl MechanismId {
     pub const JUMP_LABEL: Self = Self("jump-label");
     /// The BPF dispatcher.
     pub const BPF_DISPATCHER: Self = Self("bpf-dispatcher");
+    /// Breakpoints, and jumps in their place.
+    pub const KPROBES: Self = Self("kprobes");
+    /// Programs around a function, in one image.
+    pub const BPF_TRAMPOLINE: Self = Self("bpf-trampoline");
+    /// Functions replaced while they run.
+    pub const LIVEPATCH: Self = Self("livepatch");
+    /// The profiler's calls, learned while they run.
+    pub const MCOUNT: Self = Self("mcount");
     /// Whoever laid out the text.
     pub const TEXT: Self = Self("text-poke");
 
     /// Every mechanism that this crate names.
-    pub const ALL: [Self; 5] = [Self::FTRACE, Self::STATIC_CALL, Self::JUMP_LABEL, Self::BPF_DISPATCHER, Self::TEXT];
+    pub const ALL: [Self; 9] = [
+        Self::FTRACE,
+        Self::STATIC_CALL,
+        Self::JUMP_LABEL,
+        Self::BPF_DISPATCHER,
+        Self::KPROBES,
+        Self::BPF_TRAMPOLINE,
+        Self::LIVEPATCH,
+        Self::MCOUNT,
+        Self::TEXT,
+    ];
 }
 
 impl fmt::Display for MechanismId {
@@ -47,10 +69,22 @@ pub enum Errno {
     EINVAL,
     /// The facility is dead, or there is no record.
     ENODEV,
+    /// There already.
+    EEXIST,
     /// Not there.
     ENOENT,
     /// Out of reach.
     ERANGE,
+    /// More than fit.
+    E2BIG,
+    /// Inside an instruction.
+    EILSEQ,
+    /// Not a place to go to.
+    EFAULT,
+    /// Not for such a function.
+    ENOTSUPP,
+    /// Not now, or not like this.
+    EPERM,
 }
 
 impl fmt::Display for Errno {

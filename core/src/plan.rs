@@ -3,6 +3,7 @@
 //! The order of sites does not matter to the caller; the plan sorts them, because the trap handler searches
 //! it by bisection.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::isa::{Bytes, Emulation, Insn, IsaError};
@@ -125,10 +126,30 @@ pub enum PlanError {
     },
 }
 
+/// What the passes over running text read, an array for each question: with thousands of sites a pass is bound by memory.
+#[derive(Debug, Default)]
+struct Stores {
+    addrs: Vec<u64>,
+    new: Vec<u64>,
+    /// Bytes behind the first that change; 0 if none does.
+    tails: Vec<u8>,
+}
+
+/// The stores of some neighbouring sites, in address order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span<'a> {
+    pub(crate) addrs: &'a [u64],
+    /// The new bytes, little-endian.
+    pub(crate) new: &'a [u64],
+    /// Bytes behind the first; 0 if none of them changes.
+    pub(crate) tails: &'a [u8],
+}
+
 #[derive(Debug)]
 struct Inner {
     holder: HolderId,
     patches: Vec<Patch>,
+    stores: Stores,
     /// Apart, because only the trap handler reads them: the passes over a large batch stay in the cache.
     emulations: Vec<Option<Emulation>>,
     calls: bool,
@@ -166,7 +187,13 @@ impl Plan {
     fn from_sorted(holder: HolderId, patches: Vec<(Patch, Option<Emulation>)>) -> Self {
         let (patches, emulations): (Vec<_>, Vec<_>) = patches.into_iter().unzip();
         let calls = emulations.iter().flatten().any(|e: &Emulation| e.touches_stack());
-        Self(Arc::new(Inner { holder, patches, emulations, calls }))
+        let tail = |p: &Patch| if (p.old.word() ^ p.new.word()) >> 8 != 0 { p.len() as u8 - 1 } else { 0 };
+        let stores = Stores {
+            addrs: patches.iter().map(Patch::addr).collect(),
+            new: patches.iter().map(|p| p.new.word()).collect(),
+            tails: patches.iter().map(tail).collect(),
+        };
+        Self(Arc::new(Inner { holder, patches, stores, emulations, calls }))
     }
 
     /// The same plan without the sites that are already as wanted.
@@ -186,6 +213,12 @@ impl Plan {
     #[must_use]
     pub fn patches(&self) -> &[Patch] {
         &self.0.patches
+    }
+
+    /// The stores of some of the changes.
+    pub(crate) fn span(&self, range: Range<usize>) -> Span<'_> {
+        let Stores { addrs, new, tails } = &self.0.stores;
+        Span { addrs: &addrs[range.clone()], new: &new[range.clone()], tails: &tails[range] }
     }
 
     /// Whether a trapped thread may have to push or pop, which a shadow stack forbids.
@@ -210,7 +243,7 @@ impl Plan {
     /// breakpoint.
     #[must_use]
     pub fn emulation(&self, addr: u64) -> Option<Emulation> {
-        let i = self.0.patches.binary_search_by_key(&addr, Patch::addr).ok()?;
+        let i = self.0.stores.addrs.binary_search(&addr).ok()?;
         self.0.emulations.get(i).copied().flatten()
     }
 }

@@ -18,6 +18,7 @@ use crate::plan::PlanError;
 use crate::text::arena::Chunk;
 use crate::text::{Text, TextError};
 
+pub(crate) mod breakpoint;
 pub mod int3;
 pub mod model;
 
@@ -251,6 +252,21 @@ impl<'a> Cursor<'a> {
             let (run, rest) = patches.split_at(count);
             chunk.sites(run).zip(run).for_each(|((bytes, _), patch)| f(bytes, patch));
             patches = rest;
+        }
+        Ok(())
+    }
+
+    /// Calls `f` for the stores of each chunk.
+    pub(crate) fn spans(
+        &mut self,
+        plan: &crate::plan::Plan,
+        mut f: impl FnMut(&Chunk, crate::plan::Span<'_>),
+    ) -> Result<(), TextError> {
+        let mut done = 0;
+        while done < plan.patches().len() {
+            let (chunk, count) = self.run(&plan.patches()[done..])?;
+            f(chunk, plan.span(done..done + count));
+            done += count;
         }
         Ok(())
     }

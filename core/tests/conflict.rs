@@ -46,6 +46,16 @@ fn tracer_first_dispatcher_second_is_silent_until_the_last_program_goes() {
 }
 
 #[test]
+fn a_caller_of_register_learns_that_ftrace_is_dead() {
+    // As a BPF fentry program on Debian 5.10.218 did: ENODEV, not the EINVAL of the check.
+    let c = pair(Era::Dispatcher2019, Era::FtraceDirect, Rules::Kernel);
+    let Finding::Broken { what, until, told } = &c.finding else { panic!("{:?}", c.finding) };
+    assert!(told.starts_with("-ENODEV from kernel/trace/ftrace.c: ftrace_startup()"), "{told}");
+    assert!(what == "ftrace-direct v5.5" && until.starts_with("restart"), "{what} {until}");
+    assert_eq!((c.steps[2].ran.first, c.steps[2].ran.second), (100, 0), "the dispatcher goes on");
+}
+
+#[test]
 fn rebuilt_on_static_call_both_work() {
     for (first, second) in [(Era::Ftrace, Era::Dispatcher2022), (Era::Dispatcher2022, Era::Ftrace)] {
         let c = pair(first, second, Rules::Kernel);
@@ -73,7 +83,7 @@ fn the_ledger_refuses_by_name_what_the_kernel_finds_out_later() {
 #[test]
 fn every_pair_runs_and_the_ledger_leaves_no_harm() {
     let matrix = conflict::matrix(&runner(), &Era::ALL, |_| {}).unwrap();
-    println!("{}\n{}", matrix.render(Rules::Kernel), matrix.render(Rules::Ledger));
+    matrix.results.iter().for_each(|c| println!("{} {} {:?} {}", c.first, c.second, c.rules, c.finding.word()));
     assert_eq!(matrix.ended, [""; 0]);
     assert_eq!(matrix.results.len(), 2 * Era::ALL.len().pow(2));
     for c in &matrix.results {
@@ -82,8 +92,13 @@ fn every_pair_runs_and_the_ledger_leaves_no_harm() {
             let shadowed = matches!(c.finding, Finding::Shadowed { .. });
             assert!(!c.finding.is_harmful() || shadowed, "{}", c.render());
         }
+        if let Some(witness) = &c.witness {
+            assert_eq!(witness.word, c.finding.word(), "{}", c.render());
+        }
         assert_eq!(c.steps[0].ran.body, c.steps[0].ran.calls, "{}", c.render());
     }
+    let witnessed = matrix.results.iter().filter(|c| c.witness.is_some()).count();
+    assert!(witnessed >= 20, "{witnessed}");
     let harmful = matrix.results.iter().filter(|c| c.rules == Rules::Kernel && c.finding.is_harmful()).count();
     assert!(harmful > 5, "{harmful}");
 }

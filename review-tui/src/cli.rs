@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand, and the one match that is the program's table of contents.
 
+pub mod bench;
 pub mod check;
+pub mod conflicts;
 pub mod dates;
 pub mod deliver;
 pub mod diff;
@@ -102,6 +104,10 @@ enum Command {
     Check(check::Arguments),
     /// Show the history of a mechanism, or of all
     Lineage(lineage::command::Arguments),
+    /// Run mechanisms against each other on the same bytes, in every order
+    Conflicts(conflicts::Arguments),
+    /// Measure what patching and dispatching cost here
+    Bench(bench::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
     /// Measure the links on what is indexed
@@ -196,6 +202,8 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Dig(arguments) => dig::run(context, arguments),
         Command::Check(arguments) => check::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
+        Command::Conflicts(arguments) => conflicts::run(context, &arguments),
+        Command::Bench(arguments) => bench::run(context, arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Score(arguments) => score::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),

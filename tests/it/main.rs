@@ -8,12 +8,19 @@
 //! - `real`: the real archives and threads, as snapshots
 //! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
 //! - `check`: findings on a patch, and no false alarms
+//! - `conflicts`: mechanisms against each other; the pair that the project comes from, in both orders
+//! - `bench`: what is measured, printed and promised
 //! - `parity`: the same answers as public-inbox
+//! - `events`: the catalogue's own index is kept, found stale, and mended
+//! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
 
 mod attach;
+mod bench;
 mod check;
+mod conflicts;
 mod diff;
 mod dig;
+mod documents;
 mod events;
 mod fresh;
 mod harness;

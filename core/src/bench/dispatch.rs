@@ -1,12 +1,11 @@
 //! What a call to one of N targets costs: loops laid out in text, each over the same sequence of targets, interleaved.
 
-use std::time::Instant;
-
 use super::{Goal, Part, Published, Row, row};
 use crate::engine::{Engine, Options};
 use crate::lab::stress::random;
 use crate::lab::{Reporter, ScenarioError};
 use crate::mechanism::MechanismId;
+use crate::mechanism::dispatcher::calibrate::{looped, time};
 use crate::mechanism::dispatcher::{Fallback, emit, retpoline};
 use crate::text::Builder;
 use crate::text::builder::Assembled;
@@ -17,7 +16,7 @@ const SIZES: [usize; 9] = [1, 2, 4, 5, 8, 16, 32, 48, 64];
 
 /// How targets follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pattern {
+pub(super) enum Pattern {
     One,
     RoundRobin,
     Bursts,
@@ -27,7 +26,7 @@ enum Pattern {
     Miss,
 }
 
-const PATTERNS: [(Pattern, &str); 7] = [
+pub(super) const PATTERNS: [(Pattern, &str); 7] = [
     (Pattern::One, "one"),
     (Pattern::RoundRobin, "round robin"),
     (Pattern::Bursts, "bursts of 64"),
@@ -38,9 +37,9 @@ const PATTERNS: [(Pattern, &str); 7] = [
 ];
 
 impl Pattern {
-    fn sequence(self, targets: &[u64], stranger: u64) -> Vec<u64> {
+    /// A sequence of targets, another for each seed where there is chance in it.
+    pub(super) fn sequence(self, targets: &[u64], stranger: u64, mut seed: u64) -> Vec<u64> {
         let n = targets.len();
-        let mut seed = 42;
         let mut weights: Vec<f64> = (1..=n).map(|k| 1.0 / k as f64).collect();
         let total: f64 = weights.iter().sum();
         weights.iter_mut().for_each(|w| *w /= total);
@@ -76,20 +75,6 @@ impl Pattern {
             })
             .collect()
     }
-}
-
-/// `for target in rdi[..rsi] { rdx = target; <body> }`
-fn looped(b: &mut Builder, body: impl FnOnce(&mut Builder)) -> crate::text::Label {
-    b.at(64, 0);
-    let entry = b.here();
-    let top = b.here();
-    b.code(&[0x48, 0x8b, 0x17]); // mov rdx, [rdi]
-    body(b);
-    b.code(&[0x48, 0x83, 0xc7, 0x08]); // add rdi, 8
-    b.code(&[0x48, 0xff, 0xce]); // dec rsi
-    b.jcc(5, top);
-    b.ret();
-    entry
 }
 
 pub(super) fn run(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
@@ -152,13 +137,6 @@ pub(super) fn run(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
     let targets = labels.iter().map(|&l| at(l)).collect::<Result<Vec<_>, _>>()?;
     let thunk = at(thunk)?;
     let mut part = Part::default();
-    // SAFETY: loops laid out above or below: read `n` addresses from a slice that long, call them, return.
-    let time = |f: u64, sequence: &[u64]| unsafe {
-        let f: extern "sysv64" fn(*const u64, usize) = std::mem::transmute(f as usize);
-        let start = Instant::now();
-        f(sequence.as_ptr(), sequence.len());
-        start.elapsed().as_nanos() as f64 / sequence.len() as f64
-    };
     let mut losing = None;
     for n in SIZES {
         reporter.progress(format!("dispatch: {n} targets"));
@@ -182,7 +160,7 @@ pub(super) fn run(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
             variants.push((format!("{name} N={n}"), at(label)?));
         }
         for (pattern, name) in PATTERNS {
-            let sequence = pattern.sequence(set, targets[64]);
+            let sequence = pattern.sequence(set, targets[64], 42);
             let fixed =
                 fixed.iter().filter(|_| n == 1 && pattern == Pattern::One).map(|f| Ok((f.0.to_owned(), at(f.1)?)));
             let all =

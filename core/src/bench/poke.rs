@@ -22,12 +22,12 @@ impl Fire<'_> {
     /// Nobody runs.
     pub(super) const NONE: Self = Self(None);
 
-    /// Waits until the executor has called once more, at most a second.
+    /// Waits until the executor has called once more, at most ten seconds: on a crowded machine it has to queue.
     pub(super) fn wait(&self) -> Result<(), ScenarioError> {
         let Some(calls) = self.0 else { return Ok(()) };
         let (before, start) = (calls.load(Ordering::Relaxed), Instant::now());
         while calls.load(Ordering::Relaxed) < before + 2 {
-            if start.elapsed() > Duration::from_secs(1) {
+            if start.elapsed() > Duration::from_secs(10) {
                 return Err("the executor does not run: the figure would be an idle one".into());
             }
             std::hint::spin_loop();

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::{Deserialize, Serialize};
-
+use super::beside;
+use super::era::Era;
 use super::subject::Subject;
 use crate::lab::ScenarioError;
 use crate::ledger::Policy;
@@ -14,88 +14,10 @@ use crate::mechanism::dispatcher::{Dispatcher, Update};
 use crate::mechanism::ftrace::{Direct, Flags, Ftrace, Ops};
 use crate::mechanism::static_call::{CallSite, Func, StaticCall};
 use crate::mechanism::static_key::{Entry, StaticKey};
-use crate::mechanism::{Errno, MechanismError, MechanismId};
+use crate::mechanism::{Errno, MechanismError};
 use crate::poke::PokeError;
 
-/// A mechanism as it was at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Era {
-    /// The function tracer.
-    Ftrace,
-    /// A direct call, registered with ftrace.
-    FtraceDirect,
-    /// An inline static call, NULL until it is installed.
-    StaticCall,
-    /// A jump label.
-    JumpLabel,
-    /// The dispatcher that takes the fentry nop.
-    Dispatcher2019,
-    /// The dispatcher built on a static call.
-    Dispatcher2022,
-}
-
 impl Era {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Ftrace,
-        Self::FtraceDirect,
-        Self::StaticCall,
-        Self::JumpLabel,
-        Self::Dispatcher2019,
-        Self::Dispatcher2022,
-    ];
-
-    /// The catalogue's slug.
-    #[must_use]
-    pub fn mechanism(self) -> MechanismId {
-        match self {
-            Self::Ftrace => MechanismId::FTRACE,
-            Self::FtraceDirect => MechanismId("ftrace-direct"),
-            Self::StaticCall => MechanismId::STATIC_CALL,
-            Self::JumpLabel => MechanismId::JUMP_LABEL,
-            Self::Dispatcher2019 | Self::Dispatcher2022 => MechanismId::BPF_DISPATCHER,
-        }
-    }
-
-    /// The kernel version whose rules it follows.
-    #[must_use]
-    pub fn version(self) -> &'static str {
-        match self {
-            Self::Ftrace => "v5.4",
-            Self::FtraceDirect => "v5.5",
-            Self::StaticCall | Self::JumpLabel => "v5.17",
-            Self::Dispatcher2019 => "v5.6",
-            Self::Dispatcher2022 => "v6.1",
-        }
-    }
-
-    /// The mail that brought this form.
-    #[must_use]
-    pub fn message_id(self) -> &'static str {
-        match self {
-            Self::Ftrace => "20191111131252.921588318@infradead.org",
-            Self::FtraceDirect => "20191108212834.594904349@goodmis.org",
-            Self::StaticCall => "20200818135735.948368560@infradead.org",
-            Self::JumpLabel => "cover.1560325897.git.bristot@redhat.com",
-            Self::Dispatcher2019 => "20191213175112.30208-1-bjorn.topel@gmail.com",
-            Self::Dispatcher2022 => "20221103120012.717020618@infradead.org",
-        }
-    }
-
-    /// Slug and version.
-    #[must_use]
-    pub fn label(self) -> String {
-        format!("{} {}", self.mechanism(), self.version())
-    }
-
-    /// The eras of a slug (`bpf-dispatcher` has two), or one of them by `slug@version`.
-    #[must_use]
-    pub fn named(name: &str) -> Vec<Self> {
-        let (slug, version) = name.split_once('@').map_or((name, None), |(s, v)| (s, Some(v)));
-        Self::ALL.into_iter().filter(|e| e.mechanism().0 == slug && version.is_none_or(|v| v == e.version())).collect()
-    }
-
     pub(super) fn claimant(self, subject: &Subject, index: usize) -> Result<Box<dyn Claimant>, ScenarioError> {
         let engine = &subject.engine;
         let counter: &'static AtomicU64 = subject.effects[index].0;
@@ -128,6 +50,7 @@ impl Era {
                 direct: subject.direct[index].clone(),
             }),
             Self::Dispatcher2022 => Box::new(LateDispatch { subject: subject.share(), index, inner: None }),
+            _ => return beside::claimant(self, subject, index),
         })
     }
 }
@@ -202,13 +125,20 @@ pub trait Claimant {
     fn place(&self) -> u64 {
         0
     }
+    /// Whether the newest of its kind runs in place of the one before, by design.
+    fn stacks(&self) -> bool {
+        false
+    }
     /// How it lets others in.
     fn sharing(&self) -> &'static str {
         "nothing"
     }
 }
 
-const SUCCESS: &str = "success";
+pub(super) const SUCCESS: &str = "success";
+/// Whose bytes kprobes ask about.
+pub(super) const STATIC_CALL: &str = "static_call_text_reserved";
+pub(super) const JUMP_LABEL: &str = "jump_label_text_reserved";
 
 struct Tracer {
     ftrace: Arc<Ftrace>,
@@ -334,6 +264,7 @@ impl Claimant for Call {
     fn install(&mut self) -> Result<String, Denied> {
         let key = StaticCall::new(&self.subject.engine, "subject", None, Func::To(self.effect[0]))?;
         key.add_sites(&[CallSite { site: self.subject.site, tail: false }])?;
+        self.subject.reserve(STATIC_CALL, self.subject.entry);
         self.key = Some(key);
         Ok(SUCCESS.into())
     }
@@ -348,6 +279,7 @@ impl Claimant for Call {
         if let Some(key) = self.key.take() {
             key.update(Func::Null)?;
             key.remove()?;
+            self.subject.unreserve(STATIC_CALL);
         }
         Ok(SUCCESS.into())
     }
@@ -373,6 +305,7 @@ impl Claimant for Label {
     fn install(&mut self) -> Result<String, Denied> {
         let key = StaticKey::new(&self.subject.engine, "subject", false);
         key.add(&[Entry { site: self.subject.site, target: self.target, branch: false }])?;
+        self.subject.reserve(JUMP_LABEL, self.subject.entry);
         let on = key.inc().map(|_| SUCCESS.to_owned()).map_err(Denied::from);
         self.key = Some(key);
         on
@@ -388,6 +321,7 @@ impl Claimant for Label {
         if let Some(key) = self.key.take() {
             key.dec()?;
             key.remove()?;
+            self.subject.unreserve(JUMP_LABEL);
         }
         Ok(SUCCESS.into())
     }
@@ -461,6 +395,7 @@ impl Claimant for LateDispatch {
         if self.inner.is_none() {
             let s = &self.subject;
             let name = format!("d{}", self.index);
+            s.reserve(STATIC_CALL, s.tail);
             let dispatcher = Dispatcher::static_call(&s.engine, &name, s.trampoline, s.body_at)?;
             let (programs, direct) = (s.programs[self.index], s.direct[self.index].clone());
             self.inner = Some(Dispatch { dispatcher, era: Era::Dispatcher2022, programs, extra: false, direct });

@@ -1,18 +1,29 @@
 //! The function that two claimants want, laid out anew for each pair.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Era;
 use crate::engine::Engine;
 use crate::lab::ScenarioError;
 use crate::mechanism::MechanismId;
 use crate::mechanism::ftrace::Ftrace;
+use crate::mechanism::kprobe::Kprobes;
+use crate::mechanism::livepatch::Livepatch;
+use crate::mechanism::trampoline::Trampoline;
 use crate::site::Site;
 use crate::text::builder::Fentry;
 use crate::text::{Builder, Label};
+
+/// What two claimants of the same mechanism share.
+#[derive(Default)]
+pub(super) struct One {
+    pub(super) kprobes: OnceCell<Arc<Kprobes>>,
+    pub(super) trampoline: OnceCell<Arc<Trampoline>>,
+    pub(super) livepatch: OnceCell<Arc<Livepatch>>,
+}
 
 /// The function that both want: five bytes of nop, a jump, and the body that counts.
 pub struct Subject {
@@ -32,6 +43,18 @@ pub struct Subject {
     /// The claimants that dispatch.
     dispatching: Vec<usize>,
     ftrace: Rc<RefCell<Option<Arc<Ftrace>>>>,
+    /// Bytes that their owners answer for when a probe asks: question and address.
+    pub(super) reserved: Arc<Mutex<Vec<(&'static str, u64)>>>,
+    /// The instruction behind the site on which a probe can become a jump, if one of the two wants that.
+    pub(super) behind: u64,
+    /// The jump at the end.
+    pub(super) tail: u64,
+    /// What the other claimants of this pair are.
+    pub(super) eras: [Era; 2],
+    /// Of these there is one for the function, or one at all, whoever uses it.
+    pub(super) one: Rc<One>,
+    /// Runs of each claimant's programs.
+    ran: [&'static AtomicU64; 2],
     turn: Cell<usize>,
 }
 
@@ -49,14 +72,8 @@ impl Subject {
             entry
         };
         let effects = counters.map(|c| [leaf(&mut b, c), leaf(&mut b, c)]);
-        let programs = [0, 1].map(|_| {
-            [0, 1].map(|_| {
-                b.at(16, 0);
-                let program = b.here();
-                b.ret();
-                program
-            })
-        });
+        let ran = [counter(), counter()];
+        let programs = ran.map(|c| [leaf(&mut b, c), leaf(&mut b, c)]);
         let (taken, after) = ([b.forward(), b.forward()], b.forward());
         let thunk = b.forward();
         b.at(8, 0);
@@ -67,6 +84,11 @@ impl Subject {
         let entry = b.function("bpf_dispatcher_xdp_func");
         b.fentry(Fentry::Nop);
         b.place(after);
+        let behind = b.here();
+        if eras.contains(&Era::Optprobe) {
+            b.code(&[0x48, 0x8d, 0x7f, 0x00, 0x48, 0x8d, 0x76, 0x00]); // lea rdi, [rdi+0]; lea rsi, [rsi+0]
+        }
+        let tail = b.here();
         if eras.contains(&Era::Dispatcher2022) {
             b.jmp(trampoline);
         } else {
@@ -99,6 +121,12 @@ impl Subject {
             direct: Default::default(),
             dispatching,
             ftrace: Default::default(),
+            reserved: Arc::default(),
+            behind: at(behind)?,
+            tail: at(tail)?,
+            eras,
+            one: Rc::default(),
+            ran,
             turn: Cell::new(0),
         })
     }
@@ -109,6 +137,8 @@ impl Subject {
             direct: self.direct.clone(),
             dispatching: self.dispatching.clone(),
             ftrace: self.ftrace.clone(),
+            reserved: self.reserved.clone(),
+            one: self.one.clone(),
             turn: Cell::new(0),
             ..*self
         }
@@ -132,14 +162,24 @@ impl Subject {
         // SAFETY: laid out above: jumps to its third argument, or to what a claimant put in between, all of
         // which return.
         let f: extern "C" fn(u64, u64, u64) = unsafe { std::mem::transmute(self.entry as usize) };
-        let before = self.body();
+        let (before, ran) = (self.body(), self.ran[who].load(Ordering::Relaxed));
         f(0, 0, self.programs[who][0]);
-        if self.body() == before {
+        // Not through the fallback, and not somewhere else altogether, as under a live patch.
+        if self.body() == before && self.ran[who].load(Ordering::Relaxed) > ran {
             self.direct[who].set(self.direct[who].get() + 1);
         }
     }
 
     pub(super) fn body(&self) -> u64 {
         self.body.load(Ordering::Relaxed)
+    }
+
+    /// Answers a probe's question for five bytes.
+    pub(super) fn reserve(&self, question: &'static str, addr: u64) {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).push((question, addr));
+    }
+
+    pub(super) fn unreserve(&self, question: &'static str) {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).retain(|r| r.0 != question);
     }
 }

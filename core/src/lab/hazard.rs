@@ -18,7 +18,7 @@ use crate::poke::int3::Variant;
 use crate::poke::trap::{self, Gate};
 use crate::poke::{Phase, PokeError, Protocol};
 use crate::site::Site;
-use crate::text::{ArenaOptions, Builder};
+use crate::text::{ArenaOptions, Builder, Placement};
 
 struct World {
     engine: Engine,
@@ -203,6 +203,22 @@ fn refuse(call: libc::c_long) -> io::Result<()> {
     if done { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Takes all that is free where MAP_32BIT looks, for the rest of this process. How many bytes that was.
+fn take_low() -> usize {
+    let (mut len, mut taken) = (1 << 30, 0);
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_32BIT;
+    while len >= 4096 {
+        // SAFETY: a new mapping at a free place; nobody knows its address.
+        let got = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
+        if got == libc::MAP_FAILED {
+            len /= 2;
+        } else {
+            taken += len;
+        }
+    }
+    taken
+}
+
 /// One hazard, by `case`.
 ///
 /// # Errors
@@ -280,6 +296,22 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
             let mut b = Builder::new();
             b.ret();
             Ok(json!({ "error": engine.load(b, me).err().map(|e| e.to_string()) }))
+        }
+        "no-low" => {
+            let taken = take_low();
+            let load = |placement| -> Result<_, PokeError> {
+                let engine = Engine::new(Options {
+                    arena: ArenaOptions { placement, ..ArenaOptions::default() },
+                    ..Options::default()
+                })?;
+                let me = engine.holder(MechanismId::TEXT, "hazard");
+                let mut b = Builder::new();
+                b.ret();
+                Ok(engine.load(b, me)?.region.addr)
+            };
+            let low = load(Placement::Low).err().map(|e| e.to_string());
+            let elsewhere = load(Placement::PreferLow)? > u64::from(u32::MAX);
+            Ok(json!({ "taken": taken, "error": low, "elsewhere": elsewhere }))
         }
         "did-not-park" => {
             let w = world(Protocol::Stop)?;

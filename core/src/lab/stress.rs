@@ -42,7 +42,7 @@ pub struct Params {
     pub millis: u64,
     /// How many threads run the site.
     pub executors: usize,
-    /// The site's place in its cache line: 62 straddles.
+    /// The site's place in its page: 62 straddles a cache line, 4094 a page.
     pub offset: usize,
     /// How it is written.
     pub protocol: Protocol,
@@ -132,7 +132,7 @@ pub fn run(params: &Value, reporter: &mut Reporter) -> Result<Value, ScenarioErr
     }
     let second = variant(&mut b, 2);
     sled(&mut b);
-    b.at(64, (params.offset + 64 - 11) % 64);
+    b.at(4096, (params.offset + 4096 - 11) % 4096);
     let f = b.function("under_fire");
     b.code(&[0x48, 0x83, 0xec, 0x08]); // sub rsp, 8
     b.code(&[0x31, 0xc0]); // xor eax, eax

@@ -9,7 +9,8 @@
 //! that a slow reader is still in; since 4121d4481b72 (20221214123542.1389719-1-jolsa@kernel.org) there is a grace
 //! period between them, here [`crate::grace`].
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::static_call::{Func, StaticCall};
 use super::{Errno, MechanismError, MechanismId};
@@ -23,9 +24,13 @@ use crate::site::Site;
 use crate::text::builder::Assembled;
 use crate::text::{Builder, Label, Region};
 
+pub mod calibrate;
 pub mod emit;
+pub mod shape;
 
+pub use calibrate::Choice;
 pub use emit::{EmitError, Fallback, emit};
+pub use shape::Shape;
 
 /// Slots with 16-byte alignment: what fits in half a page, as the authors counted (52 would).
 pub const MAX: usize = 48;
@@ -108,6 +113,18 @@ struct State {
     /// The site is claimed.
     claimed: bool,
     last: Vec<u8>,
+    shape: Shape,
+    /// Targets of a trace, the most frequent first.
+    hot: Vec<u64>,
+    recording: Option<Arc<Trace>>,
+    /// Traces that a slow reader may still write to; kept as long as the dispatcher.
+    unread: Vec<Arc<Trace>>,
+}
+
+/// Where an image that records puts its targets.
+struct Trace {
+    index: AtomicU64,
+    buffer: Box<[AtomicU64]>,
 }
 
 impl State {
@@ -160,7 +177,18 @@ impl Dispatcher {
     fn with_door(engine: &Engine, name: &str, door: Door, thunk: u64) -> Self {
         let holder = engine.holder(MechanismId::BPF_DISPATCHER, name);
         let slots = (0..MAX).map(|_| None).collect();
-        let state = State { slots, page: None, offset: 0, stamp: None, claimed: false, last: Vec::new() };
+        let state = State {
+            slots,
+            page: None,
+            offset: 0,
+            stamp: None,
+            claimed: false,
+            last: Vec::new(),
+            shape: Shape::Tree,
+            hot: Vec::new(),
+            recording: None,
+            unread: Vec::new(),
+        };
         Self { engine: engine.clone(), holder, door, thunk, align: true, grace: true, state: Mutex::new(state) }
     }
 
@@ -269,7 +297,13 @@ impl Dispatcher {
                     e.to_string(),
                 )
             };
-            let code = emit(half(next), &targets, self.align, Fallback::Thunk(self.thunk)).map_err(dropped)?;
+            let mut code = match &state.recording {
+                Some(t) => calibrate::recorder(t.index.as_ptr() as u64, t.buffer.as_ptr() as u64, t.buffer.len()),
+                None => Vec::new(),
+            };
+            let order = shape::by_frequency(&targets, &state.hot);
+            let (base, thunk) = (half(next) + code.len() as u64, Fallback::Thunk(self.thunk));
+            code.extend(state.shape.emit(base, &order, self.align, thunk).map_err(dropped)?);
             if code.len() > HALF {
                 let why = format!("{} targets need {} bytes, half a page is {HALF}", targets.len(), code.len());
                 return Err(MechanismError::kernel(Errno::EINVAL, RULE, why));
@@ -323,6 +357,67 @@ impl Dispatcher {
         let plan = Plan::new(self.holder, [Change::new(site, expect, new)])?;
         self.engine.apply(&plan)?;
         Ok(())
+    }
+
+    /// Publishes an image that writes down the next `calls` targets; [`Dispatcher::calibrate`] ends it.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::change`].
+    pub fn record(&self, calls: usize) -> Result<(), MechanismError> {
+        let mut state = self.lock();
+        let buffer = (0..calls).map(|_| AtomicU64::new(0)).collect();
+        state.recording = Some(Arc::new(Trace { index: AtomicU64::new(0), buffer }));
+        self.again(&mut state)
+    }
+
+    /// The targets written down so far.
+    #[must_use]
+    pub fn trace(&self) -> Vec<u64> {
+        let state = self.lock();
+        let Some(trace) = &state.recording else { return Vec::new() };
+        let len = trace.index.load(Ordering::Acquire).min(trace.buffer.len() as u64) as usize;
+        // A slot that was counted and not yet written is zero.
+        trace.buffer[..len].iter().map(|t| t.load(Ordering::Acquire)).filter(|&t| t != 0).collect()
+    }
+
+    /// Takes the form that is fastest for the recorded targets.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::change`], and if stand-ins cannot be laid out.
+    pub fn calibrate(&self) -> Result<Choice, MechanismError> {
+        let trace = self.trace();
+        let targets = self.targets();
+        let choice = calibrate::calibrate(&self.engine, self.holder, &targets, &trace, self.align)?;
+        let mut state = self.lock();
+        state.shape = choice.shape;
+        state.hot = trace;
+        let recorded = state.recording.take();
+        self.again(&mut state)?;
+        // The image that records may still be run until the next grace period.
+        if let (Some(trace), Some(stamp)) = (recorded, state.stamp)
+            && self.engine.grace().wait(stamp, GRACE_LIMIT).is_err()
+        {
+            state.unread.push(trace);
+        }
+        Ok(choice)
+    }
+
+    /// The form in use.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.lock().shape
+    }
+
+    /// Generates the image anew for the same targets.
+    fn again(&self, state: &mut State) -> Result<(), MechanismError> {
+        let count = state.targets().len();
+        if count == 0 {
+            return Ok(());
+        }
+        if let Some(stamp) = state.stamp {
+            self.engine.grace().wait(stamp, GRACE_LIMIT).map_err(PokeError::from)?;
+        }
+        self.update(state, count)
     }
 
     /// Gives the page back, once nobody is in it and no target is left.

@@ -7,7 +7,7 @@
 //! Every record is verified before any is written. A mismatch is `ftrace_bug()`: nothing is written, and ftrace is dead
 //! until reboot; what was armed before stays armed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Errno, MechanismError, MechanismId};
@@ -19,6 +19,7 @@ use crate::site::Site;
 use crate::text::Region;
 
 pub mod ops;
+mod query;
 mod trampoline;
 
 pub use ops::{Direct, Flags, Ops, Regs, Save};
@@ -61,6 +62,10 @@ struct State {
     directs: BTreeMap<u64, Direct>,
     dead: Option<Bug>,
     enabled: bool,
+    /// `direct_ops` is a permanent ops (v5.5 to v5.19).
+    directs_permanent: bool,
+    /// Sites whose direct call and IPMODIFY were negotiated.
+    shared: BTreeSet<u64>,
     retired: Vec<(Retired, Ops)>,
 }
 
@@ -74,8 +79,25 @@ pub struct Ftrace {
     state: Mutex<State>,
 }
 
+/// Code that calls an ops' callback with all registers, and comes back: for those who enter it by themselves.
+pub(crate) fn stub(engine: &Engine, holder: HolderId, ops: &Ops) -> Result<Region, MechanismError> {
+    let data = Arc::as_ptr(&ops.0) as u64;
+    let code = trampoline::build(Save::Regs, ops::dispatch_one as *const () as u64, data);
+    Ok(engine.load(code, holder)?.region)
+}
+
 fn dead(bug: &Bug, rule: &'static str) -> MechanismError {
     MechanismError::kernel(Errno::ENODEV, rule, format!("ftrace is dead until restart: {}", bug.message))
+}
+
+/// What a caller gets whose registration failed its verification: not the `-EINVAL` of the check, because the update
+/// returns nothing, but what is asked after it.
+fn killed(bug: Option<&Bug>, error: MechanismError) -> MechanismError {
+    const RULE: &str = "kernel/trace/ftrace.c: ftrace_startup(), v5.10.218";
+    match bug {
+        Some(bug) => MechanismError::kernel(Errno::ENODEV, RULE, format!("ftrace is dead now: {}", bug.message)),
+        None => error,
+    }
 }
 
 impl Ftrace {
@@ -96,6 +118,8 @@ impl Ftrace {
             directs: BTreeMap::new(),
             dead: None,
             enabled: true,
+            directs_permanent: true,
+            shared: BTreeSet::new(),
             retired: Vec::new(),
         };
         Ok(Self { engine: engine.clone(), holder, list, caller, state: Mutex::new(state) })
@@ -103,18 +127,6 @@ impl Ftrace {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Why it is dead, if it is.
-    #[must_use]
-    pub fn bug(&self) -> Option<Bug> {
-        self.lock().dead.clone()
-    }
-
-    /// The holder of its bytes.
-    #[must_use]
-    pub fn holder(&self) -> HolderId {
-        self.holder
     }
 
     /// Takes the sites of a `__mcount_loc` table: a call to `fentry` becomes a nop, a nop stays.
@@ -168,8 +180,8 @@ impl Ftrace {
     ///
     /// # Errors
     /// `-EBUSY` registered already, IPMODIFY taken, or a permanent ops while tracing is off; `-EINVAL` IPMODIFY without a
-    /// filter; `-ENODEV` dead; `-EINVAL` from the verification that kills ftrace. The ledger's refusal
-    /// comes before the verification, and kills nothing.
+    /// filter; `-ENODEV` dead, or killed by the verification of just this call. The ledger's refusal comes before the
+    /// verification, and kills nothing.
     pub fn register(&self, ops: &Ops) -> Result<(), MechanismError> {
         let mut state = self.lock();
         if let Some(bug) = &state.dead {
@@ -188,23 +200,14 @@ impl Ftrace {
         let trampoline = self.engine.load(code, self.holder)?.region;
         state.ops.push(Registered { ops: ops.clone(), trampoline });
         self.publish_list(&state);
-        self.update(&mut state).inspect_err(|_| {
+        self.update(&mut state).map_err(|error| {
             // Rolled back, as after a refused IPMODIFY; nothing was written.
             if let Some(gone) = state.ops.pop() {
                 self.publish_list(&state);
                 let _ = self.engine.retire(gone.trampoline, self.holder).map(|r| state.retired.push((r, gone.ops)));
             }
+            killed(state.dead.as_ref(), error)
         })
-    }
-
-    /// What `echo function > current_tracer` does: registers, and does not look at the result
-    /// (`kernel/trace/trace_functions.c: function_trace_init()`, v5.4). True means that the write succeeds.
-    pub fn start_tracer(&self, ops: &Ops) -> bool {
-        if self.lock().dead.is_some() {
-            return false;
-        }
-        let _ = self.register(ops);
-        true
     }
 
     fn check_ipmodify(&self, state: &State, ops: &Ops, extra: Option<u64>) -> Result<(), MechanismError> {
@@ -220,6 +223,10 @@ impl Ftrace {
         let taken = |r: &&Registered| {
             r.ops.0.flags.ipmodify && !Arc::ptr_eq(&r.ops.0, &ops.0) && filter.iter().any(|&ip| r.ops.wants(ip))
         };
+        if let Some(ip) = filter.iter().find(|&ip| state.directs.contains_key(ip) && !state.shared.contains(ip)) {
+            let why = format!("a direct call at {ip:#x} is a user of IPMODIFY, and was not asked to share");
+            return Err(MechanismError::kernel(Errno::EBUSY, IPMODIFY, why));
+        }
         match state.ops.iter().find(taken) {
             Some(r) => {
                 let why = format!("{} modifies the instruction pointer of the same function", r.ops.name());
@@ -298,12 +305,23 @@ impl Ftrace {
     /// Puts a direct call on a site.
     ///
     /// # Errors
-    /// `-ENODEV` dead or no record; `-EBUSY` another direct call.
+    /// `-ENODEV` dead, killed by this call, or no record; `-EBUSY` another direct call.
     pub fn register_direct(&self, ip: u64, direct: Direct) -> Result<(), MechanismError> {
         let mut state = self.lock();
         self.direct_record(&state, ip)?;
         if state.directs.contains_key(&ip) {
             return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, format!("{ip:#x} has a direct call")));
+        }
+        let modifies = state.ops.iter().any(|r| r.ops.0.flags.ipmodify && r.ops.wants(ip));
+        if modifies && !state.shared.contains(&ip) {
+            return Err(MechanismError::kernel(
+                Errno::EBUSY,
+                IPMODIFY,
+                format!("{ip:#x} is held by a user of IPMODIFY"),
+            ));
+        }
+        if state.directs_permanent && !state.enabled {
+            return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, "a permanent ops while ftrace_enabled is 0"));
         }
         self.set_direct(&mut state, ip, Some(direct))
     }
@@ -356,12 +374,13 @@ impl Ftrace {
             None => state.directs.remove(&ip),
         };
         self.publish_list(state);
-        self.update(state).inspect_err(|_| {
+        self.update(state).map_err(|error| {
             match before {
                 Some(before) => state.directs.insert(ip, before),
                 None => state.directs.remove(&ip),
             };
             self.publish_list(state);
+            killed(state.dead.as_ref(), error)
         })
     }
 
@@ -375,7 +394,8 @@ impl Ftrace {
         if let Some(bug) = &state.dead {
             return Err(dead(bug, RULE));
         }
-        if !on && state.ops.iter().any(|r| r.ops.0.flags.permanent) {
+        let direct = state.directs_permanent && !state.directs.is_empty();
+        if !on && (direct || state.ops.iter().any(|r| r.ops.0.flags.permanent)) {
             return Err(MechanismError::kernel(Errno::EBUSY, RULE, "a permanent ops is registered"));
         }
         let before = std::mem::replace(&mut state.enabled, on);

@@ -60,11 +60,10 @@ impl Batch {
 
     fn step(&mut self, text: &Text) -> Result<Phase, Fault> {
         let mut cursor = Cursor::new(text);
-        let patches = self.plan.patches();
         Ok(match self.done {
             Phase::Start => {
                 if self.variant == Variant::NaiveStore {
-                    for p in patches {
+                    for p in self.plan.patches() {
                         cursor.at(p.addr(), p.len())?.store_naive(p.addr(), p.after());
                     }
                     self.sync()?;
@@ -75,11 +74,11 @@ impl Batch {
             }
             Phase::Published => {
                 let tail_first = self.variant == Variant::TailFirst;
-                cursor.each(patches, |site, p| {
+                cursor.spans(&self.plan, |chunk, span| {
                     if tail_first {
-                        site.tail(p.new_bytes());
+                        chunk.store_tails(span);
                     }
-                    site.head(INT3);
+                    chunk.store_heads(span.addrs, std::iter::repeat(INT3));
                 })?;
                 Phase::Trapped
             }
@@ -89,13 +88,7 @@ impl Batch {
             }
             Phase::Sync1 => {
                 let mut tails = false;
-                cursor.each(patches, |site, p| {
-                    let (old, new) = (p.old_bytes(), p.new_bytes());
-                    if (old.word() ^ new.word()) >> 8 != 0 {
-                        site.tail(new);
-                        tails = true;
-                    }
-                })?;
+                cursor.spans(&self.plan, |chunk, span| tails |= chunk.store_tails(span))?;
                 self.tails = tails;
                 Phase::Tails
             }
@@ -107,7 +100,9 @@ impl Batch {
                 Phase::Sync2
             }
             Phase::Sync2 => {
-                cursor.each(patches, |site, p| site.head(p.new_bytes().word() as u8))?;
+                cursor.spans(&self.plan, |chunk, span| {
+                    chunk.store_heads(span.addrs, span.new.iter().map(|&word| word as u8));
+                })?;
                 Phase::Heads
             }
             Phase::Heads => {

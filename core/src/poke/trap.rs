@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{PokeError, Stats};
+use super::{PokeError, Stats, breakpoint};
 use crate::grace;
 use crate::isa::{Frame, INT3, Stack};
 use crate::plan::Plan;
@@ -291,8 +291,8 @@ fn handle(regs: &mut [libc::greg_t; 23]) -> bool {
             RETRIES.fetch_add(1, Ordering::Relaxed);
             continue;
         }
-        // A breakpoint that no plan of ours put there: a debugger's, or one installed on purpose.
-        let Some(emulation) = emulation else { return false };
+        // A probe's, or a breakpoint that nobody here put there: a debugger's.
+        let Some(emulation) = emulation.or_else(|| breakpoint::find(addr)) else { return false };
         let mut frame = Frame {
             ip: addr,
             sp: regs[libc::REG_RSP as usize] as u64,

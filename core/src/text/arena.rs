@@ -14,7 +14,7 @@ use memmap2::{MmapMut, MmapOptions};
 
 use super::{Region, TextError};
 use crate::isa::{Bytes, INT3};
-use crate::plan::Patch;
+use crate::plan::{Patch, Span};
 use crate::poke::trap;
 
 /// Where executable views go.
@@ -216,6 +216,44 @@ impl Chunk {
         })
     }
 
+    /// Stores the first byte of each site; the addresses are a plan's, so in order. Bounds are checked once.
+    pub(crate) fn store_heads(&self, addrs: &[u64], bytes: impl Iterator<Item = u8>) {
+        assert!([addrs.first(), addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1)));
+        let (base, alias) = (self.rx.base, self.rw.map.as_ptr().cast_mut());
+        for (addr, byte) in addrs.iter().zip(bytes) {
+            // SAFETY: inside the chunk, between the first and the last; atomic, as all accesses through the alias.
+            unsafe { (*alias.wrapping_add((addr - base) as usize).cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
+        }
+    }
+
+    /// Stores the bytes behind the first of each site where they change. Whether any did. Bounds are checked once for
+    /// neighbours of one length, and the loop over them asks nothing: it is most of what a large batch costs.
+    pub(crate) fn store_tails(&self, span: Span<'_>) -> bool {
+        let (base, alias) = (self.rx.base, self.rw.map.as_ptr().cast_mut());
+        let mut done = 0;
+        for group in span.tails.chunk_by(|a, b| a == b) {
+            let (tail, range) = (usize::from(group[0]), done..done + group.len());
+            done = range.end;
+            let (addrs, new) = (&span.addrs[range.clone()], &span.new[range]);
+            assert!([addrs.first(), addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1 + tail)));
+            for (addr, word) in addrs.iter().zip(new) {
+                let at = alias.wrapping_add((addr - base) as usize + 1);
+                if tail == 4 {
+                    // SAFETY: inside the chunk, between the first and the last. Unaligned, so not atomic; it races with
+                    // instruction fetch alone, for which the language's memory model has no words. It tears at worst, and
+                    // nobody runs these bytes.
+                    unsafe { at.cast::<Unaligned>().write_volatile(Unaligned((word >> 8) as u32)) };
+                    continue;
+                }
+                for (i, &byte) in word.to_le_bytes()[1..].iter().enumerate().take(tail) {
+                    // SAFETY: inside the chunk; atomic.
+                    unsafe { (*at.wrapping_add(i).cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
+                }
+            }
+        }
+        span.tails.iter().any(|&tail| tail != 0)
+    }
+
     pub(crate) fn store_all(&self, addr: u64, bytes: &[u8]) {
         bytes.iter().enumerate().for_each(|(i, &b)| self.rw.store(self.offset(addr) + i, b));
     }
@@ -265,6 +303,10 @@ impl Chunk {
     }
 }
 
+/// Four bytes that may lie anywhere.
+#[repr(C, packed)]
+struct Unaligned(u32);
+
 /// The bytes of one site through the alias; made by [`Chunk::sites`], which checked that they are inside.
 pub(crate) struct SiteBytes<'a> {
     at: *mut u8,
@@ -274,32 +316,6 @@ pub(crate) struct SiteBytes<'a> {
 }
 
 impl SiteBytes<'_> {
-    /// Stores the first byte.
-    #[inline]
-    pub(crate) fn head(&self, byte: u8) {
-        // SAFETY: inside the chunk; atomic, as all accesses through the alias.
-        unsafe { (*self.at.cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
-    }
-
-    /// Stores the bytes behind the first; the four of a call or jump in one store.
-    #[inline]
-    pub(crate) fn tail(&self, bytes: Bytes) {
-        if bytes.len() == 5 && self.room >= 5 {
-            let value = (bytes.word() >> 8) as u32;
-            let at = self.at.wrapping_add(1);
-            // SAFETY: inside the chunk. In assembly, because the store is unaligned and races with instruction fetch, for
-            // which the language's memory model has no words; it tears at worst, and nobody runs these bytes.
-            unsafe {
-                std::arch::asm!("mov dword ptr [{}], {:e}", in(reg) at, in(reg) value, options(nostack, preserves_flags))
-            };
-            return;
-        }
-        for (i, &b) in bytes.as_slice().iter().enumerate().skip(1) {
-            // SAFETY: inside the chunk, because the site is; atomic.
-            unsafe { (*self.at.wrapping_add(i).cast::<AtomicU8>()).store(b, Ordering::Relaxed) };
-        }
-    }
-
     /// Whether they are these: one load where eight bytes can be read.
     #[inline]
     pub(crate) fn hold(&self, bytes: Bytes) -> bool {

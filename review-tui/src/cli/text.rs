@@ -72,6 +72,26 @@ pub fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
+/// A clean line in pieces of at most `columns`, broken at blanks, those after the first behind `indent` blanks; whole where
+/// there is no limit. A word that is too long stays whole: it may be an address.
+pub fn wrap(line: &str, columns: Option<usize>, indent: usize) -> Vec<String> {
+    let Some(columns) = columns.filter(|&columns| columns < line.width()) else { return vec![line.to_owned()] };
+    let mut out = Vec::new();
+    let mut now = line[..line.len() - line.trim_start().len()].to_owned();
+    let mut empty = true;
+    // Blanks inside a line are layout and stay, except where it breaks.
+    for word in line.trim_start().split_inclusive(' ') {
+        if !empty && now.width() + word.trim_end().width() > columns {
+            out.push(now.trim_end().to_owned());
+            now = " ".repeat(indent);
+        }
+        now.push_str(word);
+        empty = false;
+    }
+    out.push(now.trim_end().to_owned());
+    out
+}
+
 /// A number with thousands separated.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -108,6 +128,14 @@ mod tests {
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("abcd", 3), "ab…");
         assert_eq!(cut("abcd", 0), "");
+    }
+
+    #[test]
+    fn lines_break_at_blanks() {
+        assert_eq!(wrap("  ran   one two", Some(12), 8), ["  ran   one", "        two"]);
+        assert_eq!(wrap("  ran   one two", None, 8), ["  ran   one two"]);
+        assert_eq!(wrap("incomprehensible a", Some(4), 2), ["incomprehensible", "  a"]);
+        assert_eq!(wrap("", Some(4), 2), [""]);
     }
 
     #[test]

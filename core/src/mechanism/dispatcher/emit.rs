@@ -38,7 +38,7 @@ pub enum EmitError {
     Empty,
 }
 
-struct Emitter<'a> {
+pub(super) struct Emitter<'a> {
     code: Vec<u8>,
     base: i64,
     targets: &'a [i64],
@@ -57,12 +57,35 @@ pub fn emit(base: u64, targets: &[u64], align: bool, fallback: Fallback) -> Resu
     if sorted.is_empty() {
         return Err(EmitError::Empty);
     }
-    let mut emitter = Emitter { code: Vec::with_capacity(2048), base: base as i64, targets: &sorted, align, fallback };
-    emitter.node(0, sorted.len() - 1)?;
+    let mut emitter = Emitter::new(base, &sorted, align, fallback);
+    emitter.node(0, sorted.len() - 1, 1)?;
     Ok(emitter.code)
 }
 
-impl Emitter<'_> {
+impl<'a> Emitter<'a> {
+    pub(super) fn new(base: u64, targets: &'a [i64], align: bool, fallback: Fallback) -> Self {
+        Self { code: Vec::with_capacity(2048), base: base as i64, targets, align, fallback }
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.code
+    }
+
+    /// Compares one after another, then the fallback.
+    pub(super) fn chain(&mut self, a: usize, b: usize) -> Result<(), EmitError> {
+        for i in a..=b {
+            self.cmp(self.targets[i])?;
+            self.code.extend_from_slice(&[0x0f, 0x84]);
+            self.rel32(self.targets[i])?;
+        }
+        self.fall_back()
+    }
+
+    /// A tree whose leaves are chains of at most `leaf` targets.
+    pub(super) fn bushy(&mut self, a: usize, b: usize, leaf: usize) -> Result<(), EmitError> {
+        self.node(a, b, leaf)
+    }
+
     fn cmp(&mut self, value: i64) -> Result<(), EmitError> {
         let imm = i32::try_from(value).map_err(|_| EmitError::Immediate(value))?;
         self.code.extend_from_slice(&[0x48, 0x81, 0xfa]);
@@ -77,7 +100,7 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn fall_back(&mut self) -> Result<(), EmitError> {
+    pub(super) fn fall_back(&mut self) -> Result<(), EmitError> {
         match self.fallback {
             Fallback::Thunk(thunk) => {
                 self.code.push(0xe9);
@@ -91,23 +114,20 @@ impl Emitter<'_> {
     }
 
     /// Recursion is bounded: the depth is log2 of at most 64 targets.
-    fn node(&mut self, a: usize, b: usize) -> Result<(), EmitError> {
-        if a == b {
-            self.cmp(self.targets[a])?;
-            self.code.extend_from_slice(&[0x0f, 0x84]);
-            self.rel32(self.targets[a])?;
-            return self.fall_back();
+    fn node(&mut self, a: usize, b: usize, leaf: usize) -> Result<(), EmitError> {
+        if b - a < leaf {
+            return self.chain(a, b);
         }
         let pivot = (b - a) / 2;
         self.cmp(self.targets[a + pivot])?;
-        let near = pivot > 2;
+        let near = pivot > 2 || leaf > 1;
         if near {
             self.code.extend_from_slice(&[0x0f, 0x8f, 0, 0, 0, 0]);
         } else {
             self.code.extend_from_slice(&[0x7f, 0]);
         }
         let after = self.code.len();
-        self.node(a, a + pivot)?;
+        self.node(a, a + pivot, leaf)?;
         if self.align {
             let mut pad = self.code.len().wrapping_neg() % 16;
             while pad > 0 {
@@ -123,7 +143,7 @@ impl Emitter<'_> {
             // At most 112 for a pivot of 2; checked over all sizes by a test.
             self.code[after - 1] = distance as u8;
         }
-        self.node(a + pivot + 1, b)
+        self.node(a + pivot + 1, b, leaf)
     }
 }
 

@@ -119,3 +119,85 @@ fn an_update_waits_for_whoever_is_in_the_other_half_and_names_it() {
     executor.quiescent();
     w.dispatcher.change(None, Some(w.targets[1])).unwrap();
 }
+
+#[test]
+fn every_form_sends_every_target_home() {
+    use super::shape::by_frequency;
+    let engine = Engine::new(Options::default()).unwrap();
+    let holder = engine.holder(MechanismId::TEXT, "test");
+    for n in [1usize, 2, 5, 17, 48, 64] {
+        let mut b = Builder::new();
+        let thunk = retpoline(&mut b);
+        let labels: Vec<_> = (0..n + 1)
+            .map(|i| {
+                b.at(16, 0);
+                let f = b.here();
+                b.code(&[0xb8, i as u8, 0, 0, 0]).ret();
+                f
+            })
+            .collect();
+        let loaded = engine.load(b, holder).unwrap();
+        let all: Vec<u64> = labels.iter().map(|&l| loaded.addr(l).unwrap()).collect();
+        let thunk = loaded.addr(thunk).unwrap();
+        let order = by_frequency(&all[..n], &[all[n / 2], all[n / 2], all[0]]);
+        assert_eq!(order[0], all[n / 2]);
+        for shape in Shape::ALL {
+            let image = engine
+                .load_with(holder, 4096, 4096, |base| {
+                    let mut code = shape.emit(base, &order, n <= 48, Fallback::Thunk(thunk)).unwrap();
+                    assert!(code.len() <= HALF, "{shape:?} {n}: {}", code.len());
+                    code.resize(4096, INT3);
+                    Ok::<_, crate::text::TextError>(Assembled::raw(code))
+                })
+                .unwrap();
+            for (i, &target) in all.iter().enumerate() {
+                // SAFETY: laid out above: jumps to its third argument, which returns a number.
+                let f: extern "C" fn(u64, u64, u64) -> u32 = unsafe { std::mem::transmute(image.region.addr as usize) };
+                assert_eq!(f(0, 0, target), i as u32, "{shape:?} {n}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_trace_is_recorded_and_its_form_is_used() {
+    let engine = Engine::new(Options::default()).unwrap();
+    let holder = engine.holder(MechanismId::TEXT, "test");
+    let mut b = Builder::new();
+    let layout = Layout::static_call(&mut b, "calibrated");
+    let labels: Vec<_> = (0..40u8)
+        .map(|i| {
+            b.at(16, 0);
+            let f = b.here();
+            b.code(&[0xb8, i, 0, 0, 0]).ret();
+            f
+        })
+        .collect();
+    let loaded = engine.load(b, holder).unwrap();
+    let targets: Vec<u64> = labels.iter().map(|&l| loaded.addr(l).unwrap()).collect();
+    let at = |l| loaded.addr(l).unwrap();
+    let d = Dispatcher::static_call(&engine, "c", at(layout.trampoline.unwrap()), at(layout.thunk)).unwrap();
+    targets.iter().for_each(|&t| drop(d.change(None, Some(t)).unwrap()));
+    let call = |target: u64| {
+        // SAFETY: laid out above: jumps to its third argument, which returns a number.
+        let f: extern "C" fn(u64, u64, u64) -> u32 = unsafe { std::mem::transmute(at(layout.function) as usize) };
+        f(0, 0, target)
+    };
+    d.record(1000).unwrap();
+    let mut seed = 5;
+    let expected: Vec<u64> = (0..1500).map(|_| targets[crate::lab::stress::random(&mut seed) as usize % 40]).collect();
+    for &target in &expected {
+        call(target);
+    }
+    assert_eq!(d.trace(), expected[..1000]);
+    let choice = d.calibrate().unwrap();
+    assert_eq!((d.shape(), choice.costs.len()), (choice.shape, Shape::ALL.len()));
+    assert!(choice.costs.iter().all(|c| c.1 > 0.0 && c.1 < 1e5), "{choice:?}");
+    assert_eq!(
+        choice.costs.iter().map(|c| c.1).fold(f64::MAX, f64::min),
+        choice.costs.iter().find(|c| c.0 == choice.shape).unwrap().1
+    );
+    (0..40).for_each(|i| assert_eq!(call(targets[i]), i as u32));
+    d.change(Some(targets[3]), None).unwrap();
+    (0..40).for_each(|i| assert_eq!(call(targets[i]), i as u32, "the fallback for the one that left"));
+}

@@ -1,0 +1,179 @@
+//! Mechanisms against each other on the same bytes, as a reviewer sees them. The pair dispatcher and ftrace must read in both
+//! orders as real kernels did it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use provenance_core::conflict::Era;
+use provenance_core::mechanism::MechanismId;
+use provenance_corpus::catalogue::Catalogue;
+
+use crate::harness::User;
+
+/// Text is placed anew in every run: an address keeps its last three digits, the place in the page. The displacement of a
+/// call or a jump that leaves the page goes with it.
+fn settled(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("0x4") {
+        let digits = rest[at + 2..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        out.push_str(&rest[..at]);
+        out.push_str(if digits == 8 { "0x…" } else { "0x" });
+        rest = &rest[at + 2 + if digits == 8 { 5 } else { 0 }..];
+    }
+    out + rest
+}
+
+#[test]
+fn the_seeds_pair_reads_as_it_was_in_both_orders() {
+    let user = User::new();
+    let dispatcher_first = user.run(["conflicts", "bpf-dispatcher@v5.6", "ftrace", "--width", "100"]).ok();
+    insta::assert_snapshot!(settled(&dispatcher_first.out));
+    let tracer_first = user.run(["conflicts", "ftrace", "bpf-dispatcher@v5.6", "--width", "100"]).ok();
+    insta::assert_snapshot!(settled(&tracer_first.out));
+    assert_eq!((&*dispatcher_first.err, &*tracer_first.err), ("", ""));
+}
+
+#[test]
+fn the_matrix_has_every_ordered_pair_under_both_rules() {
+    let user = User::new();
+    let said = user.run(["conflicts", "--width", "100"]).ok();
+    insta::assert_snapshot!(settled(&said.out));
+    let json: serde_json::Value = serde_json::from_str(&user.run(["conflicts", "-f", "json"]).ok().out).unwrap();
+    assert_eq!(json["format"], 1);
+    let results = json["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2 * Era::ALL.len() * Era::ALL.len());
+    let mut seen: Vec<[&str; 3]> =
+        results.iter().map(|c| ["first", "second", "rules"].map(|f| c[f].as_str().unwrap())).collect();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), results.len());
+    for c in results {
+        assert!(c["not_modelled"].as_str().unwrap().contains("NMI"));
+        assert!(c["rule"].as_str().unwrap().contains("(), v"), "{}", c["rule"]);
+        assert!(c["steps"].as_array().unwrap().len() >= 2);
+    }
+}
+
+#[test]
+fn one_mechanism_against_all_by_its_alias() {
+    let user = User::new();
+    let said = user.run(["conflicts", "fentry"]).ok();
+    assert!(said.out.contains("silent    ftrace v5.4, then bpf-dispatcher v5.6"), "{}", said.out);
+    assert!(said.out.contains("broken    bpf-dispatcher v5.6, then ftrace v5.4"), "{}", said.out);
+    assert!(!said.out.contains("static-call v5.17, then jump-label"), "{}", said.out);
+    assert!(said.out.starts_with("ftrace v5.4: a model of the kernel's rules"), "{}", said.out);
+    let long = said.out.lines().map(str::len).max().unwrap();
+    let narrow = user.run(["conflicts", "fentry", "--width", "60"]).ok();
+    let most = narrow.out.lines().map(|l| l.chars().count()).max().unwrap();
+    assert!(long > 100 && most < 80, "on a pipe nothing is broken; on a terminal only long words stick out: {most}");
+}
+
+#[test]
+fn colour_is_on_request_and_never_alone() {
+    let user = User::new();
+    let plain = user.run(["conflicts", "ftrace", "bpf-dispatcher@v5.6"]).ok().out;
+    let painted = user.run(["conflicts", "ftrace", "bpf-dispatcher@v5.6", "--color", "always"]).ok().out;
+    assert!(!plain.contains('\u{1b}') && painted.contains("\u{1b}[33m"));
+    assert!(plain.contains(": silent;"));
+}
+
+#[test]
+fn what_the_engine_does_not_run_is_said() {
+    let user = User::new();
+    for (name, arguments) in [
+        ("not_run", ["conflicts", "alternatives", "ftrace"]),
+        ("no_such", ["conflicts", "ftrace", "bpf-dispatchr"]),
+        ("no_such_version", ["conflicts", "bpf-dispatcher@v5.7", "ftrace"]),
+    ] {
+        let said = user.run(arguments).ends(2);
+        // Which mechanisms there are grows; how it is said does not.
+        let hint = said.err.lines().find(|l| l.starts_with("hint: ")).unwrap_or_default();
+        assert!(hint.contains("ftrace@v5.4"), "{}", said.err);
+        insta::assert_snapshot!(name, said.all().replace(hint, "hint: …"));
+    }
+    user.run(["conflicts", "a", "b", "c"]).ends(2);
+}
+
+#[test]
+fn the_lab_answers_to_json_and_to_nobody_else() {
+    let user = User::new();
+    assert!(!user.run(["--help"]).ok().out.contains("__lab"));
+    assert!(!user.run(["completions", "bash"]).ok().out.contains("__lab"));
+    let said = user.run(["__lab"]).ends(2);
+    assert!(said.err.contains("bad request"), "{}", said.err);
+    // It needs no home: the experiment depends on nothing of the user's.
+    let bare = user.command().arg("__lab").env_remove("HOME").output().unwrap();
+    assert_eq!(bare.status.code(), Some(2));
+}
+
+/// The file below `core/src` that runs a mechanism which owns bytes.
+const ENGINE: &[(&str, &str)] = &[
+    ("bpf-dispatcher", "mechanism/dispatcher.rs"),
+    ("ftrace", "mechanism/ftrace.rs"),
+    ("ftrace-direct", "mechanism/ftrace.rs"),
+    ("jump-label", "mechanism/static_key.rs"),
+    ("static-call", "mechanism/static_call.rs"),
+    ("text-poke", "poke/int3.rs"),
+];
+
+/// Owners of bytes without one, and why.
+const NO_ENGINE: &[(&str, &str)] = &[
+    ("alternatives", "written before anybody runs the text; a scan reads its table"),
+    ("bpf-trampoline", "not built yet; its way in is ftrace's direct call"),
+    ("call-depth", "calls are rewritten at boot and not again"),
+    ("ibt", "sealed at boot; text::Builder lays out sites behind an endbr64"),
+    ("kprobes", "not built yet"),
+    ("livepatch", "not built yet; its way in is ftrace with IPMODIFY"),
+    ("mcount", "not built yet; what ftrace replaced"),
+    ("nop5", "the filler between owners, in isa::nop"),
+    ("optprobes", "not built yet"),
+    ("recordmcount", "the table from which ftrace takes its sites (Ftrace::add_sites)"),
+    ("retpoline", "the dispatcher's fallback, and a row of the benchmark"),
+    ("return-thunk", "returns are rewritten at boot and not again"),
+    ("smp-locks", "rewritten while the other processors are off"),
+    ("uprobes-nop5", "patches programs and not the kernel"),
+];
+
+#[test]
+fn the_engine_and_the_catalogue_know_the_same_mechanisms() {
+    let catalogue = Catalogue::built_in().expect("the built-in catalogue loads");
+    let known = |slug: &str| catalogue.mechanisms().iter().any(|m| m.slug.as_str() == slug);
+    for slug in MechanismId::ALL.iter().copied().chain(Era::ALL.iter().map(|e| e.mechanism())) {
+        assert!(known(slug.0), "core names {slug}, which the catalogue lacks");
+    }
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src");
+    for mechanism in catalogue.mechanisms().iter().filter(|m| !m.owns.is_empty()) {
+        let slug = mechanism.slug.as_str();
+        let runs = ENGINE.iter().any(|(name, file)| *name == slug && core.join(file).is_file());
+        let excused = NO_ENGINE.iter().any(|(name, why)| *name == slug && !why.is_empty());
+        assert!(runs || excused, "{slug} owns bytes: it needs an engine file, or a line that says why it has none");
+    }
+    ENGINE.iter().chain(NO_ENGINE).for_each(|(slug, _)| assert!(known(slug), "the catalogue lacks {slug}"));
+}
+
+/// The words of the engine's sources that are message-ids.
+fn cited(dir: &Path, out: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(dir).expect("the engine's sources").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            cited(&path, out);
+        } else {
+            let text = std::fs::read_to_string(&path).expect("a source");
+            let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "._+=-@".contains(c)));
+            let id = |word: &&str| word.split_once('@').is_some_and(|(l, r)| l.len() > 10 && r.contains('.'));
+            out.extend(words.map(|word| word.trim_end_matches('.')).filter(id).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn mails_that_the_engine_cites_stand_in_the_catalogue() {
+    let catalogue = Catalogue::built_in().expect("the built-in catalogue loads");
+    let facts: String = catalogue.events().iter().map(|e| format!("{e:?}\n")).collect();
+    let mut ids = BTreeSet::new();
+    cited(&Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src"), &mut ids);
+    assert!(Era::ALL.iter().all(|era| ids.contains(era.message_id())), "{ids:?}");
+    let missing: Vec<&String> = ids.iter().filter(|id| !facts.contains(id.as_str())).collect();
+    assert!(missing.is_empty(), "the catalogue lacks {missing:?}");
+}
