@@ -7,6 +7,7 @@ pub mod document;
 pub mod events;
 pub mod footer;
 pub mod hash;
+pub mod history;
 pub mod lineage;
 pub mod links;
 pub mod query;

@@ -2,7 +2,20 @@
 //! which mail. Sorted, immutable tables keyed by the hash of the Message-ID, written whole for each generation
 //! of the index beside the tables of the one before. They can be thrown away and rebuilt.
 
+pub mod cited;
+pub mod commit;
+pub mod derive;
+pub mod edge;
+pub mod fact;
+pub mod pairing;
+pub mod records;
+pub mod revision;
+pub mod score;
+pub mod sending;
+pub mod similar;
+pub mod store;
 pub mod table;
+pub mod told;
 
 use std::fs;
 use std::io;
@@ -10,6 +23,8 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
+use self::records::Facts;
+use self::store::Graph;
 use self::table::{Table, Writer};
 
 /// Why the links could not be read or written.
@@ -53,13 +68,22 @@ pub struct Row {
 /// The links of one generation, open for reading.
 #[derive(Debug, Default)]
 pub struct Links {
-    table: Option<Table>,
+    table: Option<Table<2>>,
     /// Page -> the mail that it shows.
     twins: FxHashMap<u64, u64>,
+    /// Revisions, commits and citations.
+    pub graph: Graph,
+    /// What the links were derived from.
+    pub facts: Facts,
 }
 
 fn file(dir: &Path, generation: u64) -> PathBuf {
     dir.join(format!("{generation:08}.links"))
+}
+
+/// Where the facts of mails are.
+fn facts_dir(dir: &Path) -> PathBuf {
+    dir.join("facts")
 }
 
 impl Links {
@@ -75,7 +99,7 @@ impl Links {
         by_id.dedup();
         let mut by_root: Vec<[u64; 2]> = by_id.iter().map(|[id, root]| [*root, *id]).collect();
         by_root.sort_unstable();
-        let mut writer = Writer::default();
+        let mut writer = Writer::<2>::default();
         writer.section(&by_id);
         writer.section(&by_root);
         writer.section(twins);
@@ -91,24 +115,29 @@ impl Links {
         let read = |source| LinksError::Io { path: path.clone(), what: "read", source };
         let table = Table::open(&path).map_err(read)?.ok_or_else(|| LinksError::Damaged { path: path.clone() })?;
         let twins = table.all(2).map_err(read)?.into_iter().map(|[page, mail]| (page, mail)).collect();
-        Ok(Links { table: Some(table), twins })
+        let graph = Graph::open(dir, generation).map_err(read)?;
+        let facts = Facts::open(&facts_dir(dir), generation).map_err(read)?;
+        Ok(Links { table: Some(table), twins, graph, facts })
     }
 
     /// Removes the tables of older generations but the last, which a reader that opened the index a moment
     /// ago may still want. What cannot be removed now is removed on another run.
     pub fn remove_older(dir: &Path, generation: u64) {
-        let keep = file(dir, generation.saturating_sub(1));
+        let keep = generation.saturating_sub(1);
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            if entry.path() < keep {
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|n| n.strip_suffix(".links").or_else(|| n.strip_suffix(".graph")));
+            if number.and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n < keep) {
                 let _ = fs::remove_file(entry.path());
             }
         }
+        Facts::remove_older(&facts_dir(dir), generation);
     }
 
     /// The thread that a mail belongs to, named by the hash of one of its ids.
     pub fn root(&self, id: u64) -> io::Result<Option<u64>> {
         match &self.table {
-            Some(table) => table.first(0, id),
+            Some(table) => Ok(table.first(0, id)?.map(|row| row[1])),
             None => Ok(None),
         }
     }
@@ -116,7 +145,7 @@ impl Links {
     /// All indexed mails of a thread.
     pub fn members(&self, root: u64) -> io::Result<Vec<u64>> {
         match &self.table {
-            Some(table) => table.values(1, root),
+            Some(table) => Ok(table.rows(1, root)?.into_iter().map(|row| row[1]).collect()),
             None => Ok(Vec::new()),
         }
     }

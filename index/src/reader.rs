@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::DocSetCollector;
 use tantivy::query::{Query, TermQuery, TermSetQuery};
 use tantivy::schema::document::Value;
@@ -297,4 +297,28 @@ pub(crate) fn link_rows(searcher: &Searcher, without: &FxHashSet<u64>) -> tantiv
         }
     }
     Ok(rows)
+}
+
+impl Reader {
+    /// The facts of all indexed mails, and the thread of each: what the links are derived from.
+    ///
+    /// # Errors
+    /// A damaged index, or damaged links.
+    pub fn facts(&self) -> Result<(Vec<links::fact::Fact>, FxHashMap<u64, u64>), ReaderError> {
+        let rows = link_rows(&self.searcher, &FxHashSet::default()).map_err(|e| self.wrap(e))?;
+        let alive = rows.iter().map(|row| row.origin).collect();
+        let facts = self.links.facts.all(&alive).map_err(|e| self.io(e))?;
+        let roots = self.links.all_roots().map_err(|e| self.io(e))?;
+        Ok((facts, roots.into_iter().map(|[id, root]| (id, root)).collect()))
+    }
+
+    /// A mail by its hash: the first copy that is no web page, where it is indexed.
+    ///
+    /// # Errors
+    /// A damaged index.
+    pub fn mail(&self, mid_hash: u64) -> Result<Option<Copy>, ReaderError> {
+        let copies = self.copies(mid_hash)?;
+        let real = copies.iter().position(|copy| !copy.stored.kinds.page).unwrap_or(0);
+        Ok(copies.into_iter().nth(real))
+    }
 }

@@ -8,6 +8,7 @@ use tantivy::Searcher;
 use tantivy::query::Query;
 
 use crate::collapse::{Collapse, Dedup, Sort};
+use crate::links::edge::{Kind, commit_node};
 use crate::query::lower::{Context, IdSet, MechanismMacro};
 use crate::reader::Reader;
 use crate::schema::Fields;
@@ -24,6 +25,8 @@ pub struct Scope<'a> {
     pub catalogue: &'a Catalogue,
     /// Seconds since 1970.
     pub now: i64,
+    /// Whether commits are known, though what is searched are events, which belong to none.
+    pub commits: bool,
     /// Whether bare words search parts of identifiers too.
     pub ident_in_default: bool,
 }
@@ -67,6 +70,25 @@ impl Context for Scope<'_> {
             paths: mechanism.paths.clone(),
             message_ids: self.catalogue.mails_of(&mechanism.slug).map(ToString::to_string).collect(),
         })
+    }
+
+    fn landed(&self, yes: bool) -> Option<IdSet> {
+        let Some(reader) = self.reader else { return self.commits.then(IdSet::default) };
+        reader.links.graph.landed(yes).ok().flatten().map(Arc::new)
+    }
+
+    fn commit(&self, hash: &str) -> Option<IdSet> {
+        let Some(reader) = self.reader else { return self.commits.then(IdSet::default) };
+        let graph = &reader.links.graph;
+        let mut mails = FxHashSet::default();
+        for id in graph.commits(hash).ok()? {
+            for edge in graph.edges(commit_node(&id)).ok()? {
+                if matches!(edge.kind, Kind::Commit | Kind::Form | Kind::Tells | Kind::Backport) {
+                    mails.insert(edge.from);
+                }
+            }
+        }
+        graph.has_commits().ok()?.then(|| Arc::new(mails))
     }
 
     fn ident_in_default(&self) -> bool {

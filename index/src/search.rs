@@ -173,7 +173,7 @@ pub fn explained(query: &str, reader: Option<&Reader>, catalogue: &Catalogue, no
         Some(reader) => lower(&ast, &mail_scope(reader, catalogue, now))?,
         None => {
             let events = Events::open(catalogue, None)?;
-            lower(&ast, &event_scope(&events, catalogue, now))?
+            lower(&ast, &event_scope(&events, catalogue, now, None))?
         }
     };
     Ok(explain::explain(&ast, &lowered))
@@ -181,12 +181,13 @@ pub fn explained(query: &str, reader: Option<&Reader>, catalogue: &Catalogue, no
 
 fn mail_scope<'a>(reader: &'a Reader, catalogue: &'a Catalogue, now: i64) -> Scope<'a> {
     let (searcher, fields) = (&reader.searcher, &reader.fields);
-    Scope { searcher, reader: Some(reader), fields, catalogue, now, ident_in_default: false }
+    Scope { searcher, reader: Some(reader), fields, catalogue, now, commits: false, ident_in_default: false }
 }
 
-fn event_scope<'a>(events: &'a Events, catalogue: &'a Catalogue, now: i64) -> Scope<'a> {
+fn event_scope<'a>(events: &'a Events, catalogue: &'a Catalogue, now: i64, mails: Option<&Reader>) -> Scope<'a> {
     let (searcher, fields) = (events.searcher(), events.fields());
-    Scope { searcher, reader: None, fields, catalogue, now, ident_in_default: false }
+    let commits = mails.is_some_and(|reader| reader.links.graph.has_commits().unwrap_or(false));
+    Scope { searcher, reader: None, fields, catalogue, now, commits, ident_in_default: false }
 }
 
 fn mails(
@@ -211,7 +212,7 @@ fn add_events(
     candidates: &mut Vec<Candidate>,
 ) -> Result<Option<i64>, SearchError> {
     let events = Events::open(catalogue, reader.map(Reader::data))?;
-    let lowered = lower(ast, &event_scope(&events, catalogue, question.now))?;
+    let lowered = lower(ast, &event_scope(&events, catalogue, question.now, reader))?;
     let as_of = [as_of, lowered.as_of].into_iter().flatten().min();
     let found = events.search(lowered.query.as_ref(), question.sort, as_of)?;
     if found.is_empty() {

@@ -52,12 +52,14 @@ pub struct Options {
     pub threads: usize,
     /// Bytes that all indexing threads together may fill before they write a segment.
     pub memory: usize,
+    /// Derive all links anew although there may be no new mail: a tree brought commits.
+    pub relink: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8));
-        Options { threads, memory: 224 << 20 }
+        Options { threads, memory: 224 << 20, relink: false }
     }
 }
 
@@ -109,7 +111,7 @@ pub fn update(
     let mut run = Run { data, sources, store, progress, report: Report::default(), seen: FxHashSet::default() };
     let mut plan = Plan::make(sources, &run.store.state);
     run.note_refusals(&mut plan)?;
-    if plan.tasks.is_empty() {
+    if plan.tasks.is_empty() && !options.relink {
         return Ok(run.report);
     }
     progress.begin(plan.items() as u64);
@@ -161,6 +163,9 @@ impl Run<'_> {
             Box::new(NoMergePolicy)
         });
         let mut tasks = plan.tasks;
+        if tasks.is_empty() {
+            self.batch(&mut writer, Vec::new(), threads)?;
+        }
         while !tasks.is_empty() {
             let batch = take_batch(&mut tasks);
             self.batch(&mut writer, batch, threads)?;
@@ -187,6 +192,8 @@ impl Run<'_> {
         let twins =
             twins::find(&rows, self.sources, &found, &searcher, &self.store.fields).map_err(|e| self.wrap(e))?;
         Links::write(&links_dir(self.data), generation, &rows, &twins)?;
+        let facts = found.added.iter().filter(|added| !deleted.contains(&added.origin)).map(|added| added.fact.clone());
+        links::store::update(self.data, generation, facts.collect(), &rows)?;
         self.progress.phase("committing");
         let payload = serde_json::to_string(&self.store.state).expect("plain data serialises");
         let mut commit = writer.prepare_commit().map_err(|e| self.wrap(e))?;

@@ -190,7 +190,7 @@ fn archive(data: &Path) {
     let mut sources = Sources::default();
     sources.attach_own(&store.epoch());
     sources.save(data).expect("saved");
-    writer::update(data, &sources, Options { threads: 2, memory: 128 << 20 }, &()).expect("indexed");
+    writer::update(data, &sources, Options { threads: 2, memory: 128 << 20, relink: false }, &()).expect("indexed");
 }
 
 /// Anonymous memory of this process in MB.

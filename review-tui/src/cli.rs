@@ -1,9 +1,12 @@
 //! The command line: one file per subcommand, and the one match that is the program's table of contents.
 
 pub mod bench;
+pub mod check;
 pub mod conflicts;
 pub mod dates;
 pub mod deliver;
+pub mod diff;
+pub mod dig;
 pub mod failure;
 pub mod hits;
 pub mod horizon;
@@ -11,16 +14,20 @@ pub mod import;
 pub mod index;
 pub mod json;
 pub mod lab;
+pub mod letters;
 pub mod lineage;
 pub mod manual;
 pub mod place;
 pub mod query;
 pub mod review;
+pub mod score;
+pub mod series;
 pub mod show;
 pub mod status;
 pub mod terminal;
 pub mod text;
 pub mod thread;
+pub mod trees;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -88,6 +95,14 @@ enum Command {
     Show(show::Arguments),
     /// Show the thread of a mail
     Thread(thread::Arguments),
+    /// Show the versions of a series, and what became of each patch
+    Series(series::Arguments),
+    /// Show what changed from one version of a series to another, from the mails alone
+    Diff(diff::Arguments),
+    /// Show from which mails a commit came, or which commits a mail became
+    Dig(dig::Arguments),
+    /// Check a patch: who owns the bytes that it writes, who should have been asked, what was there before
+    Check(check::Arguments),
     /// Show the history of a mechanism, or of all
     Lineage(lineage::command::Arguments),
     /// Run mechanisms against each other on the same bytes, in every order
@@ -98,6 +113,9 @@ enum Command {
     Review(review::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
+    /// Measure the links on what is indexed
+    #[command(name = "__score", hide = true)]
+    Score(score::Arguments),
     /// Print completions for a shell
     Completions(manual::CompletionsArguments),
     /// Write the manual pages into a directory
@@ -182,11 +200,16 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Query(arguments) => query::run(context, arguments),
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),
+        Command::Series(arguments) => series::run(context, arguments),
+        Command::Diff(arguments) => diff::run(context, arguments),
+        Command::Dig(arguments) => dig::run(context, arguments),
+        Command::Check(arguments) => check::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
         Command::Conflicts(arguments) => conflicts::run(context, &arguments),
         Command::Bench(arguments) => bench::run(context, arguments),
         Command::Review(arguments) => review::run(context, arguments),
         Command::Status(arguments) => status::run(context, arguments),
+        Command::Score(arguments) => score::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),
     }

@@ -6,6 +6,8 @@
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
+//! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
+//! - `check`: findings on a patch, and no false alarms
 //! - `conflicts`: mechanisms against each other; the pair that the project comes from, in both orders
 //! - `bench`: what is measured, printed and promised
 //! - `desk`: the review desk, its screens as snapshots, and in a terminal under tmux
@@ -15,8 +17,11 @@
 
 mod attach;
 mod bench;
+mod check;
 mod conflicts;
 mod desk;
+mod diff;
+mod dig;
 mod documents;
 mod events;
 mod fresh;
@@ -24,5 +29,7 @@ mod harness;
 mod hostile;
 mod import;
 mod killed;
+mod links;
 mod parity;
 mod real;
+mod series;

@@ -1,4 +1,4 @@
-//! The file form of the links: a magic, then for each section its length and its rows of two 64-bit
+//! The file form of the links: a magic, the number of sections, for each section its length, then their rows of `W` 64-bit
 //! numbers, little-endian, sorted. A look-up is a binary search by positioned reads: nothing is loaded whole.
 
 use std::fs::File;
@@ -6,24 +6,23 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-const MAGIC: &[u8; 8] = b"PVLINKS1";
-const SECTIONS: usize = 3;
-const HEADER: u64 = 8 + 8 * SECTIONS as u64;
-const ROW: u64 = 16;
+const MAGIC: &[u8; 8] = b"PVLINKS2";
+/// More sections than any file has; a larger number is damage.
+const MOST_SECTIONS: u64 = 64;
 
-/// Collects the sections of a file.
+/// Collects the sections of a file with rows of `W` numbers.
 #[derive(Default)]
-pub struct Writer {
+pub struct Writer<const W: usize> {
     lengths: Vec<u64>,
     rows: Vec<u8>,
 }
 
-impl Writer {
+impl<const W: usize> Writer<W> {
     /// Adds a section, which must be sorted.
-    pub fn section(&mut self, rows: &[[u64; 2]]) {
+    pub fn section(&mut self, rows: &[[u64; W]]) {
         debug_assert!(rows.is_sorted());
         self.lengths.push(rows.len() as u64);
-        self.rows.reserve(rows.len() * ROW as usize);
+        self.rows.reserve(rows.len() * W * 8);
         for value in rows.iter().flatten() {
             self.rows.extend_from_slice(&value.to_le_bytes());
         }
@@ -31,8 +30,8 @@ impl Writer {
 
     /// The bytes of the file.
     pub fn finish(self) -> Vec<u8> {
-        assert_eq!(self.lengths.len(), SECTIONS);
         let mut out = MAGIC.to_vec();
+        out.extend_from_slice(&(self.lengths.len() as u64).to_le_bytes());
         for length in self.lengths {
             out.extend_from_slice(&length.to_le_bytes());
         }
@@ -41,47 +40,66 @@ impl Writer {
     }
 }
 
-/// An open file.
+/// An open file with rows of `W` numbers, the first of which is the key.
 #[derive(Debug)]
-pub struct Table {
+pub struct Table<const W: usize> {
     file: File,
     /// Start (bytes) and number of rows of each section.
-    sections: [(u64, u64); SECTIONS],
+    sections: Vec<(u64, u64)>,
 }
 
-impl Table {
+/// Reads exactly so many bytes; `None` where the file ends before.
+fn read(file: &File, len: usize, at: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![0; len];
+    match file.read_exact_at(&mut bytes, at) {
+        Ok(()) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+impl<const W: usize> Table<W> {
+    const ROW: u64 = 8 * W as u64;
+
     /// Opens a file; `None` where it is not what [`Writer`] makes.
-    pub fn open(path: &Path) -> io::Result<Option<Table>> {
+    pub fn open(path: &Path) -> io::Result<Option<Table<W>>> {
         let file = File::open(path)?;
-        let mut header = [0; HEADER as usize];
-        match file.read_exact_at(&mut header, 0) {
-            Ok(()) => {}
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-            Err(e) => return Err(e),
-        }
-        if &header[..8] != MAGIC {
+        let Some(head) = read(&file, 16, 0)? else { return Ok(None) };
+        let count = number(&head, 8);
+        if &head[..8] != MAGIC || count > MOST_SECTIONS {
             return Ok(None);
         }
-        let mut sections = [(0, 0); SECTIONS];
-        let mut start = HEADER;
-        for (section, bytes) in sections.iter_mut().zip(header[8..].as_chunks::<8>().0) {
-            let rows = u64::from_le_bytes(*bytes);
-            *section = (start, rows);
-            let Some(end) = rows.checked_mul(ROW).and_then(|n| n.checked_add(start)) else { return Ok(None) };
+        let Some(lengths) = read(&file, 8 * count as usize, 16)? else { return Ok(None) };
+        let mut sections = Vec::with_capacity(count as usize);
+        let mut start = 16 + 8 * count;
+        for at in 0..count as usize {
+            let rows = number(&lengths, 8 * at);
+            sections.push((start, rows));
+            let Some(end) = rows.checked_mul(Self::ROW).and_then(|n| n.checked_add(start)) else { return Ok(None) };
             start = end;
         }
         Ok((file.metadata()?.len() == start).then_some(Table { file, sections }))
     }
 
-    fn row(&self, section: usize, at: u64) -> io::Result<[u64; 2]> {
-        let mut bytes = [0; ROW as usize];
-        self.file.read_exact_at(&mut bytes, self.sections[section].0 + at * ROW)?;
-        Ok(pair(&bytes))
+    /// Start and length of a section; one that an older file lacks is empty.
+    fn extent(&self, section: usize) -> (u64, u64) {
+        self.sections.get(section).copied().unwrap_or_default()
+    }
+
+    /// Number of rows of a section.
+    pub fn len(&self, section: usize) -> u64 {
+        self.extent(section).1
+    }
+
+    fn row(&self, section: usize, at: u64) -> io::Result<[u64; W]> {
+        let mut bytes = [[0; 8]; W];
+        self.file.read_exact_at(bytes.as_flattened_mut(), self.extent(section).0 + at * Self::ROW)?;
+        Ok(bytes.map(u64::from_le_bytes))
     }
 
     /// The first row of a section whose key is at least `key`.
     fn lower_bound(&self, section: usize, key: u64) -> io::Result<u64> {
-        let (mut low, mut high) = (0, self.sections[section].1);
+        let (mut low, mut high) = (0, self.extent(section).1);
         while low < high {
             let middle = low + (high - low) / 2;
             if self.row(section, middle)?[0] < key {
@@ -93,43 +111,47 @@ impl Table {
         Ok(low)
     }
 
-    /// The first value of a key.
-    pub fn first(&self, section: usize, key: u64) -> io::Result<Option<u64>> {
+    /// The first row of a key.
+    pub fn first(&self, section: usize, key: u64) -> io::Result<Option<[u64; W]>> {
         let at = self.lower_bound(section, key)?;
-        if at == self.sections[section].1 {
+        if at == self.extent(section).1 {
             return Ok(None);
         }
-        let [found, value] = self.row(section, at)?;
-        Ok((found == key).then_some(value))
+        let row = self.row(section, at)?;
+        Ok((row[0] == key).then_some(row))
     }
 
-    /// All values of a key.
-    pub fn values(&self, section: usize, key: u64) -> io::Result<Vec<u64>> {
-        let mut values = Vec::new();
-        let mut at = self.lower_bound(section, key)?;
-        while at < self.sections[section].1 {
-            let [found, value] = self.row(section, at)?;
-            if found != key {
+    /// All rows of the keys from `first` to `last`.
+    pub fn range(&self, section: usize, first: u64, last: u64) -> io::Result<Vec<[u64; W]>> {
+        let mut rows = Vec::new();
+        let mut at = self.lower_bound(section, first)?;
+        while at < self.extent(section).1 {
+            let row = self.row(section, at)?;
+            if row[0] > last {
                 break;
             }
-            values.push(value);
+            rows.push(row);
             at += 1;
         }
-        Ok(values)
+        Ok(rows)
+    }
+
+    /// All rows of a key.
+    pub fn rows(&self, section: usize, key: u64) -> io::Result<Vec<[u64; W]>> {
+        self.range(section, key, key)
     }
 
     /// A whole section.
-    pub fn all(&self, section: usize) -> io::Result<Vec<[u64; 2]>> {
-        let (start, rows) = self.sections[section];
-        let mut bytes = vec![0; (rows * ROW) as usize];
-        self.file.read_exact_at(&mut bytes, start)?;
-        Ok(bytes.as_chunks::<{ ROW as usize }>().0.iter().map(pair).collect())
+    pub fn all(&self, section: usize) -> io::Result<Vec<[u64; W]>> {
+        let (start, rows) = self.extent(section);
+        let mut out = vec![[[0; 8]; W]; rows as usize];
+        self.file.read_exact_at(out.as_flattened_mut().as_flattened_mut(), start)?;
+        Ok(out.into_iter().map(|row| row.map(u64::from_le_bytes)).collect())
     }
 }
 
-fn pair(bytes: &[u8; ROW as usize]) -> [u64; 2] {
-    let half = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
-    [half(0), half(8)]
+fn number(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]))
 }
 
 #[cfg(test)]
@@ -137,7 +159,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn table(rows: &[[u64; 2]]) -> (tempfile::TempDir, Table) {
+    fn table(rows: &[[u64; 2]]) -> (tempfile::TempDir, Table<2>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
         let mut writer = Writer::default();
@@ -155,8 +177,9 @@ mod tests {
             rows.sort_unstable();
             let (_dir, table) = table(&rows);
             let expected: Vec<u64> = rows.iter().filter(|r| r[0] == key).map(|r| r[1]).collect();
-            prop_assert_eq!(table.first(0, key).unwrap(), expected.first().copied());
-            prop_assert_eq!(table.values(0, key).unwrap(), expected);
+            prop_assert_eq!(table.first(0, key).unwrap().map(|row| row[1]), expected.first().copied());
+            prop_assert_eq!(table.rows(0, key).unwrap().iter().map(|row| row[1]).collect::<Vec<_>>(), expected);
+            prop_assert!(table.rows(3, key).unwrap().is_empty());
             prop_assert_eq!(table.all(0).unwrap(), rows);
         }
 
@@ -165,7 +188,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("t");
             std::fs::write(&path, &bytes).unwrap();
-            prop_assert!(Table::open(&path).unwrap().is_none());
+            prop_assert!(Table::<2>::open(&path).unwrap().is_none());
         }
     }
 }

@@ -30,8 +30,10 @@ pub struct Added {
     pub origin: u64,
     /// Task and item: the order of history.
     pub at: (usize, usize),
-    /// What the links are derived from.
+    /// What the threads are derived from.
     pub row: links::Row,
+    /// What all other links are derived from.
+    pub fact: links::fact::Fact,
     /// The blob id of the raw mail.
     pub blob: git2::Oid,
     /// Number of the repository.
@@ -217,6 +219,7 @@ impl Worker<'_> {
             origin,
             at,
             blob,
+            fact: links::fact::Fact::read(&message, &document, origin),
             row: links::Row {
                 origin,
                 id: hash::message_id(&stored.message_id),

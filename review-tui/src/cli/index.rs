@@ -14,7 +14,7 @@ use provenance_index::writer::{self, Options, Progress, Report, WriterError};
 use super::failure::{Exit, Failure};
 use super::place::store_failure;
 use super::text::{self, count, plural};
-use super::{Context, import};
+use super::{Context, import, trees};
 
 /// `index [PATH...]`
 #[derive(Args)]
@@ -23,6 +23,9 @@ pub struct Arguments {
     /// web archive's page, a folder of them, - for stdin (imported); none: bring all known sources up to date
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Attach the git tree at PATH, or around the current directory: commits are linked to the mails that they came from
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = ".")]
+    repo: Vec<PathBuf>,
     /// Threads that read; as many index [default: the processors, at most 8]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -53,19 +56,24 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     if changed {
         sources.save(data).map_err(|e| sources_failure(&e))?;
     }
-    if sources.repositories().is_empty() {
+    let trees = trees::update(context, &arguments.repo)?;
+    if sources.repositories().is_empty() && !trees.any {
         return Err(nothing_known(context));
     }
-    let options = match arguments.threads {
+    let mut options = match arguments.threads {
         Some(threads) => Options { threads: threads.clamp(1, 8), ..Options::default() },
         None => Options::default(),
     };
+    options.relink = trees.relink;
     let bar = Bar::new(context.global.quiet);
     let start = Instant::now();
     let report = writer::update(data, &sources, options, &bar).map_err(|e| writer_failure(&e))?;
     bar.finish();
     keep_events(context)?;
-    tell(context, &report, start.elapsed().as_secs_f64());
+    if !trees.relink || report.added + report.deleted > 0 {
+        tell(context, &report, start.elapsed().as_secs_f64());
+    }
+    exit = if trees.refused { Exit::Unreadable } else { exit };
     Ok(if report.failed > 0 || !report.refused.is_empty() { Exit::Unreadable } else { exit })
 }
 

@@ -35,7 +35,7 @@ pub fn open(data: &Path, catalogue: &Catalogue) -> Result<(PathBuf, Reader), Box
     let mut sources = Sources::default();
     sources.attach_own(&store.epoch());
     sources.save(&place)?;
-    writer::update(&place, &sources, Options { threads: 1, memory: 64 << 20 }, &())?;
+    writer::update(&place, &sources, Options { threads: 1, memory: 64 << 20, relink: false }, &())?;
     Events::keep(catalogue, &place)?;
     let reader = Reader::open(&place)?;
     Ok((place, reader))

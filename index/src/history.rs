@@ -1,0 +1,315 @@
+//! Commits of attached git trees: read once, kept with what links are made of, and compared line by line with mails only
+//! where author and title, a link or a blob meet one.
+//!
+//! libgit2 reads the trees. What it refuses (reftable, SHA-256, an owner that the user trusts) the user's git is asked for.
+
+pub mod command;
+pub mod walk;
+pub mod weigh;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+
+use crate::document::hex;
+use crate::links::commit::Commit;
+use crate::links::edge::commit_node;
+use crate::links::fact::{Blob, Cited, Fact, Told};
+use crate::links::records::{self, FILES, Record, Records};
+
+/// A commit of a tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its full id.
+    pub id: Vec<u8>,
+    /// Name and address of the author.
+    pub author: (String, String),
+    /// Author and committer date, seconds since 1970.
+    pub dates: (i64, i64),
+    /// First line of the message.
+    pub subject: String,
+    /// Trailers of the message: name, value.
+    pub trailers: Vec<(String, String)>,
+    /// Paths that it touches, against its first parent.
+    pub paths: Vec<String>,
+    /// Blobs after it.
+    pub blobs: Vec<Blob>,
+    /// Mails that its message names.
+    pub cites: Vec<(u64, Cited, bool)>,
+    /// Commits that it was picked from.
+    pub tells: Vec<(Vec<u8>, Told)>,
+    /// Whether it has more than one parent.
+    pub merge: bool,
+}
+
+impl Record for Entry {
+    fn key(&self) -> u64 {
+        commit_node(&self.id)
+    }
+
+    fn one(&self) -> u64 {
+        0
+    }
+}
+
+/// A git tree that was attached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tree {
+    /// Never given out twice.
+    pub number: u32,
+    /// Its git directory, or a work tree.
+    pub path: PathBuf,
+    /// Ids of the tips up to which everything was read.
+    pub tips: Vec<String>,
+    /// Number of commits.
+    pub commits: u64,
+    /// Committer date of the newest commit, seconds since 1970.
+    pub newest: i64,
+    /// How many times it was read with something new.
+    pub generation: u64,
+    /// Why the user's git reads it, where libgit2 does not.
+    pub by_command: Option<String>,
+    /// Why it could not be read on the last run.
+    pub refused: Option<String>,
+    /// The history ends before its beginning.
+    pub shallow: bool,
+}
+
+/// All attached trees.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trees {
+    format: u32,
+    /// In the order in which they were attached.
+    pub trees: Vec<Tree>,
+}
+
+/// Why a tree could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// Neither libgit2 nor the user's git opens it.
+    #[error("{path} is no git repository that can be read: {reason}")]
+    Open {
+        /// What was asked for.
+        path: PathBuf,
+        /// What git said.
+        reason: String,
+    },
+    /// The file system said no.
+    #[error("the commits in {path} cannot be kept")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Where commits are kept.
+pub fn dir(data: &Path) -> PathBuf {
+    data.join("history.1")
+}
+
+fn tree_dir(data: &Path, number: u32) -> PathBuf {
+    dir(data).join(number.to_string())
+}
+
+impl Trees {
+    /// Reads the list; a data directory without one has no trees.
+    ///
+    /// # Errors
+    /// What the file system says; `InvalidData` for a list that is not ours.
+    pub fn load(data: &Path) -> io::Result<Trees> {
+        match fs::read(dir(data).join("trees.json")) {
+            Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Trees::default()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Writes the list beside the old one and puts it in its place.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn save(&self, data: &Path) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(&Trees { format: 1, ..self.clone() }).expect("plain data serialises");
+        crate::replace_file(&dir(data).join("trees.json"), &text)
+    }
+
+    /// Attaches a repository; tells whether it is new.
+    ///
+    /// # Errors
+    /// A path that is no repository.
+    pub fn attach(&mut self, path: &Path) -> Result<bool, HistoryError> {
+        let place = walk::place(path).or_else(|_| command::place(path))?;
+        if self.trees.iter().any(|tree| tree.path == place) {
+            return Ok(false);
+        }
+        let number = self.trees.iter().map(|tree| tree.number).max().unwrap_or(0) + 1;
+        self.trees.push(Tree { number, path: place, ..Tree::default() });
+        Ok(true)
+    }
+
+    /// Reads what is new in every tree; returns how many commits that were.
+    ///
+    /// # Errors
+    /// What the file system says. A tree that cannot be read is remembered as such and costs the others nothing.
+    pub fn update(&mut self, data: &Path, progress: &dyn Fn(u64)) -> Result<u64, HistoryError> {
+        let mut added = 0;
+        for tree in &mut self.trees {
+            let read = walk::read(tree, progress).or_else(|reason| {
+                tree.by_command = Some(reason);
+                command::read(tree, progress)
+            });
+            match read {
+                Err(reason) => tree.refused = Some(reason),
+                Ok(read) => {
+                    tree.refused = None;
+                    tree.shallow = read.shallow;
+                    if !read.entries.is_empty() {
+                        added += read.entries.len() as u64;
+                        tree.add(data, read.entries).map_err(|source| {
+                            let path = tree_dir(data, tree.number);
+                            HistoryError::Io { path, source }
+                        })?;
+                    }
+                    tree.tips = read.tips;
+                }
+            }
+        }
+        self.save(data).map_err(|source| HistoryError::Io { path: dir(data), source })?;
+        Ok(added)
+    }
+}
+
+impl Tree {
+    fn records(&self, data: &Path) -> io::Result<Records<Entry>> {
+        Records::open(&tree_dir(data, self.number), self.generation)
+    }
+
+    fn add(&mut self, data: &Path, mut entries: Vec<Entry>) -> io::Result<()> {
+        let dir = tree_dir(data, self.number);
+        let old = self.records(data)?;
+        let whole = self.generation == 0 || old.files() >= FILES;
+        self.newest = entries.iter().map(|e| e.dates.1).chain([self.newest]).max().unwrap_or_default();
+        self.commits += entries.len() as u64;
+        if whole {
+            let known: FxHashSet<Vec<u8>> = entries.iter().map(|e| e.id.clone()).collect();
+            old.each(
+                |_| true,
+                |entry| {
+                    if !known.contains(&entry.id) {
+                        entries.push(entry)
+                    }
+                },
+            )?;
+        }
+        self.generation += 1;
+        records::write(&dir, self.generation, &entries, whole)?;
+        Records::<Entry>::remove_older(&dir, self.generation);
+        Ok(())
+    }
+
+    /// The kept commits whose ids begin so.
+    ///
+    /// # Errors
+    /// Damaged files.
+    pub fn entry(&self, data: &Path, id: &[u8]) -> io::Result<Option<Entry>> {
+        Ok(self.records(data)?.of(commit_node(id))?.into_iter().find(|e| e.id == id))
+    }
+}
+
+/// What is kept of a commit, and the tree that has it.
+///
+/// # Errors
+/// Damaged files.
+pub fn find(data: &Path, id: &[u8]) -> io::Result<Option<(Tree, Entry)>> {
+    for tree in Trees::load(data)?.trees {
+        if let Some(entry) = tree.entry(data, id)? {
+            return Ok(Some((tree, entry)));
+        }
+    }
+    Ok(None)
+}
+
+/// The kept commits whose ids begin with these hexadecimal digits, at most `limit`.
+///
+/// # Errors
+/// Damaged files.
+pub fn beginning(data: &Path, digits: &str, limit: usize) -> io::Result<Vec<Vec<u8>>> {
+    let mut found: Vec<Vec<u8>> = Vec::new();
+    for tree in Trees::load(data)?.trees {
+        tree.records(data)?.each(
+            |_| true,
+            |entry: Entry| {
+                if found.len() < limit && hex(&entry.id).starts_with(digits) && !found.contains(&entry.id) {
+                    found.push(entry.id);
+                }
+            },
+        )?;
+    }
+    Ok(found)
+}
+
+/// What is compared with mails of a commit.
+fn fact(entry: &Entry) -> Fact {
+    let mut files: Vec<u32> = entry.paths.iter().map(|path| crate::links::fact::path_hash(path)).collect();
+    files.sort_unstable();
+    Fact {
+        author: (crate::links::fact::person_hash(&entry.author.1), crate::links::fact::person_hash(&entry.author.0)),
+        title: crate::links::fact::title_hash(&entry.subject),
+        date: entry.dates.1,
+        blobs: entry.blobs.clone(),
+        files,
+        cites: entry.cites.clone(),
+        ..Fact::default()
+    }
+}
+
+/// The commits of all trees that meet a mail by a link, by author and title, or by a blob.
+///
+/// # Errors
+/// Damaged files, or a list of trees that is not ours.
+pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
+    let trees = Trees::load(data)?;
+    if trees.trees.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut titles: FxHashSet<u64> = FxHashSet::default();
+    let mut blobs: FxHashSet<u32> = FxHashSet::default();
+    let mut patch_ids: FxHashSet<u64> = FxHashSet::default();
+    for fact in facts.iter().filter(|f| f.flags.patch && !f.flags.told) {
+        titles.insert(fact.title);
+        blobs.extend(fact.blobs.iter().map(|blob| blob.short()));
+        patch_ids.insert(fact.patch_id);
+    }
+    let mut found = Vec::new();
+    for tree in &trees.trees {
+        let mut met: FxHashMap<Vec<u8>, Commit> = FxHashMap::default();
+        let mut compared: Vec<Vec<u8>> = Vec::new();
+        tree.records(data)?.each(
+            |_| true,
+            |entry: Entry| {
+                let links = entry.cites.iter().any(|(_, cited, _)| *cited == Cited::Trailer);
+                let meets = !entry.merge
+                    && (titles.contains(&crate::links::fact::title_hash(&entry.subject))
+                        || entry.blobs.iter().any(|blob| blobs.contains(&blob.short())));
+                if meets {
+                    compared.push(entry.id.clone());
+                }
+                if meets || links {
+                    let commit = Commit { id: entry.id.clone(), fact: fact(&entry), told_by: None };
+                    met.insert(entry.id, commit);
+                }
+            },
+        )?;
+        weigh::all(&tree_dir(data, tree.number), tree, &compared, &patch_ids, &mut met)?;
+        found.extend(met.into_values());
+    }
+    // Trees that share history have the same commits.
+    found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    found.dedup_by(|a, b| a.id == b.id);
+    Ok(found)
+}

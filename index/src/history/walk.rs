@@ -1,0 +1,145 @@
+//! Commits read by libgit2.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use git2::{Delta, DiffOptions, Oid, Repository, Sort};
+use provenance_corpus::trailer;
+
+use super::{Entry, HistoryError, Tree};
+use crate::links::fact::{Blob, cited};
+use crate::links::told;
+
+/// Paths that are kept of one commit; a commit that moves a whole tree says nothing by more.
+const PATHS: usize = 512;
+
+/// Commits that a thread takes at a time.
+const CHUNK: usize = 256;
+
+/// What was read of a tree.
+pub struct Read {
+    /// New commits.
+    pub entries: Vec<Entry>,
+    /// The tips now.
+    pub tips: Vec<String>,
+    /// The history ends before its beginning.
+    pub shallow: bool,
+}
+
+/// The git directory of a repository that libgit2 opens: what a linked worktree shares with the others.
+pub fn place(path: &Path) -> Result<PathBuf, HistoryError> {
+    let open = |path: &Path| Repository::discover(path).map(|repository| repository.commondir().to_owned());
+    open(path)
+        .and_then(|common| std::path::absolute(&common).map_err(|e| git2::Error::from_str(&e.to_string())))
+        .map_err(|e| HistoryError::Open { path: path.to_owned(), reason: e.message().to_owned() })
+}
+
+/// The full id that a name stands for.
+pub fn resolve(path: &Path, name: &str) -> Option<Vec<u8>> {
+    let repository = Repository::discover(path).ok()?;
+    let commit = repository.revparse_single(name).and_then(|object| object.peel_to_commit()).ok()?;
+    Some(commit.id().as_bytes().to_vec())
+}
+
+/// Reads the commits that are new since the last time; an error is libgit2's reason.
+pub fn read(tree: &Tree, progress: &dyn Fn(u64)) -> Result<Read, String> {
+    let say = |e: git2::Error| e.message().to_owned();
+    let repository = Repository::open(&tree.path).map_err(say)?;
+    let mut tips: Vec<Oid> = Vec::new();
+    for reference in repository.references().map_err(say)?.flatten() {
+        let name = reference.name().unwrap_or_default();
+        if ["refs/heads/", "refs/remotes/", "refs/tags/"].iter().any(|head| name.starts_with(head)) {
+            tips.extend(reference.peel_to_commit().map(|commit| commit.id()));
+        }
+    }
+    tips.extend(repository.head().and_then(|head| head.peel_to_commit()).map(|commit| commit.id()));
+    tips.sort_unstable();
+    tips.dedup();
+    let mut walk = repository.revwalk().map_err(say)?;
+    walk.set_sorting(Sort::NONE).map_err(say)?;
+    for tip in &tips {
+        walk.push(*tip).map_err(say)?;
+    }
+    for known in tree.tips.iter().filter_map(|tip| Oid::from_str(tip).ok()) {
+        // A tip that is gone hides nothing: its commits are met again and are the same.
+        let _ = walk.hide(known);
+    }
+    // A parent that is missing ends the walk there, as in a shallow clone.
+    let ids: Vec<Oid> = walk.flatten().collect();
+    let entries = parallel(&tree.path, &ids, progress)?;
+    Ok(Read { entries, tips: tips.iter().map(Oid::to_string).collect(), shallow: repository.is_shallow() })
+}
+
+fn parallel(path: &Path, ids: &[Oid], progress: &dyn Fn(u64)) -> Result<Vec<Entry>, String> {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8)).min(ids.len() / CHUNK + 1);
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<Entry>, String> {
+        let repository = Repository::open(path).map_err(|e| e.message().to_owned())?;
+        let mut entries = Vec::new();
+        loop {
+            let start = next.fetch_add(CHUNK, Ordering::Relaxed);
+            let Some(chunk) = ids.get(start..ids.len().min(start + CHUNK)).filter(|chunk| !chunk.is_empty()) else {
+                return Ok(entries);
+            };
+            entries.extend(chunk.iter().filter_map(|id| entry(&repository, *id)));
+        }
+    };
+    let mut entries = Vec::with_capacity(ids.len());
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    for result in results {
+        entries.extend(result?);
+    }
+    progress(entries.len() as u64);
+    Ok(entries)
+}
+
+/// One commit; `None` where it cannot be read, as in a partial clone: nothing is ever fetched.
+fn entry(repository: &Repository, id: Oid) -> Option<Entry> {
+    let commit = repository.find_commit(id).ok()?;
+    let (author, message) = (commit.author(), String::from_utf8_lossy(commit.message_bytes()).into_owned());
+    let mut entry = of_message(id.as_bytes(), &message);
+    entry.author = (
+        String::from_utf8_lossy(author.name_bytes()).into_owned(),
+        String::from_utf8_lossy(author.email_bytes()).into_owned(),
+    );
+    entry.dates = (author.when().seconds(), commit.time().seconds());
+    entry.merge = commit.parent_count() > 1;
+    if !entry.merge {
+        touched(repository, &commit, &mut entry);
+    }
+    Some(entry)
+}
+
+/// What the message alone says.
+pub(super) fn of_message(id: &[u8], message: &str) -> Entry {
+    let subject = message.lines().next().unwrap_or_default().trim().to_owned();
+    let trailers = trailer::parse(message).into_iter().map(|t| (t.name.to_owned(), t.value.into_owned())).collect();
+    Entry {
+        id: id.to_vec(),
+        subject,
+        trailers,
+        cites: cited(message, ""),
+        tells: told::commits(message, false),
+        ..Entry::default()
+    }
+}
+
+/// Paths and blobs, by comparing trees: no content is read.
+fn touched(repository: &Repository, commit: &git2::Commit<'_>, entry: &mut Entry) {
+    let Ok(new) = commit.tree() else { return };
+    let old = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
+    let mut options = DiffOptions::new();
+    options.ignore_submodules(true).skip_binary_check(true);
+    let Ok(diff) = repository.diff_tree_to_tree(old.as_ref(), Some(&new), Some(&mut options)) else { return };
+    for delta in diff.deltas().take(PATHS) {
+        let file = if delta.status() == Delta::Deleted { delta.old_file() } else { delta.new_file() };
+        entry.paths.extend(file.path_bytes().map(|path| String::from_utf8_lossy(path).into_owned()));
+        entry.blobs.extend(Blob::parse(&delta.new_file().id().to_string()));
+    }
+}

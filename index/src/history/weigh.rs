@@ -1,0 +1,159 @@
+//! The changed lines and patch-ids of commits that may be a mail's patch. Diffs are dear, so that only those commits
+//! are compared, and each only once: what was found is kept.
+
+use std::io;
+use std::path::Path;
+
+use git2::{DiffFindOptions, DiffFormat, DiffOptions, Oid, Repository};
+use provenance_corpus::patch_id;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+
+use super::{Tree, command};
+use crate::document::hex;
+use crate::links::commit::Commit;
+use crate::links::edge::commit_node;
+use crate::links::fact::{SKETCH, line_hash};
+use crate::links::records::{self, FILES, Record, Records};
+
+/// A patch above this many bytes is not compared: nobody sent it by mail.
+const LONGEST: usize = 4 << 20;
+
+/// What the lines of a commit say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Weight {
+    id: Vec<u8>,
+    /// First halves of the patch-ids by the algorithms that people use, each once; myers first.
+    patch_ids: Vec<u64>,
+    lines: u32,
+    sketch: Vec<u32>,
+}
+
+impl Record for Weight {
+    fn key(&self) -> u64 {
+        commit_node(&self.id)
+    }
+
+    fn one(&self) -> u64 {
+        0
+    }
+}
+
+fn generations(dir: &Path) -> u64 {
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    names.filter_map(|e| e.file_name().to_str()?.strip_suffix(".records")?.parse().ok()).max().unwrap_or(0)
+}
+
+/// Fills in the lines and patch-ids of these commits, from what is kept or from the tree. Where mails have one of the
+/// patch-ids, that one is taken.
+pub(super) fn all(
+    dir: &Path,
+    tree: &Tree,
+    wanted: &[Vec<u8>],
+    mails: &FxHashSet<u64>,
+    commits: &mut FxHashMap<Vec<u8>, Commit>,
+) -> io::Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let dir = dir.join("weights");
+    let generation = generations(&dir);
+    let kept = Records::<Weight>::open(&dir, generation)?;
+    let mut known: FxHashMap<Vec<u8>, Weight> = FxHashMap::default();
+    kept.each(|_| true, |weight| drop(known.insert(weight.id.clone(), weight)))?;
+    let repository = Repository::open(&tree.path).ok();
+    let mut new: Vec<Weight> = Vec::new();
+    for id in wanted.iter().filter(|id| !known.contains_key(*id)) {
+        let found = match &repository {
+            Some(repository) => by_libgit2(repository, id),
+            None => by_command(&tree.path, id),
+        };
+        // One that cannot be read now may be there later, as in a partial clone.
+        new.extend(found);
+    }
+    if !new.is_empty() {
+        let whole = kept.files() >= FILES;
+        let all: Vec<Weight> =
+            if whole { known.values().cloned().chain(new.iter().cloned()).collect() } else { new.clone() };
+        records::write(&dir, generation + 1, &all, whole)?;
+        Records::<Weight>::remove_older(&dir, generation + 1);
+    }
+    known.extend(new.into_iter().map(|weight| (weight.id.clone(), weight)));
+    for id in wanted {
+        if let (Some(weight), Some(commit)) = (known.get(id), commits.get_mut(id)) {
+            let equal = weight.patch_ids.iter().find(|id| mails.contains(id));
+            commit.fact.patch_id = equal.or(weight.patch_ids.first()).copied().unwrap_or_default();
+            commit.fact.lines = weight.lines;
+            commit.fact.sketch.clone_from(&weight.sketch);
+        }
+    }
+    Ok(())
+}
+
+fn by_libgit2(repository: &Repository, id: &[u8]) -> Option<Weight> {
+    let commit = repository.find_commit(Oid::from_bytes(id).ok()?).ok()?;
+    let new = commit.tree().ok()?;
+    let old = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
+    let text = |options: &mut DiffOptions| -> Option<Vec<u8>> {
+        let mut diff = repository.diff_tree_to_tree(old.as_ref(), Some(&new), Some(options)).ok()?;
+        diff.find_similar(Some(DiffFindOptions::new().renames(true))).ok()?;
+        let mut text = Vec::new();
+        diff.print(DiffFormat::Patch, |_, _, line| {
+            if matches!(line.origin(), '+' | '-' | ' ') {
+                text.push(line.origin() as u8);
+            }
+            text.extend_from_slice(line.content());
+            text.len() < LONGEST
+        })
+        .ok()?;
+        Some(text)
+    };
+    let myers = text(&mut DiffOptions::new())?;
+    let mut weight = of_patch(id, &myers);
+    for more in [text(DiffOptions::new().minimal(true)), text(DiffOptions::new().patience(true))].into_iter().flatten()
+    {
+        weight.add(&more);
+    }
+    Some(weight)
+}
+
+fn by_command(path: &Path, id: &[u8]) -> Option<Weight> {
+    let mut weight: Option<Weight> = None;
+    for algorithm in ["myers", "minimal", "patience", "histogram"] {
+        let text = command::patch(path, &hex(id), algorithm).filter(|text| text.len() < LONGEST)?;
+        match &mut weight {
+            None => weight = Some(of_patch(id, text.as_bytes())),
+            Some(weight) => weight.add(text.as_bytes()),
+        }
+    }
+    weight
+}
+
+fn of_patch(id: &[u8], text: &[u8]) -> Weight {
+    let mut hashes: Vec<u32> = Vec::new();
+    let mut inside = false;
+    for line in String::from_utf8_lossy(text).lines() {
+        match line.as_bytes().first() {
+            Some(b'd') => inside = false,
+            Some(b'@') => inside = true,
+            Some(sign @ (b'+' | b'-')) if inside => hashes.extend(line_hash(*sign, &line[1..])),
+            _ => {}
+        }
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    let lines = hashes.len() as u32;
+    hashes.truncate(SKETCH);
+    let mut weight = Weight { id: id.to_vec(), patch_ids: Vec::new(), lines, sketch: hashes };
+    weight.add(text);
+    weight
+}
+
+impl Weight {
+    fn add(&mut self, text: &[u8]) {
+        let id = patch_id::patch_id(text).and_then(|id| id.0.first_chunk::<8>().map(|head| u64::from_be_bytes(*head)));
+        if let Some(id) = id.filter(|id| !self.patch_ids.contains(id)) {
+            self.patch_ids.push(id);
+        }
+    }
+}

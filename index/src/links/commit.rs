@@ -1,0 +1,128 @@
+//! Commits: which patch became which commit. Commits come from attached trees, and from mails that tell of them.
+//!
+//! What names its mail is believed: a robot's mail answers the patch, a commit has a `Link:`. Where that names no mail of
+//! the index, the patch is looked for as a revision is, and the newest form that fits is taken.
+
+use rustc_hash::FxHashMap;
+
+use super::edge::{Class, Edge, Kind, commit_node};
+use super::fact::{Cited, Fact, Told};
+use super::similar::{Candidates, Match, same_author};
+
+/// A patch may be dated so much later than its commit (seconds): clocks, and patches sent as they are applied.
+const LATE: i64 = 3_600;
+
+/// A patch may be so much older than its commit.
+const SPAN: i64 = 4 * 366 * 86_400;
+
+/// What was applied was sent within this time before it.
+const FRESH: i64 = 60 * 86_400;
+
+/// Equal changed lines of a patch that was touched up when it was applied.
+const ALMOST: f32 = 0.8;
+
+/// Equal changed lines of the same patch.
+const SAME: f32 = 0.99;
+
+/// A commit, with what of it is compared with mails.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Its full id.
+    pub id: Vec<u8>,
+    /// Author, title, date, blobs, citations; of a commit that a mail tells of, the mail's facts.
+    pub fact: Fact,
+    /// The mail that tells of it.
+    pub told_by: Option<u64>,
+}
+
+/// The commits that mails tell of as merged, and the links of mails that bring commits to other trees.
+pub fn told(facts: &[Fact]) -> (Vec<Commit>, Vec<Edge>) {
+    let (mut commits, mut edges) = (Vec::new(), Vec::new());
+    for fact in facts {
+        for (id, told) in &fact.tells {
+            let node = commit_node(id);
+            match told {
+                Told::Merged => {
+                    commits.push(Commit { id: id.clone(), fact: fact.clone(), told_by: Some(fact.id) });
+                    edges.push(link(Kind::Tells, fact.id, node, Class::Reply, 1000));
+                }
+                Told::Backport | Told::Picked => edges.push(link(Kind::Backport, fact.id, node, Class::Text, 1000)),
+            }
+        }
+    }
+    (commits, edges)
+}
+
+fn link(kind: Kind, from: u64, to: u64, class: Class, confidence: u16) -> Edge {
+    Edge { kind, from, to, class, confidence, similarity: 0 }
+}
+
+/// The patches that became a commit.
+pub fn find(commit: &Commit, facts: &[Fact], known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Vec<Edge> {
+    let fact = &commit.fact;
+    let node = commit_node(&commit.id);
+    let mut edges = Vec::new();
+    let mut named = false;
+    // A mail of the robot answers the patch. One that is not indexed is linked all the same: whoever has it may ask.
+    let trailers = || fact.cites.iter().filter(|(_, cited, masked)| *cited == Cited::Trailer && !masked).map(|c| c.0);
+    let answered = commit.told_by.map(|_| fact.parent).filter(|parent| *parent != 0);
+    let last = trailers().next_back();
+    for id in trailers() {
+        match place.get(&id).map(|at| &facts[*at as usize]) {
+            Some(mail) if mail.flags.patch && !mail.flags.told => {
+                named = true;
+                edges.push(link(Kind::Commit, id, node, Class::Trailer, 1000));
+            }
+            None if Some(id) == answered || (answered.is_none() && Some(id) == last) => {
+                edges.push(link(Kind::Commit, id, node, Class::Trailer, 990));
+            }
+            _ => {}
+        }
+    }
+    if let Some(id) = answered.filter(|id| !edges.iter().any(|e| e.from == *id)) {
+        let mail = place.get(&id).map(|at| &facts[*at as usize]);
+        if mail.is_none_or(|mail| mail.flags.patch && !mail.flags.told) {
+            named |= mail.is_some();
+            edges.push(link(Kind::Commit, id, node, Class::Reply, 995));
+        }
+    }
+    if !named && let Some((at, m)) = best(fact, facts, known) {
+        let mail = &facts[at as usize];
+        edges.push(Edge {
+            kind: if is_applied(fact, mail, m) { Kind::Commit } else { Kind::Form },
+            from: mail.id,
+            to: node,
+            class: m.class,
+            confidence: m.confidence,
+            similarity: (m.similarity * 1000.0) as u16,
+        });
+    }
+    edges
+}
+
+/// Whether it is this form of the patch that was applied, and not one before or after it. An equal patch-id says so. A
+/// patch inside a reply is mostly a draft of what was sent later, so that its title says nothing; and what is much older
+/// than the commit was sent again.
+fn is_applied(commit: &Fact, mail: &Fact, m: Match) -> bool {
+    let title = mail.title == commit.title && same_author(mail, commit);
+    match m.class {
+        Class::PatchId => true,
+        _ if commit.date - mail.date > FRESH => false,
+        Class::Blob => m.similarity >= if title && !mail.flags.reply { ALMOST } else { SAME },
+        _ => title && !mail.flags.reply && !mail.flags.notice && m.similarity >= ALMOST,
+    }
+}
+
+/// The patch that a commit is most likely made from: an equal patch-id before all else, then the newest that fits well.
+fn best(fact: &Fact, facts: &[Fact], known: &Candidates<'_>) -> Option<(u32, Match)> {
+    let fits = |(at, m): &(u32, Match)| {
+        let mail = &facts[*at as usize];
+        let age = fact.date - mail.date;
+        let alike = m.similarity >= if mail.flags.reply { 0.6 } else { 0.3 } || m.class == Class::Subject;
+        !mail.flags.told && (-LATE..SPAN).contains(&age) && (alike || m.class == Class::PatchId)
+    };
+    known.of(fact).into_iter().filter(fits).max_by_key(|(at, m)| {
+        let mail = &facts[*at as usize];
+        (m.class == Class::PatchId, is_applied(fact, mail, *m), !mail.flags.reply, mail.date, *at)
+    })
+}

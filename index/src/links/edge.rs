@@ -1,0 +1,146 @@
+//! A link: its kind, its two ends, on what it rests, and how sure it is.
+
+/// What a link says of its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The first mail's patch is a later form of the second mail's.
+    Revision,
+    /// The mail's patch became the commit.
+    Commit,
+    /// The mail's patch is another form of what became the commit; the form that was applied is not known.
+    Form,
+    /// The mail is a robot's word of the commit.
+    Tells,
+    /// The mail brings the commit to an older tree.
+    Backport,
+    /// The first mail names the second.
+    Cites,
+}
+
+/// On what a link rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// The commit or its mail names the mail in a trailer.
+    Trailer,
+    /// The mail is the commit's own, or answers the patch.
+    Reply,
+    /// Both bear one change-id.
+    ChangeId,
+    /// The later one names the earlier as an earlier version.
+    VersionLink,
+    /// `git patch-id --stable` is the same for both.
+    PatchId,
+    /// A file is the same after both, by its blob id.
+    Blob,
+    /// Title and author are the same, and the changed lines do not say otherwise.
+    Subject,
+    /// The changed lines are the same, in part.
+    Lines,
+    /// The next version of the same author, with a title that is alike.
+    Title,
+    /// The text names it.
+    Text,
+    /// The text names it with its domain masked, and one mail alone fits.
+    Masked,
+}
+
+const KINDS: [Kind; 6] = [Kind::Revision, Kind::Commit, Kind::Form, Kind::Tells, Kind::Backport, Kind::Cites];
+const CLASSES: [Class; 11] = [
+    Class::Trailer,
+    Class::Reply,
+    Class::ChangeId,
+    Class::VersionLink,
+    Class::PatchId,
+    Class::Blob,
+    Class::Subject,
+    Class::Lines,
+    Class::Title,
+    Class::Text,
+    Class::Masked,
+];
+
+impl Kind {
+    /// The word used in outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Revision => "revision",
+            Kind::Commit => "commit",
+            Kind::Form => "form",
+            Kind::Tells => "tells",
+            Kind::Backport => "backport",
+            Kind::Cites => "cites",
+        }
+    }
+}
+
+impl Class {
+    /// All classes, in order.
+    pub const ALL: [Class; 11] = CLASSES;
+
+    /// The word used in outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Trailer => "link",
+            Class::Reply => "reply",
+            Class::ChangeId => "change-id",
+            Class::VersionLink => "link to vN",
+            Class::PatchId => "patch-id",
+            Class::Blob => "blob",
+            Class::Subject => "subject",
+            Class::Lines => "lines",
+            Class::Title => "title",
+            Class::Text => "text",
+            Class::Masked => "masked",
+        }
+    }
+}
+
+/// A link as one of its ends sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// What it says.
+    pub kind: Kind,
+    /// The first end: hash of a Message-ID.
+    pub from: u64,
+    /// The second end: hash of a Message-ID, or the node of a commit, see [`commit_node`].
+    pub to: u64,
+    /// On what it rests.
+    pub class: Class,
+    /// How sure it is, in per mille: the precision measured for the class.
+    pub confidence: u16,
+    /// Equal changed lines of all, in per mille.
+    pub similarity: u16,
+}
+
+/// The first eight bytes of a commit's id.
+pub fn commit_node(id: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    for (to, from) in bytes.iter_mut().zip(id) {
+        *to = *from;
+    }
+    u64::from_be_bytes(bytes)
+}
+
+impl Edge {
+    /// The rows under which both ends find it: key, other end, all the rest.
+    pub(super) fn rows(&self) -> [[u64; 3]; 2] {
+        let rest = (self.kind as u64) << 56
+            | (self.class as u64) << 48
+            | u64::from(self.confidence) << 16
+            | u64::from(self.similarity);
+        [[self.from, self.to, rest], [self.to, self.from, rest | 1 << 40]]
+    }
+
+    /// Reads a row; `None` for a kind of another version.
+    pub(super) fn of_row([key, other, rest]: [u64; 3]) -> Option<Edge> {
+        let (from, to) = if rest & 1 << 40 == 0 { (key, other) } else { (other, key) };
+        Some(Edge {
+            kind: *KINDS.get((rest >> 56) as usize)?,
+            from,
+            to,
+            class: *CLASSES.get((rest >> 48 & 0xff) as usize)?,
+            confidence: (rest >> 16) as u16,
+            similarity: rest as u16,
+        })
+    }
+}

@@ -1,0 +1,242 @@
+//! Findings as text, JSON, b4's CI array, a reply, and addresses.
+
+use provenance_index::reader::Reader;
+use serde_json::{Value, json};
+
+use super::Format;
+use crate::check::{Evidence, Finding, RULES, Severity};
+use crate::cli::failure::Failure;
+use crate::cli::terminal::{Look, Style};
+use crate::cli::{Context, dates, horizon, json as form, text};
+
+/// One patch and what was found.
+pub struct Checked {
+    /// Its Message-ID.
+    pub message_id: String,
+    /// Its subject.
+    pub subject: String,
+    /// Who sent it.
+    pub author: String,
+    /// As of when it was read.
+    pub as_of: i64,
+    /// What was found, the gravest first.
+    pub findings: Vec<Finding>,
+}
+
+/// A reply is written for so many columns.
+const COLUMNS: usize = 72;
+
+/// Lines of the patch that are quoted.
+const QUOTED: usize = 5;
+
+/// The output in one of the forms.
+pub fn print(all: &[Checked], format: Format, context: &Context, reader: Option<&Reader>) -> Result<String, Failure> {
+    Ok(match format {
+        Format::Text => all.iter().map(|checked| draw(checked, &context.look, reader)).collect::<Vec<_>>().join("\n"),
+        Format::Json => {
+            let checked: Vec<Value> = all.iter().map(value).collect();
+            let value =
+                json!({ "format": form::FORMAT, "checked": checked, "rules": RULES, "indexed": form::horizon(reader) });
+            serde_json::to_string_pretty(&value).map_err(std::io::Error::from)? + "\n"
+        }
+        Format::B4 => serde_json::to_string_pretty(&b4(all)).map_err(std::io::Error::from)? + "\n",
+        Format::Reply => all.iter().map(reply).collect::<Vec<_>>().join("\n"),
+        Format::Addresses => addresses(all),
+    })
+}
+
+/// The numbers of the links at the foot.
+#[derive(Default)]
+struct Links(Vec<String>);
+
+impl Links {
+    fn number(&mut self, evidence: &Evidence) -> String {
+        let link = match evidence {
+            Evidence::Mail(id) => format!("https://lore.kernel.org/r/{}", text::line(id)),
+            Evidence::Commit(id, subject) if subject.is_empty() => id[..12.min(id.len())].to_owned(),
+            Evidence::Commit(id, subject) => format!("{} (\"{}\")", &id[..12.min(id.len())], text::line(subject)),
+            Evidence::Page(url) => text::line(url).into_owned(),
+        };
+        let at = self.0.iter().position(|known| *known == link).unwrap_or_else(|| {
+            self.0.push(link);
+            self.0.len() - 1
+        });
+        format!("[{}]", at + 1)
+    }
+
+    fn numbers(&mut self, finding: &Finding) -> String {
+        let numbers: Vec<String> = finding.evidence.iter().map(|evidence| self.number(evidence)).collect();
+        numbers.join(" ")
+    }
+}
+
+fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
+    let mut out = format!(
+        "{}\n{}, {}; read as of that day\n",
+        look.paint(Style::Strong, &text::line(&checked.subject)),
+        text::line(&checked.author),
+        dates::day(checked.as_of)
+    );
+    let searched = format!("{RULES} rules; {}", horizon::indexed(reader));
+    if checked.findings.is_empty() {
+        return format!("no findings ({searched})\n");
+    }
+    let mut links = Links::default();
+    for finding in &checked.findings {
+        let style = if finding.severity >= Severity::Warning { Style::Warning } else { Style::Mark };
+        let head = format!("{}[{}]:", finding.severity.as_str(), finding.rule);
+        out.push_str(&format!(
+            "\n{} {} {}\n",
+            look.paint(style, &head),
+            text::line(&finding.says),
+            links.numbers(finding)
+        ));
+        if !finding.path.is_empty() {
+            out.push_str(&format!("  {}, line {} of the new file\n", text::line(&finding.path), finding.line));
+        }
+        for line in finding.quote.iter().take(QUOTED) {
+            out.push_str(&format!("  | {}\n", text::line(&line.replace('\t', "        ")).trim_end()));
+        }
+        let width = finding.facts.iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).max(6);
+        for (label, said) in &finding.facts {
+            out.push_str(&format!("  {} {}\n", look.paint(Style::Dim, &text::pad(label, width)), text::line(said)));
+        }
+        if let Some(advice) = &finding.advice {
+            out.push_str(&format!("  {} {advice}\n", look.paint(Style::Dim, &text::pad("do", width))));
+        }
+    }
+    if !links.0.is_empty() {
+        out.push('\n');
+        for (at, link) in links.0.iter().enumerate() {
+            out.push_str(&format!("[{}] {link}\n", at + 1));
+        }
+    }
+    let count = |severity: Severity| checked.findings.iter().filter(|f| f.severity == severity).count() as u64;
+    let counted = [
+        (Severity::Error, "error", "errors"),
+        (Severity::Warning, "warning", "warnings"),
+        (Severity::Note, "note", "notes"),
+    ]
+    .into_iter()
+    .map(|(severity, one, many)| (count(severity), one, many))
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, one, many)| text::plural(n, one, many));
+    out.push_str(&look.paint(Style::Dim, &format!("{}; {searched}\n", counted.collect::<Vec<_>>().join(", "))));
+    out
+}
+
+fn evidence(evidence: &Evidence) -> Value {
+    match evidence {
+        Evidence::Mail(id) => json!({ "message_id": id }),
+        Evidence::Commit(id, subject) => json!({ "commit": id, "subject": subject }),
+        Evidence::Page(url) => json!({ "url": url }),
+    }
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "rule": finding.rule,
+        "severity": finding.severity.as_str(),
+        "file": finding.path,
+        "line": finding.line,
+        "quote": finding.quote,
+        "says": finding.says,
+        "facts": finding.facts.iter().map(|(label, said)| json!({ "label": label, "text": said })).collect::<Vec<_>>(),
+        "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
+        "advice": finding.advice,
+        "addresses": finding.addresses,
+    })
+}
+
+fn value(checked: &Checked) -> Value {
+    json!({
+        "message_id": checked.message_id,
+        "subject": checked.subject,
+        "as_of": dates::second(checked.as_of),
+        "findings": checked.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+/// One entry for each rule that found something, with the worst status; `details` is a string.
+fn b4(all: &[Checked]) -> Value {
+    let findings: Vec<&Finding> = all.iter().flat_map(|checked| &checked.findings).collect();
+    let mut rules: Vec<&str> = findings.iter().map(|f| f.rule).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    let entry = |rule: &&str| {
+        let of: Vec<&&Finding> = findings.iter().filter(|f| f.rule == *rule).collect();
+        let worst = of.iter().map(|f| f.severity).max().unwrap_or(Severity::Note);
+        let status = match worst {
+            Severity::Error => "fail",
+            Severity::Warning => "warn",
+            Severity::Note | Severity::Silent => "pass",
+        };
+        let summary =
+            of.iter().max_by_key(|f| f.severity).map_or_else(String::new, |f| text::line(&f.says).into_owned());
+        let url = of.iter().flat_map(|f| &f.evidence).find_map(|e| match e {
+            Evidence::Mail(id) => Some(format!("https://lore.kernel.org/r/{id}")),
+            _ => None,
+        });
+        let details = Value::Array(of.iter().map(|f| finding(f)).collect()).to_string();
+        json!({ "tool": format!("provenance/{rule}"), "status": status, "summary": summary, "url": url, "details": details })
+    };
+    Value::Array(rules.iter().map(entry).collect())
+}
+
+/// Text to paste: the quoted lines, what is so, and numbered links. No name of a tool, no grade.
+fn reply(checked: &Checked) -> String {
+    let mut out = String::new();
+    let mut links = Links::default();
+    for finding in checked.findings.iter().filter(|f| f.severity > Severity::Silent) {
+        for line in finding.quote.iter().take(QUOTED) {
+            out.push_str(&format!("> {}\n", text::block(line).trim_end()));
+        }
+        let mut said = text::line(&finding.says).into_owned();
+        let numbers = links.numbers(finding);
+        if !numbers.is_empty() {
+            said.push_str(&format!(" {numbers}"));
+        }
+        wrap(&said, &mut out);
+        for (label, fact) in &finding.facts {
+            let head = if label.is_empty() { String::new() } else { format!("{label}: ") };
+            wrap(&format!("{head}{}", text::line(fact)), &mut out);
+        }
+        out.push('\n');
+    }
+    for (at, link) in links.0.iter().enumerate() {
+        out.push_str(&format!("[{}] {link}\n", at + 1));
+    }
+    out
+}
+
+/// Breaks at blanks; a word that is longer than a line stays whole.
+fn wrap(said: &str, out: &mut String) {
+    let mut used = 0;
+    for word in said.split_whitespace() {
+        let wide = text::width(word);
+        if used > 0 && used + 1 + wide > COLUMNS {
+            out.push('\n');
+            used = 0;
+        }
+        if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += wide;
+    }
+    out.push('\n');
+}
+
+/// Lists before people, each once.
+fn addresses(all: &[Checked]) -> String {
+    let mut seen: Vec<&str> = Vec::new();
+    let found = all.iter().flat_map(|checked| &checked.findings).flat_map(|f| &f.addresses);
+    for address in found.filter(|address| !address.contains(['\n', '\r'])) {
+        if !seen.contains(&address.as_str()) {
+            seen.push(address);
+        }
+    }
+    seen.sort_by_key(|address| address.contains('<'));
+    seen.iter().map(|address| format!("{}\n", text::line(address))).collect()
+}
