@@ -31,6 +31,8 @@ pub mod bench;
 pub mod conflict;
 pub mod engine;
 pub mod grace;
+#[cfg(feature = "image")]
+pub mod image;
 pub mod isa;
 pub mod lab;
 pub mod ledger;

@@ -12,6 +12,7 @@ pub mod lineage;
 pub mod manual;
 pub mod place;
 pub mod query;
+pub mod scan;
 pub mod show;
 pub mod status;
 pub mod terminal;
@@ -86,6 +87,8 @@ enum Command {
     Thread(thread::Arguments),
     /// Show the history of a mechanism, or of all
     Lineage(lineage::command::Arguments),
+    /// Show who owns each patchable byte of a kernel image
+    Scan(scan::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
     /// Print completions for a shell
@@ -169,6 +172,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),
         Command::Lineage(arguments) => lineage::command::run(context, &arguments),
+        Command::Scan(arguments) => scan::run(context, &arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),
