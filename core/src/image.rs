@@ -167,7 +167,10 @@ impl Image {
             space,
             symbols,
         };
-        if !image.space.sections().iter().any(|s| s.exec && !image.space.contents(s).is_empty()) {
+        // A module of data alone (cast_common.ko) is one; text without contents is a file with debug information.
+        let mut text = image.space.sections().iter().filter(|s| s.exec).peekable();
+        let data_alone = kind == Kind::Module && text.peek().is_none();
+        if !data_alone && text.all(|s| image.space.contents(s).is_empty()) {
             return Err(ImageError::NoText);
         }
         if image.symbols.len() == 0 {
@@ -192,11 +195,11 @@ impl Image {
             if range.as_ref().is_some_and(|r| !r.contains(&entry.addr)) {
                 return;
             }
-            let layout = table.layout.unwrap_or(Layout::Pointer);
-            let mut fits = check::check(self, table.owner, layout, &entry);
-            if table.found == Found::Rule && table.owner == Owner::StaticCall {
-                fits = check::trampoline(self.space.from(entry.addr));
-            }
+            // A table that was read has a layout, a rule has none.
+            let fits = match table.layout {
+                Some(layout) => check::check(self, table.owner, layout, &entry),
+                None => rule::check(self, table.owner, &entry),
+            };
             records.push(Record {
                 addr: entry.addr,
                 other: entry.other,

@@ -6,6 +6,7 @@
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
+//! - `scan`: kernel images, whole and damaged
 //! - `parity`: the same answers as public-inbox
 
 mod attach;
@@ -17,3 +18,4 @@ mod import;
 mod killed;
 mod parity;
 mod real;
+mod scan;

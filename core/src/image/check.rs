@@ -14,11 +14,11 @@ pub(crate) struct Fits {
     pub wanted: Option<&'static str>,
 }
 
-fn fits(len: usize) -> Fits {
+pub(crate) fn fits(len: usize) -> Fits {
     Fits { len: len as u32, wanted: None }
 }
 
-fn wants(len: usize, wanted: &'static str) -> Fits {
+pub(crate) fn wants(len: usize, wanted: &'static str) -> Fits {
     Fits { len: len as u32, wanted: Some(wanted) }
 }
 

@@ -98,8 +98,19 @@ impl Image {
         self.records.iter().filter(|r| !r.fits).map(|r| {
             let layout = self.tables.get(usize::from(r.table)).and_then(|t| t.layout);
             let entry = super::table::Entry { addr: r.addr, len: r.len, other: r.other, flags: r.flags };
-            let wanted = layout.and_then(|l| check::check(self, r.owner, l, &entry).wanted).unwrap_or("other bytes");
-            let what = format!("{} expects {wanted}", r.owner.name());
+            let checked = match layout {
+                Some(layout) => check::check(self, r.owner, layout, &entry),
+                None => super::rule::check(self, r.owner, &entry),
+            };
+            let wanted = checked.wanted.unwrap_or("other bytes");
+            // What the kernel does then, where it is known.
+            let why = match (r.owner, self.space.from(r.addr)) {
+                (Owner::SmpLocks, [0x66 | 0x67 | 0xf2 | 0xf3, 0xf0 | 0x3e, ..]) => {
+                    "; another prefix stands in front of it, so alternatives_smp_unlock() leaves the site alone"
+                }
+                _ => "",
+            };
+            let what = format!("{} expects {wanted}{why}", r.owner.name());
             self.finding(Severity::Unexpected, r.addr, r.len.max(5), vec![(r.owner, self.table_name(r.table))], what)
         })
     }
@@ -118,10 +129,6 @@ impl Image {
             }
             if table.astray > 0 {
                 push(format!("{} of {} records point to no text and are left out", table.astray, table.records));
-            }
-            let size = table.layout.map_or(1, super::Layout::size) as u64;
-            if table.bytes % size != 0 {
-                push(format!("{} bytes at its end are no whole record of {size}", table.bytes % size));
             }
         }
         out

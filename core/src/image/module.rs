@@ -2,6 +2,7 @@
 //! do what the kernel's loader does, `arch/x86/kernel/module.c: apply_relocate_add()`, with addresses of our own; symbols
 //! of other files get stand-ins, so that a call to one can still be told by its target.
 
+use object::SectionIndex;
 use object::elf;
 use object::read::elf::{Rela, SectionHeader};
 
@@ -28,7 +29,7 @@ pub(crate) fn lay_out(elf: &Elf<'_>, raw: &[Raw], notes: &mut Vec<String>) -> (V
         for (index, header) in elf.sections.enumerate() {
             let flags = header.sh_flags(LE);
             let exec = flags.contains(elf::SHF_EXECINSTR);
-            if !flags.contains(elf::SHF_ALLOC) || exec != text_first || header.sh_size(LE) == 0 {
+            if !flags.contains(elf::SHF_ALLOC) || exec != text_first {
                 continue;
             }
             let (name, size) = (elf.name(header), header.sh_size(LE));
@@ -39,7 +40,11 @@ pub(crate) fn lay_out(elf: &Elf<'_>, raw: &[Raw], notes: &mut Vec<String>) -> (V
                 continue;
             }
             let Some(held) = elf.held(header, &name, notes) else { continue };
+            // Symbols may stand in a section without bytes.
             addrs[index.0] = addr;
+            if size == 0 {
+                continue;
+            }
             next = addr + size;
             out.push(Section { name, addr, size, exec, held });
         }
@@ -53,8 +58,12 @@ pub(crate) fn lay_out(elf: &Elf<'_>, raw: &[Raw], notes: &mut Vec<String>) -> (V
 /// The address of each symbol, by its number in the file; `None` if it stands in nothing that is loaded.
 fn symbols(raw: &[Raw], addrs: &[u64]) -> Vec<Option<Symbol>> {
     let mut external = EXTERNAL;
-    let place = |s: &Raw| {
+    let place = |(number, s): (usize, &Raw)| {
         let function = s.kind == elf::STT_FUNC.0;
+        if number == 0 {
+            // Symbol 0 stands for no symbol: the addend is the value.
+            return Some(Symbol::new(0, 0, 0, false, false));
+        }
         if s.section == elf::SHN_UNDEF.0 {
             external += EXTERNAL_STEP;
             let mut symbol = Symbol::new(external, 0, s.name, false, true);
@@ -67,7 +76,7 @@ fn symbols(raw: &[Raw], addrs: &[u64]) -> Vec<Option<Symbol>> {
         };
         Some(Symbol::new(base.wrapping_add(s.value), s.size, s.name, function, s.global))
     };
-    raw.iter().map(place).collect()
+    raw.iter().enumerate().map(place).collect()
 }
 
 /// What went wrong in one relocation section, counted: a damaged one could have a million.
@@ -81,7 +90,8 @@ struct Bad {
 fn apply(elf: &Elf<'_>, addrs: &[u64], symbols: &[Option<Symbol>], sections: &mut [Section], notes: &mut Vec<String>) {
     for (index, header) in elf.sections.enumerate() {
         let target = header.sh_info(LE) as usize;
-        let Some(addr) = addrs.get(target).copied().filter(|a| *a != 0) else { continue };
+        let sized = elf.sections.section(SectionIndex(target)).is_ok_and(|s| s.sh_size(LE) > 0);
+        let Some(addr) = addrs.get(target).copied().filter(|a| *a != 0 && sized) else { continue };
         let Some(section) = sections.iter_mut().find(|s| s.addr == addr) else { continue };
         if header.sh_type(LE) != elf::SHT_RELA || !(section.exec || table::is_table(&section.name)) {
             continue;

@@ -89,6 +89,9 @@ fn judge(a: Owner, b: Owner) -> (Rank, &'static str) {
     if pair(StaticCall, CallDepth) {
         return (Rank::ByDesign, "call thunks leave static calls alone: skip_addr()");
     }
+    if pair(Ftrace, CallDepth) {
+        return (Rank::ByDesign, "call thunks leave calls of __fentry__ alone: skip_addr()");
+    }
     if pair(BpfDispatcher, Retpoline) {
         return (Rank::WorthKnowing, "the thunk's call is applied at boot, before a dispatcher is attached");
     }

@@ -11,6 +11,17 @@ const ENDBR: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 /// Calls inside ftrace's trampolines that it redirects, `arch/x86/kernel/ftrace.c: ftrace_update_ftrace_func()`.
 const FTRACE_CALLS: [&[u8]; 3] = [b"ftrace_call", b"ftrace_regs_call", b"ftrace_graph_call"];
 
+/// Whether the bytes are what a rule's owner leaves there.
+pub(crate) fn check(image: &Image, owner: Owner, entry: &Entry) -> check::Fits {
+    let bytes = image.space.from(entry.addr);
+    match owner {
+        Owner::StaticCall => check::trampoline(bytes),
+        Owner::Ftrace if check::branch(bytes, entry.addr).is_some() || check::is_nop5(bytes) => check::fits(5),
+        Owner::Ftrace => check::wants(5, "a call, a jump or a five-byte nop"),
+        _ => check::fits(5),
+    }
+}
+
 /// Finds what the rules name: at most one table for each rule, numbered from `number`.
 pub(crate) fn read(image: &Image, number: u8, mut each: impl FnMut(u8, &Table, Entry)) -> Vec<Table> {
     let mut rules: [Table; 3] = [
@@ -21,6 +32,8 @@ pub(crate) fn read(image: &Image, number: u8, mut each: impl FnMut(u8, &Table, E
     for symbol in image.symbols.iter().filter(|s| !s.external) {
         let name = image.symbols.raw_name(symbol, &image.space.data);
         let (rule, addr) = match name.first() {
+            // What is called where there is no dispatcher has a name like one, and is never written.
+            Some(b'b') if name == b"bpf_dispatcher_nop_func" => continue,
             Some(b'b') if name.starts_with(b"bpf_dispatcher_") && name.ends_with(b"_func") => {
                 let Some(addr) = dispatcher(image, symbol) else { continue };
                 (0, addr)

@@ -186,7 +186,7 @@ pub(crate) fn read(space: &Space, symbols: &HashMap<&str, u64>, mut each: impl F
 
 fn records(table: &mut Table, layout: Layout, bytes: &[u8], space: &Space, mut each: impl FnMut(&Table, Entry)) {
     let (mut last, size) = (0, layout.size());
-    for (record, at) in bytes.chunks_exact(size).zip((table.addr..).step_by(size)) {
+    for (record, at) in bytes.chunks(size).zip((table.addr..).step_by(size)) {
         if record.iter().all(|b| *b == 0) {
             table.zero += 1;
             continue;

@@ -24,7 +24,8 @@ pub enum Layout {
     Alt13,
     /// The same with 32 bits for `cpuid` and flags, as in v6.12.
     Alt14,
-    /// `struct paravirt_patch_site`, up to v6.7: a pointer, `u8 type, len`, and padding.
+    /// `struct paravirt_patch_site`, up to v6.7: a pointer, `u8 type, len`, `u16` that nobody reads any more, and padding,
+    /// which the last one may lack.
     Paravirt,
     /// `struct bug_entry` without names of files.
     Bug8,
@@ -86,6 +87,17 @@ impl Layout {
         }
     }
 
+    /// Bytes of a record without padding: as many the last one must have.
+    pub(crate) fn least(self) -> usize {
+        if self == Self::Paravirt { 12 } else { self.size() }
+    }
+
+    /// Bytes at a table's end that are no record.
+    pub(crate) fn remainder(self, bytes: usize) -> usize {
+        let rest = bytes % self.size();
+        if rest >= self.least() { 0 } else { rest }
+    }
+
     /// Decodes a record that stands at `base`.
     pub(crate) fn entry(self, record: &[u8], base: u64) -> Entry {
         let rel = |at| relative(record, at, base);
@@ -137,7 +149,7 @@ impl Layout {
             Self::Bug8 | Self::Bug12 | Self::Bug16 => traps(space.from(entry.addr)),
             Self::Exception => space.is_text(entry.other),
             Self::Jump => space.is_text(entry.other),
-            Self::Paravirt => entry.len > 0 && record[10..].iter().all(|b| *b == 0),
+            Self::Paravirt => entry.len > 0 && record.iter().skip(12).all(|b| *b == 0),
             _ => true,
         }
     }
@@ -158,11 +170,11 @@ pub(crate) fn decide(bytes: &[u8], base: u64, layouts: &[Layout], space: &Space)
     let mut tried = Vec::new();
     for layout in layouts {
         let size = layout.size();
-        if bytes.len() % size != 0 {
+        if layout.remainder(bytes.len()) != 0 {
             continue;
         }
         let (mut good, mut all) = (0, 0);
-        for (record, at) in bytes.chunks_exact(size).zip((base..).step_by(size)) {
+        for (record, at) in bytes.chunks(size).zip((base..).step_by(size)) {
             if record.iter().any(|b| *b != 0) {
                 all += 1;
                 good += usize::from(layout.makes_sense(record, at, space));
