@@ -14,6 +14,8 @@ use crate::mechanism::MechanismId;
 use crate::plan::Plan;
 
 pub mod journal;
+#[cfg(feature = "image")]
+mod observed;
 
 pub use journal::{Entry, Event, Journal};
 

@@ -33,6 +33,8 @@ pub mod engine;
 #[cfg(feature = "conflict")]
 pub mod episode;
 pub mod grace;
+#[cfg(feature = "image")]
+pub mod image;
 pub mod isa;
 pub mod lab;
 pub mod ledger;

@@ -20,6 +20,7 @@ pub mod manual;
 pub mod place;
 pub mod query;
 pub mod review;
+pub mod scan;
 pub mod score;
 pub mod series;
 pub mod show;
@@ -111,6 +112,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Read, judge and answer patches in a terminal: search, threads, lineage, the lab
     Review(review::Arguments),
+    /// Show who owns each patchable byte of a kernel image
+    Scan(scan::Arguments),
     /// Show what is indexed, and what could not be read
     Status(status::Arguments),
     /// Measure the links on what is indexed
@@ -208,6 +211,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Conflicts(arguments) => conflicts::run(context, &arguments),
         Command::Bench(arguments) => bench::run(context, arguments),
         Command::Review(arguments) => review::run(context, arguments),
+        Command::Scan(arguments) => scan::run(context, &arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::Score(arguments) => score::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),

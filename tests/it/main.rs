@@ -11,6 +11,7 @@
 //! - `conflicts`: mechanisms against each other; the pair that the project comes from, in both orders
 //! - `bench`: what is measured, printed and promised
 //! - `desk`: the review desk, its screens as snapshots, and in a terminal under tmux
+//! - `scan`: kernel images, whole and damaged
 //! - `parity`: the same answers as public-inbox
 //! - `events`: the catalogue's own index is kept, found stale, and mended
 //! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
@@ -32,4 +33,5 @@ mod killed;
 mod links;
 mod parity;
 mod real;
+mod scan;
 mod series;

@@ -1,0 +1,326 @@
+//! Kernel images read into the ledger: for every byte that something may rewrite at run time, who may, and from which
+//! table.
+//!
+//! ```no_run
+//! use provenance_core::image::{Image, Limits};
+//! # fn main() -> Result<(), provenance_core::image::ImageError> {
+//! let image = Image::open("vmlinux".as_ref(), Limits::default())?;
+//! for meeting in image.findings().iter() {
+//!     println!("{:#x} {}", meeting.addr, meeting.what);
+//! }
+//! let function = image.function("bpf_dispatcher_xdp_func")?;
+//! println!("{} instructions", function.lines.len());
+//! # Ok(()) }
+//! ```
+//!
+//! A vmlinux is read as linked. A module is laid out and relocated first ([`module`]). Addresses of a module are therefore
+//! this reader's own; symbols and offsets are what to compare.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+mod census;
+mod check;
+mod claims;
+mod diff;
+mod directory;
+mod elf;
+mod error;
+mod file;
+mod finding;
+mod kallsyms;
+mod listing;
+pub mod module;
+mod overlap;
+mod owner;
+mod rule;
+pub mod running;
+mod space;
+mod symbols;
+mod table;
+
+pub use self::census::{Census, Share};
+pub use self::claims::{Record, Span};
+pub use self::diff::{Change, Diff, diff};
+pub use self::directory::{Scanned, scan};
+pub use self::error::ImageError;
+pub use self::file::Limits;
+pub use self::finding::{Finding, Severity};
+pub use self::listing::{Held, Line, Listing};
+pub use self::overlap::{Meeting, Rank};
+pub use self::owner::{Owner, When};
+pub use self::space::Section;
+pub use self::table::{Found, Layout, Table};
+
+use self::elf::Elf;
+use self::space::Space;
+use self::symbols::Symbols;
+use crate::ledger::Ledger;
+
+/// What an image is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A linked kernel.
+    Vmlinux,
+    /// A module.
+    Module,
+    /// The kernel that runs here.
+    Running,
+}
+
+/// A kernel image, its tables and its claims.
+#[derive(Debug)]
+pub struct Image {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Of what.
+    pub kind: Kind,
+    /// `xz`, `zstd` or `gzip`.
+    pub compression: Option<&'static str>,
+    /// The kernel's version: the banner of a vmlinux, the vermagic of a module.
+    pub version: Option<String>,
+    /// The GNU build id, in hexadecimal.
+    pub build_id: Option<String>,
+    /// Every table found, by number.
+    pub tables: Vec<Table>,
+    /// What could not be read, and which sources were absent.
+    pub notes: Vec<String>,
+    /// Size of the file in bytes, inflated.
+    pub size: usize,
+    /// By address.
+    records: Vec<Record>,
+    spans: Vec<Span>,
+    pub(crate) space: Space,
+    pub(crate) symbols: Symbols,
+}
+
+impl Image {
+    /// Reads a vmlinux or module: all tables, each site checked.
+    ///
+    /// # Errors
+    /// [`ImageError`]: the file is no readable x86-64 image. What is wrong with a part of it stands in `notes` and in the
+    /// findings.
+    pub fn open(path: &Path, limits: Limits) -> Result<Self, ImageError> {
+        let mut image = Self::load(path, limits)?;
+        image.claim(None);
+        Ok(image)
+    }
+
+    /// Reads what is around one symbol or address only: the claims of all other places are left out.
+    ///
+    /// # Errors
+    /// As [`Image::open`], and [`ImageError::NoSuchPlace`].
+    pub fn open_at(path: &Path, limits: Limits, place: &str) -> Result<(Self, Listing), ImageError> {
+        let mut image = Self::load(path, limits)?;
+        let (_, range) = image.locate(place)?;
+        // A claim that begins in front of the function may reach into it.
+        image.claim(Some(range.start.saturating_sub(256)..range.end));
+        let listing = image.function(place)?;
+        Ok((image, listing))
+    }
+
+    /// Reads bytes that somebody else has in memory, as if they were a file.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub fn from_bytes(bytes: Vec<u8>, limits: Limits) -> Result<Self, ImageError> {
+        let (data, compression) = file::unpack(file::Data::Owned(bytes), limits)?;
+        let mut image = Self::parse(Path::new("-"), data, compression)?;
+        image.claim(None);
+        Ok(image)
+    }
+
+    fn load(path: &Path, limits: Limits) -> Result<Self, ImageError> {
+        let (data, compression) = file::open(path, limits)?;
+        Self::parse(path, data, compression)
+    }
+
+    fn parse(path: &Path, data: file::Data, compression: Option<&'static str>) -> Result<Self, ImageError> {
+        let mut notes = Vec::new();
+        let size = data.len();
+        let (kind, sections, symbols) = {
+            let elf = Elf::parse(&data)?;
+            let (raw, names) = elf.symbols(&mut notes);
+            if elf.relocatable() {
+                let (sections, list) = module::lay_out(&elf, &raw, &mut notes);
+                (Kind::Module, sections, Symbols::new(list, names))
+            } else {
+                let symbols = if raw.is_empty() { Symbols::none() } else { Symbols::new(elf::places(&raw), names) };
+                (Kind::Vmlinux, elf.loaded(&mut notes), symbols)
+            }
+        };
+        let (space, overlapping) = Space::new(data, sections);
+        notes.extend(overlapping);
+        let mut image = Self {
+            path: path.to_owned(),
+            kind,
+            compression,
+            version: None,
+            build_id: None,
+            tables: Vec::new(),
+            notes,
+            size,
+            records: Vec::new(),
+            spans: Vec::new(),
+            space,
+            symbols,
+        };
+        // A module of data alone (cast_common.ko) is one; text without contents is a file with debug information.
+        let mut text = image.space.sections().iter().filter(|s| s.exec).peekable();
+        let data_alone = kind == Kind::Module && text.peek().is_none();
+        if !data_alone && text.all(|s| image.space.contents(s).is_empty()) {
+            return Err(ImageError::NoText);
+        }
+        if image.symbols.len() == 0 {
+            match kallsyms::read(&image.space) {
+                Some(symbols) => {
+                    image.notes.push(format!("stripped; {} names come from kallsyms", symbols.len()));
+                    image.symbols = symbols;
+                }
+                None => image.notes.push("stripped, and no kallsyms was found: no names, no rules on symbols".into()),
+            }
+        }
+        image.version = image.find_version();
+        image.build_id = image.find_build_id();
+        Ok(image)
+    }
+
+    /// Reads tables and rules, and keeps the records within `range`.
+    fn claim(&mut self, range: Option<Range<u64>>) {
+        let mut records = Vec::new();
+        let known = self.symbols.find(&table::bounds(), &self.space.data);
+        let mut keep = |number: u8, table: &Table, entry: table::Entry| {
+            if range.as_ref().is_some_and(|r| !r.contains(&entry.addr)) {
+                return;
+            }
+            // A table that was read has a layout, a rule has none.
+            let fits = match table.layout {
+                Some(layout) => check::check(self, table.owner, layout, &entry),
+                None => rule::check(self, table.owner, &entry),
+            };
+            records.push(Record {
+                addr: entry.addr,
+                other: entry.other,
+                len: fits.len,
+                flags: entry.flags,
+                table: number,
+                owner: table.owner,
+                fits: fits.wanted.is_none(),
+            });
+        };
+        let mut tables = table::read(&self.space, &known, &mut keep);
+        let rules = rule::read(self, tables.len() as u8, &mut keep);
+        tables.extend(rules);
+        self.spans = claims::unite(&mut records);
+        self.records = records;
+        self.tables = tables;
+    }
+
+    /// Every record of every table, by address.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Every claim, by address.
+    #[must_use]
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// The claims in a ledger that observes.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        claims::ledger(&self.spans, |span| {
+            let bytes = self.space.from(span.addr);
+            &bytes[..bytes.len().min(span.len as usize)]
+        })
+    }
+
+    /// Where two owners meet, by address.
+    #[must_use]
+    pub fn meetings(&self) -> Vec<Meeting> {
+        overlap::meetings(&self.spans)
+    }
+
+    /// Sections that hold instructions.
+    pub fn text(&self) -> impl Iterator<Item = &Section> {
+        self.space.sections().iter().filter(|s| s.exec && !s.name.starts_with(".altinstr_replacement"))
+    }
+
+    /// Bytes at an address, as the image has them.
+    #[must_use]
+    pub fn bytes(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        self.space.bytes(addr, len)
+    }
+
+    /// Names in the symbol table.
+    #[must_use]
+    pub fn names(&self) -> usize {
+        self.symbols.len()
+    }
+
+    /// The name that stands exactly at an address.
+    pub(crate) fn name_at(&self, addr: u64) -> Option<Cow<'_, str>> {
+        self.symbols.exactly(addr).map(|s| self.symbols.name(s, &self.space.data))
+    }
+
+    /// `function+0x5`, or `.text+0x120` where no symbol is near.
+    #[must_use]
+    pub fn place(&self, addr: u64) -> String {
+        if let Some(symbol) = self.symbols.around(addr) {
+            let (name, offset) = (self.symbols.name(symbol, &self.space.data), addr - symbol.addr);
+            return if offset == 0 { name.into_owned() } else { format!("{name}+{offset:#x}") };
+        }
+        match self.space.at(addr) {
+            Some(section) => format!("{}+{:#x}", section.name, addr - section.addr),
+            None => format!("{addr:#x}"),
+        }
+    }
+
+    /// The function around an address, without offset.
+    #[must_use]
+    pub fn function_name(&self, addr: u64) -> Option<Cow<'_, str>> {
+        self.symbols.around(addr).map(|s| self.symbols.name(s, &self.space.data))
+    }
+
+    fn find_version(&self) -> Option<String> {
+        if self.kind == Kind::Module {
+            let info = self.space.named(".modinfo")?;
+            let magic = self.space.contents(info).split(|b| *b == 0).find_map(|f| f.strip_prefix(b"vermagic="))?;
+            return Some(String::from_utf8_lossy(magic.split(|b| *b == b' ').next()?).into_owned());
+        }
+        const BANNER: &[u8] = b"Linux version ";
+        let banner = self.symbols.find(&["linux_banner"], &self.space.data).get("linux_banner").copied();
+        let text = match banner {
+            Some(addr) => self.space.from(addr).strip_prefix(BANNER)?,
+            None => {
+                let rodata = self.space.contents(self.space.named(".rodata")?);
+                &rodata[memchr::memmem::find(rodata, BANNER)? + BANNER.len()..]
+            }
+        };
+        let line = text.split(|b| matches!(b, 0 | b'\n')).next()?;
+        Some(String::from_utf8_lossy(&line[..line.len().min(256)]).into_owned())
+    }
+
+    /// The note of type 3 by `GNU`: name size, description size, type, name, description.
+    fn find_build_id(&self) -> Option<String> {
+        let notes = [".notes", ".note.gnu.build-id"].into_iter().find_map(|n| self.space.named(n))?;
+        let mut rest = self.space.contents(notes);
+        while let Some((head, body)) = rest.split_at_checked(12) {
+            let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
+            let name = word(0).checked_next_multiple_of(4)?;
+            let id = body.get(name..name.checked_add(word(4))?)?;
+            if word(8) == 3 && body.starts_with(b"GNU\0") {
+                return Some(id.iter().take(64).map(|b| format!("{b:02x}")).collect());
+            }
+            rest = body.get(name.checked_add(word(4).checked_next_multiple_of(4)?)?..)?;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

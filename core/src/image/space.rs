@@ -1,0 +1,104 @@
+//! The address space of an image: sections in the order of their addresses, and their bytes.
+
+use std::ops::Range;
+
+use super::file::Data;
+
+/// Where a section's bytes are.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// In the file.
+    File(Range<usize>),
+    /// In a copy to which relocations were applied.
+    Own(Vec<u8>),
+    /// Nowhere: zeros at run time.
+    Nothing,
+}
+
+/// A section that is loaded.
+#[derive(Debug)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// Its first byte: as linked, or for a module where this reader laid it out.
+    pub addr: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Whether it holds instructions.
+    pub exec: bool,
+    pub(crate) held: Held,
+}
+
+impl Section {
+    /// The address behind its last byte.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.addr.saturating_add(self.size)
+    }
+}
+
+/// All sections that are loaded.
+#[derive(Debug)]
+pub(crate) struct Space {
+    pub data: Data,
+    /// By address; they do not overlap.
+    sections: Vec<Section>,
+}
+
+impl Space {
+    /// Sorts the sections. Of two that overlap the first is kept and the other named in what is returned.
+    pub fn new(data: Data, mut sections: Vec<Section>) -> (Self, Vec<String>) {
+        sections.retain(|s| s.size > 0);
+        sections.sort_by_key(|s| s.addr);
+        let mut notes = Vec::new();
+        let mut kept: Vec<Section> = Vec::with_capacity(sections.len());
+        for section in sections {
+            match kept.last() {
+                Some(last) if last.end() > section.addr => notes.push(format!(
+                    "section {} at {:#x} overlaps {} and is not read",
+                    section.name, section.addr, last.name
+                )),
+                _ => kept.push(section),
+            }
+        }
+        (Self { data, sections: kept }, notes)
+    }
+
+    pub fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+
+    /// The section with this byte.
+    pub fn at(&self, addr: u64) -> Option<&Section> {
+        let after = self.sections.partition_point(|s| s.addr <= addr);
+        self.sections.get(after.checked_sub(1)?).filter(|s| addr < s.end())
+    }
+
+    pub fn contents<'a>(&'a self, section: &'a Section) -> &'a [u8] {
+        match &section.held {
+            Held::File(range) => self.data.get(range.clone()).unwrap_or_default(),
+            Held::Own(bytes) => bytes,
+            Held::Nothing => &[],
+        }
+    }
+
+    /// From an address to the end of its section; empty outside of all, and where a section has no contents.
+    pub fn from(&self, addr: u64) -> &[u8] {
+        let Some(section) = self.at(addr) else { return &[] };
+        self.contents(section).get((addr - section.addr) as usize..).unwrap_or_default()
+    }
+
+    /// Exactly so many bytes.
+    pub fn bytes(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        self.from(addr).get(..len)
+    }
+
+    /// Whether an instruction can stand there.
+    pub fn is_text(&self, addr: u64) -> bool {
+        self.at(addr).is_some_and(|s| s.exec)
+    }
+
+    pub fn named(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|s| s.name == name)
+    }
+}
