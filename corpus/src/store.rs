@@ -89,7 +89,7 @@ impl Store {
     ///
     /// The lock is public-inbox's own, so an import and a running `public-inbox-watch` keep apart too.
     pub fn begin(&self) -> Result<Import, StoreError> {
-        let lock = lock(&self.path)?;
+        let lock = Lock::take(&self.path)?;
         let epoch = self.epoch();
         let repository = Repository::open_bare(&epoch).map_err(write_error(&epoch))?;
         let tip = Epoch::open(&epoch)?.tip()?;
@@ -126,7 +126,7 @@ pub struct Import {
     added: FxHashSet<Oid>,
     /// By all imports before, once it was needed.
     stored: Option<FxHashSet<Oid>>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Import {
@@ -234,24 +234,38 @@ fn stored(epoch: &Path, tip: Option<Oid>) -> Result<FxHashSet<Oid>, StoreError> 
     Ok(found)
 }
 
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let name = path.join("inbox.lock");
-    let io_error = |source| StoreError::Io { path: name.clone(), source };
-    let file = File::options().read(true).append(true).create(true).open(&name).map_err(io_error)?;
-    // Who holds the lock is written beside it: public-inbox writes into the lock itself.
-    let holder = path.join("import.pid");
-    match file.try_lock() {
-        Ok(()) => {
-            fs::write(&holder, std::process::id().to_string())
-                .map_err(|source| StoreError::Io { path: holder, source })?;
-            Ok(file)
+/// Held while an import writes.
+struct Lock(File);
+
+impl Lock {
+    fn take(path: &Path) -> Result<Lock, StoreError> {
+        let name = path.join("inbox.lock");
+        let io_error = |source| StoreError::Io { path: name.clone(), source };
+        let file = File::options().read(true).append(true).create(true).open(&name).map_err(io_error)?;
+        // Who holds the lock is written beside it: public-inbox writes into the lock itself.
+        let holder = path.join("import.pid");
+        match file.try_lock() {
+            Ok(()) => {
+                fs::write(&holder, std::process::id().to_string())
+                    .map_err(|source| StoreError::Io { path: holder, source })?;
+                Ok(Lock(file))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let pid = fs::read_to_string(&holder).ok().filter(|it| Path::new("/proc").join(it.trim()).exists());
+                let holder = pid.map_or_else(|| "of another program".to_owned(), |it| format!("process {}", it.trim()));
+                Err(StoreError::Locked { path: path.to_owned(), holder })
+            }
+            Err(TryLockError::Error(source)) => Err(io_error(source)),
         }
-        Err(TryLockError::WouldBlock) => {
-            let pid = fs::read_to_string(&holder).ok().filter(|it| Path::new("/proc").join(it.trim()).exists());
-            let holder = pid.map_or_else(|| "of another program".to_owned(), |it| format!("process {}", it.trim()));
-            Err(StoreError::Locked { path: path.to_owned(), holder })
-        }
-        Err(TryLockError::Error(source)) => Err(io_error(source)),
+    }
+}
+
+impl Drop for Lock {
+    /// Closing is not enough: a child that another thread has forked and not yet turned into its program
+    /// shares the open file, and would hold the lock a moment longer.
+    fn drop(&mut self) {
+        // What cannot be unlocked here is unlocked when the last holder of the file closes it.
+        let _ = self.0.unlock();
     }
 }
 

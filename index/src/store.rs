@@ -143,7 +143,16 @@ fn other_schema(data: &Path) -> Option<u32> {
 }
 
 /// Held while a process writes; the operating system drops it when the process dies.
-pub struct Lock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+pub struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing is not enough: a child that another thread has forked and not yet turned into its program
+    /// shares the open file, and would hold the lock a moment longer.
+    fn drop(&mut self) {
+        // What cannot be unlocked here is unlocked when the last holder of the file closes it.
+        let _ = self.0.unlock();
+    }
+}
 
 impl Lock {
     /// Takes the lock or says who has it.
