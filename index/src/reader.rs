@@ -172,7 +172,8 @@ impl Reader {
         /// Rows that are read in the time of one look-up.
         const ROWS: usize = 4_000;
         let mut mail_of: FxHashMap<u64, u64> = ids.iter().map(|id| (*id, *id)).collect();
-        mail_of.extend(ids.iter().flat_map(|id| self.links.pages_of_mail(*id).into_iter().map(move |page| (page, *id))));
+        mail_of
+            .extend(ids.iter().flat_map(|id| self.links.pages_of_mail(*id).into_iter().map(move |page| (page, *id))));
         let mut places: FxHashMap<u64, Vec<DocAddress>> = FxHashMap::default();
         let segments = self.searcher.segment_readers();
         let rows: usize = segments.iter().map(|segment| segment.max_doc() as usize).sum();
