@@ -319,3 +319,22 @@ fn a_kill_loses_neither_draft_nor_remark() {
     tmux.wait("mutt -H");
     tmux.keys(&["Q"]);
 }
+
+#[test]
+fn the_desk_ends_with_its_terminal() {
+    if !needs("tmux") || !needs("pgrep") {
+        return;
+    }
+    let user = user();
+    let tmux = Tmux::new(&user, (80, 24));
+    tmux.start("one@made.example");
+    tmux.wait("Count what was taken.");
+    let process = PathBuf::from(format!("/proc/{}", tmux.pid()));
+    assert!(process.exists());
+    tmux.run(&["kill-server"]);
+    let begin = Instant::now();
+    while process.exists() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "the desk outlives its terminal");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
