@@ -4,6 +4,7 @@
 //! libgit2 reads the trees. What it refuses (reftable, SHA-256, an owner that the user trusts) the user's git is asked for.
 
 pub mod command;
+pub mod mainline;
 pub mod walk;
 pub mod weigh;
 
@@ -176,6 +177,10 @@ impl Trees {
                         })?;
                     }
                     tree.tips = read.tips;
+                    mainline::update(data, tree).map_err(|source| {
+                        let path = tree_dir(data, tree.number);
+                        HistoryError::Io { path, source }
+                    })?;
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! `provenance __score`: how good the links are, measured on what is indexed. Hidden: it is for those who work on them.
 
+pub mod cc;
+
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
@@ -32,6 +34,8 @@ enum What {
     Dig,
     /// From a version of a series to the others
     Revisions,
+    /// From a patch to those who joined its thread unasked
+    Cc,
     /// Ownership warnings over every indexed patch, as of its date, and what each is about
     Alarms,
 }
@@ -39,8 +43,10 @@ enum What {
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let reader = context.place.required_reader()?;
-    if arguments.what == What::Alarms {
-        return alarms(context, &reader);
+    match arguments.what {
+        What::Alarms => return alarms(context, &reader),
+        What::Cc => return cc::run(context, &reader, arguments.verbose),
+        What::Dig | What::Revisions => {}
     }
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
     let name = |id: u64| -> Result<String, Failure> {
@@ -59,7 +65,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms => {}
+        What::Alarms | What::Cc => {}
         What::Revisions => {
             let score = score::revisions(facts, &roots);
             out.write_all(score.text().as_bytes())?;
@@ -79,7 +85,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
 /// The ownership rule over every diff of the indexed lists.
 fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
     let catalogue = context.place.catalogue()?;
-    let world = World { catalogue: &catalogue, reader: None, data: context.place.data(), engine: false };
+    let world = World::new(&catalogue, None, context.place.data());
     let mut letters = Letters::open(context, reader)?;
     let (facts, _) = reader.facts().map_err(|e| reader_failure(&e))?;
     let mut ids: Vec<u64> = facts.iter().filter(|f| f.flags.patch).map(|f| f.id).collect();
