@@ -26,7 +26,7 @@ const MAILS: usize = 250;
 const ALL_MAILS: usize = 3_000;
 
 /// An answer says so much more than a patch of one's own.
-const ANSWER: f32 = 2.5;
+const ANSWER: f32 = 4.0;
 
 /// Seconds after which a mail counts half.
 const HALF: f32 = 270.0 * 86_400.0;

@@ -44,6 +44,8 @@ pub struct Question<'q> {
     pub lines: Vec<&'q str>,
     /// The same without comments and strings: names are taken from these.
     pub code: Vec<&'q str>,
+    /// Removed lines and context lines, without their signs: what stood there before is not the patch's.
+    pub before: Vec<&'q str>,
     /// Hash of the patch's Message-ID.
     pub own: u64,
     /// Hashes of the mails that it answers, for a patch that is not indexed.
@@ -168,15 +170,19 @@ fn compare(question: &Question<'_>, keys: &[Key<'_>], added: &[&str], ours: &FxH
         }
         used.then_some(false)
     };
+    let mut made = false;
     for key in keys.iter().filter(|key| !key.is_line) {
         let told = likeness.lines.iter().any(|line| names(line).any(|name| name == key.text));
         let here = role(&mut question.code.iter().copied(), key.text);
         if !told && here.is_some() && here == role(&mut added.iter().copied(), key.text) {
+            made |= here == Some(true);
             likeness.names.push(key.text.to_owned());
             likeness.weight += key.rare;
         }
     }
-    (likeness.lines.len() + likeness.names.len() >= ENOUGH).then_some(likeness)
+    // Names that both only use may be those of an interface that few of the indexed lists are about.
+    let enough = if likeness.lines.is_empty() && !made { 2 * ENOUGH } else { ENOUGH };
+    (likeness.lines.len() + likeness.names.len() >= enough).then_some(likeness)
 }
 
 /// An earlier patch and the rare things that it shares with the patch.
@@ -213,8 +219,11 @@ fn keys<'q>(
         texts.truncate(ASKED);
         texts
     };
-    let lines = longest(question.lines.iter().copied().filter(|line| counts_as_line(line)).map(str::trim).collect());
-    let used = longest(question.code.iter().flat_map(|line| names(line)).collect());
+    let stood: FxHashSet<String> = question.before.iter().map(|line| squeezed(line)).collect();
+    let named: FxHashSet<&str> = question.before.iter().flat_map(|line| names(line)).collect();
+    let lines = question.lines.iter().copied().filter(|line| counts_as_line(line) && !stood.contains(&squeezed(line)));
+    let used = question.code.iter().flat_map(|line| names(line)).filter(|name| !named.contains(name));
+    let (lines, used) = (longest(lines.map(str::trim).collect()), longest(used.collect()));
     let all = reader.searcher.num_docs() as f32;
     let mut found = Vec::new();
     let asked = lines.into_iter().map(|text| (text, true)).chain(used.into_iter().map(|text| (text, false)));

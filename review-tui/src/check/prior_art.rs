@@ -2,6 +2,8 @@
 
 use provenance_corpus::catalogue::{Kind, Source};
 use provenance_corpus::patch::LineKind;
+use provenance_corpus::robot;
+use provenance_corpus::subject::Subject;
 use provenance_index::document::hex;
 use provenance_index::links::edge::Kind as LinkKind;
 use provenance_index::prior_art::{self, Likeness};
@@ -36,10 +38,16 @@ pub fn check(target: &Target<'_>, world: &World<'_>, kin: &Kin<'_>, code: &Code)
 fn of_lines(target: &Target<'_>, world: &World<'_>, code: &Code, reader: &Reader) -> Option<Finding> {
     let message = target.message;
     let author = message.from.first()?;
+    // What is brought back was there before by design.
+    if Subject::parse(&message.subject).title.to_lowercase().starts_with("revert") {
+        return None;
+    }
     let added = || code.lines.iter().filter(|line| line.kind == LineKind::Added);
+    let before = code.lines.iter().filter(|line| line.kind != LineKind::Added);
     let question = prior_art::Question {
         lines: added().map(|line| line.raw.as_str()).collect(),
         code: added().map(|line| line.code.as_str()).collect(),
+        before: before.map(|line| line.raw.as_str()).collect(),
         own: hash::message_id(&message.message_id),
         parents: message.in_reply_to.iter().chain(&message.references).map(|id| hash::message_id(id)).collect(),
         subject: &message.subject,
@@ -64,7 +72,13 @@ fn of_lines(target: &Target<'_>, world: &World<'_>, code: &Code, reader: &Reader
             finding =
                 finding.fact("names", likeness.names.iter().take(MATCHED).cloned().collect::<Vec<_>>().join(", "));
         }
-        finding = finding.fact("posted", day(stored.date).to_string());
+        // A robot tells of a commit; when that was posted is in another mail.
+        let posted = if robot::is(&stored.author, &stored.address) {
+            "no posting of it is indexed".to_owned()
+        } else {
+            day(stored.date).to_string()
+        };
+        finding = finding.fact("posted", posted);
         match merged(world, reader, likeness, target.as_of) {
             Some((date, id, subject)) => {
                 finding = finding.fact("merged", day(date).to_string());

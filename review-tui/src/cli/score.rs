@@ -15,6 +15,7 @@ use super::letters::Letters;
 use super::place::reader_failure;
 use super::terminal::Output;
 use super::{Context, text};
+use crate::check::verdict::{self, Verdicts};
 use crate::check::{Severity, Target, World, code, ownership};
 
 /// `__score WHAT`
@@ -86,6 +87,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
 fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
     let catalogue = context.place.catalogue()?;
     let world = World::new(&catalogue, None, context.place.data());
+    let verdicts = Verdicts::load(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
     let mut letters = Letters::open(context, reader)?;
     let (facts, _) = reader.facts().map_err(|e| reader_failure(&e))?;
     let mut ids: Vec<u64> = facts.iter().filter(|f| f.flags.patch).map(|f| f.id).collect();
@@ -109,8 +111,10 @@ fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
         for finding in ownership::check(&target, &world, &code) {
             notes += u64::from(finding.severity == Severity::Note);
             if finding.severity >= Severity::Warning {
+                let id = verdict::id(&finding, target.text);
+                let judged = verdicts.of(&id).map_or_else(String::new, |why| format!("; dismissed: {why}"));
                 alarms.push(format!(
-                    "{}  {}, {}:{}",
+                    "{}  {}, {}:{}, {id}{judged}",
                     copy.stored.message_id, copy.stored.subject, finding.path, finding.line
                 ));
             }

@@ -93,7 +93,8 @@ impl Kept {
         let all = Maintainers::parse(&self.file);
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
         let changed: Vec<&str> = self.changed.iter().map(String::as_str).collect();
-        let (mut lists, mut people): (Vec<(String, String)>, Vec<(Address, String)>) = Default::default();
+        let mut lists: Vec<(String, String)> = Vec::new();
+        let mut people: Vec<(Address, String)> = Vec::new();
         let mut everything = false;
         for m in all.of(&paths, &changed) {
             let section = m.section;

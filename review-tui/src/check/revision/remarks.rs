@@ -99,7 +99,7 @@ pub fn check(target: &Target<'_>, earlier: &Earlier) -> Option<Finding> {
                 let (sign, rest) = q.split_at(1);
                 now.contains(&format!("{sign}{}", squeezed(rest)))
             });
-            if same && let Some(last) = lines().last() {
+            if same && let Some(last) = lines().next_back() {
                 open.push((answer, squeezed(last), remark.says));
             }
         }

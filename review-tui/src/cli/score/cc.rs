@@ -52,6 +52,8 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
     let mut letters = Letters::open(context, reader)?;
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
     let mut mails: FxHashMap<u64, Mail> = FxHashMap::default();
+    // To and Cc often give an address alone: who ever wrote from it has the mail.
+    let mut aliases: FxHashMap<String, FxHashSet<String>> = FxHashMap::default();
     let mut patches: Vec<(i64, u64)> = Vec::new();
     let mut threads: FxHashMap<u64, Vec<u64>> = FxHashMap::default();
     for fact in &facts {
@@ -60,6 +62,7 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
         }
         let Some(stored) = letters.stored(fact.id)? else { continue };
         let robot = robot::is(&stored.author, &stored.address) || fact.flags.told;
+        aliases.entry(identity(&stored.author, &stored.address)).or_default().insert(stored.address.to_lowercase());
         mails.insert(fact.id, Mail { who: identity(&stored.author, &stored.address), robot, date: stored.date });
         threads.entry(roots.get(&fact.id).copied().unwrap_or(fact.id)).or_default().push(fact.id);
         if fact.flags.patch && !fact.flags.reply && !fact.flags.page && !robot {
@@ -102,7 +105,8 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
         let reached: FxHashSet<String> = (message.from.iter().chain(&message.to).chain(&message.cc))
             .flat_map(|a| [identity(a.name.as_deref().unwrap_or_default(), &a.address), a.address.to_lowercase()])
             .collect();
-        let joined: FxHashSet<&String> = later.into_iter().filter(|who| !reached.contains(*who)).collect();
+        let free = |who: &String| !reached.contains(who) && aliases[who].is_disjoint(&reached);
+        let joined: FxHashSet<&String> = later.into_iter().filter(|who| free(who)).collect();
         if joined.is_empty() {
             continue;
         }
@@ -114,7 +118,6 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
             .map(|person| identity(&person.name, &person.address))
             .collect();
         ours.add(names.iter(), &joined);
-        let free = |who: &&String| !reached.contains(*who);
         let files: Vec<&str> = target.patch.files.iter().map(|f| f.path()).collect();
         let mut counts: FxHashMap<&String, u32> = FxHashMap::default();
         for earlier in people::touched(reader, &files, date, id).map_err(|e| reader_failure(&e))? {
@@ -122,8 +125,8 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
                 *counts.entry(&mail.who).or_default() += 1;
             }
         }
-        touched.add(most(&counts, names.len(), free).into_iter(), &joined);
-        posters.add(most(&posts, names.len(), free).into_iter(), &joined);
+        touched.add(most(&counts, names.len(), &free).into_iter(), &joined);
+        posters.add(most(&posts, names.len(), &free).into_iter(), &joined);
         if verbose {
             writeln!(out, "{}\n  joined {joined:?}\n  named {names:?}", copy.stored.message_id)?;
         }
@@ -131,7 +134,7 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
     let recall = |tally: &Tally| f64::from(tally.hits) / f64::from(all_joined.max(1));
     writeln!(
         out,
-        "patches that touch a mechanism and that somebody joined unasked: {asked}; who joined: {all_joined}"
+        "patches that touch a mechanism and that somebody joined unasked: {asked}\nwho joined: {all_joined}"
     )?;
     writeln!(out, "rule                            names    hits   recall")?;
     for (name, tally) in [("history", &ours), ("touched the same files", &touched), ("top posters", &posters)] {
@@ -144,7 +147,7 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
 }
 
 /// Those with the highest counts.
-fn most<'a>(counts: &FxHashMap<&'a String, u32>, n: usize, free: impl Fn(&&String) -> bool) -> Vec<&'a String> {
+fn most<'a>(counts: &FxHashMap<&'a String, u32>, n: usize, free: &dyn Fn(&String) -> bool) -> Vec<&'a String> {
     let mut ranked: Vec<(&u32, &&String)> =
         counts.iter().map(|(who, n)| (n, who)).filter(|(_, who)| free(who)).collect();
     ranked.sort_by(|a, b| b.0.cmp(a.0).then(a.1.cmp(b.1)));
