@@ -15,7 +15,6 @@ use crate::ledger::Policy;
 
 mod beside;
 pub mod claimant;
-pub mod episode;
 mod era;
 mod subject;
 mod witness;
@@ -229,7 +228,10 @@ impl Conflict {
         line("outcome", &finding.describe());
         line("not modelled", &self.not_modelled);
         match &self.witness {
-            Some(w) => line("witness", &format!("{}: {}", w.kernel, w.outcome)),
+            Some(w) => {
+                line("witness", &format!("{}: {}", w.kernel, w.outcome));
+                line("", &format!("step by step: `provenance conflicts --witness {}`", w.scenario));
+            }
             None if self.rules == Rules::Kernel => line("witness", "not run on a kernel"),
             None => {}
         }

@@ -3,6 +3,7 @@
 
 use provenance_corpus::catalogue::{Catalogue, Event, Kind, Source};
 use rustc_hash::FxHashMap;
+use tantivy::DocAddress;
 
 use crate::collapse::{Dedup, Entry, Sort};
 use crate::events::{Events, start_of};
@@ -126,7 +127,18 @@ enum Candidate {
     Event(usize, i64, f32),
 }
 
+/// Where the copies of each mail are.
+type Places = FxHashMap<u64, Vec<DocAddress>>;
+
 impl Candidate {
+    /// The mail that it is or that is its evidence.
+    fn mid_hash(&self, catalogue: &Catalogue) -> Option<u64> {
+        match self {
+            Candidate::Mail(entry, _) => Some(entry.mid_hash),
+            Candidate::Event(at, ..) => mail_of(&catalogue.events()[*at]).map(hash::message_id),
+        }
+    }
+
     fn order(&self) -> (i64, f32, u64) {
         match self {
             Candidate::Mail(entry, _) => (entry.time, entry.score, entry.mid_hash),
@@ -159,7 +171,10 @@ pub fn search(question: &Question, reader: Option<&Reader>, catalogue: &Catalogu
     sort(&mut candidates, question);
     let total = candidates.len();
     let wanted = candidates.into_iter().skip(question.offset).take(question.limit.unwrap_or(usize::MAX));
-    let hits = wanted.map(|c| hit(c, reader, catalogue)).collect::<Result<Vec<_>, _>>()?;
+    let wanted: Vec<Candidate> = wanted.collect();
+    let ids: Vec<u64> = wanted.iter().filter_map(|c| c.mid_hash(catalogue)).collect();
+    let places = reader.map_or(Ok(Places::default()), |reader| reader.places(&ids))?;
+    let hits = wanted.into_iter().map(|c| hit(c, reader, &places, catalogue)).collect::<Result<Vec<_>, _>>()?;
     Ok(Answer { hits: mark_other_content(hits), total, as_of })
 }
 
@@ -264,14 +279,20 @@ fn sort(candidates: &mut [Candidate], question: &Question) {
     });
 }
 
-fn hit(candidate: Candidate, reader: Option<&Reader>, catalogue: &Catalogue) -> Result<Hit, SearchError> {
+fn hit(
+    candidate: Candidate,
+    reader: Option<&Reader>,
+    places: &Places,
+    catalogue: &Catalogue,
+) -> Result<Hit, SearchError> {
     let (time, score, _) = candidate.order();
+    let id = candidate.mid_hash(catalogue);
+    let docs = id.and_then(|id| places.get(&id)).map_or(&[][..], Vec::as_slice);
     let (mail, event) = match (candidate, reader) {
-        (Candidate::Mail(entry, at), Some(reader)) => (Some(mail(&entry, reader)?), at),
+        (Candidate::Mail(entry, at), Some(reader)) => (Some(mail(&entry, docs, reader)?), at),
         // The event's own words matched; where its mail is indexed, the mail is what is shown.
         (Candidate::Event(at, ..), Some(reader)) => {
-            let id = mail_of(&catalogue.events()[at]).map(hash::message_id);
-            let copies = id.map_or(Ok(Vec::new()), |id| reader.copies(id))?;
+            let copies = docs.iter().map(|doc| reader.copy(*doc)).collect::<Result<Vec<_>, _>>()?;
             let mail = (!copies.is_empty()).then_some(Mail { copies, other_content: false });
             (mail, Some(at))
         }
@@ -281,12 +302,16 @@ fn hit(candidate: Candidate, reader: Option<&Reader>, catalogue: &Catalogue) -> 
     Ok(Hit { mail, event: event.map(|at| event_hit(at, &catalogue.events()[at])), time, score })
 }
 
-fn mail(entry: &Entry, reader: &Reader) -> Result<Mail, ReaderError> {
+fn mail(entry: &Entry, docs: &[DocAddress], reader: &Reader) -> Result<Mail, ReaderError> {
     let shown = reader.copy(entry.doc)?;
-    let mut copies = reader.copies(entry.mid_hash)?;
-    copies.retain(|c| c.key == shown.key || c.stored.kinds.page != shown.stored.kinds.page);
-    let at = copies.iter().position(|c| *c == shown).unwrap_or(0);
-    copies[..=at].rotate_right(1);
+    let (key, page) = (shown.key, shown.stored.kinds.page);
+    let mut copies = vec![shown];
+    for doc in docs.iter().filter(|doc| **doc != entry.doc) {
+        let copy = reader.copy(*doc)?;
+        if copy.key == key || copy.stored.kinds.page != page {
+            copies.push(copy);
+        }
+    }
     Ok(Mail { copies, other_content: false })
 }
 

@@ -178,7 +178,7 @@ impl Run<'_> {
         let reader = self.store.index.reader().map_err(|e| self.wrap(e))?;
         let searcher = reader.searcher();
         let known = self.known(&searcher, &tasks)?;
-        let found =
+        let mut found =
             work::read(&tasks, &known, &self.store.fields, writer, threads, self.progress).map_err(|e| self.wrap(e))?;
         self.progress.phase("linking");
         let deleted = self.deletions(&tasks, &known, &found);
@@ -191,12 +191,25 @@ impl Run<'_> {
         let rows = self.link_rows(&searcher, &found, &deleted)?;
         let twins =
             twins::find(&rows, self.sources, &found, &searcher, &self.store.fields).map_err(|e| self.wrap(e))?;
-        Links::write(&links_dir(self.data), generation, &rows, &twins)?;
-        let facts = found.added.iter().filter(|added| !deleted.contains(&added.origin)).map(|added| added.fact.clone());
-        links::store::update(self.data, generation, facts.collect(), &rows)?;
-        self.progress.phase("committing");
+        let facts = std::mem::take(&mut found.added)
+            .into_iter()
+            .filter(|added| !deleted.contains(&added.origin))
+            .map(|added| added.fact)
+            .collect();
+        let data = self.data;
         let payload = serde_json::to_string(&self.store.state).expect("plain data serialises");
-        let mut commit = writer.prepare_commit().map_err(|e| self.wrap(e))?;
+        // Tantivy writes its segments while the links are derived; neither counts before the commit, which comes last.
+        let (links, prepared) = std::thread::scope(|scope| {
+            let links = scope.spawn(move || {
+                Links::write(&links_dir(data), generation, &rows, &twins)?;
+                links::store::update(data, generation, facts, &rows)
+            });
+            let prepared = writer.prepare_commit();
+            (links.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), prepared)
+        });
+        let mut commit = prepared.map_err(|e| self.wrap(e))?;
+        links?;
+        self.progress.phase("committing");
         commit.set_payload(&payload);
         commit.commit().map_err(|e| self.wrap(e))?;
         Links::remove_older(&links_dir(self.data), generation);

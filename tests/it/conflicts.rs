@@ -79,6 +79,39 @@ fn colour_is_on_request_and_never_alone() {
 }
 
 #[test]
+fn episodes_fail_by_the_rule_of_their_day_and_hold_by_the_later_one() {
+    let user = User::new();
+    let all = user.run(["conflicts", "--episode", "--width", "100"]).ok();
+    let count = |word: &str| all.out.lines().filter(|line| line.contains(word)).count();
+    assert_eq!((count("old rule  BROKEN"), count("new rule  holds")), (10, 10), "{}", all.out);
+    assert!(all.out.contains("(hazard)") && all.out.contains("(incident)"));
+    let one = user.run(["conflicts", "--episode", "dispatcher-nop", "--width", "100"]).ok();
+    for word in ["-ENODEV: ftrace is dead", "not modelled", "evidence      2019-12-11 20191211123017.13212-1"] {
+        assert!(one.out.contains(word), "`{word}` is not in {}", one.out);
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&user.run(["conflicts", "--episode", "half-page", "-f", "json"]).ok().out).unwrap();
+    assert_eq!(json[0]["runs"][0]["verdict"]["kind"], "broken");
+    let no = user.run(["conflicts", "--episode", "nobody"]).ends(2);
+    assert!(no.err.contains("there is no episode `nobody`") && no.err.contains("e1000e"), "{}", no.err);
+    user.run(["conflicts", "ftrace", "--episode"]).ends(2);
+}
+
+#[test]
+fn what_kernels_did_stands_beside_the_model() {
+    let user = User::new();
+    let said = user.run(["conflicts", "--witness", "xdp-then-tracer", "--width", "100"]).ok();
+    insta::assert_snapshot!(said.out);
+    let json: serde_json::Value =
+        serde_json::from_str(&user.run(["conflicts", "--witness", "xdp-then-tracer", "-f", "json"]).ok().out).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 2, "both kernels");
+    let pair = user.run(["conflicts", "bpf-dispatcher@v5.6", "ftrace"]).ok();
+    assert!(pair.out.contains("step by step: `provenance conflicts --witness xdp-then-tracer`"), "{}", pair.out);
+    let no = user.run(["conflicts", "--witness", "nobody"]).ends(2);
+    assert!(no.err.contains("there is no experiment `nobody`"), "{}", no.err);
+}
+
+#[test]
 fn what_the_engine_does_not_run_is_said() {
     let user = User::new();
     for (name, arguments) in [

@@ -24,9 +24,9 @@ pub fn has_stem(word: &str) -> bool {
     }
 }
 
-/// The stem of a lower-case word.
+/// The stem of a lower-case word of a query: without the cache, whose memory takes longer to get than a few words to stem.
 pub fn stem(word: &str) -> String {
-    CACHE.with_borrow(|cache| cache.stemmer.stem(word).into_owned())
+    Stemmer::create(Algorithm::English).stem(word).into_owned()
 }
 
 /// Slots of the cache; a power of two. 1 MiB for each thread that stems.

@@ -1,5 +1,7 @@
 //! What is to be read: each repository's history since its cursor, or all of it where the history was rewritten.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use git2::Oid;
 
 use provenance_corpus::archive::public_inbox_v1;
@@ -59,13 +61,33 @@ pub struct Plan {
 impl Plan {
     /// Compares the sources with what is indexed.
     pub fn make(sources: &Sources, state: &State) -> Plan {
+        // Each walk waits for one core; a user has as many repositories as lists.
+        let next = AtomicUsize::new(0);
+        let repositories: Vec<&Repository> = sources.repositories().iter().collect();
+        let walk = || {
+            let mut tasks = Vec::new();
+            while let Some(repository) = repositories.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let known = state.repositories.get(&repository.number);
+                let task = match repository.layout {
+                    Layout::PublicInboxV2 => v2(repository, known),
+                    Layout::PublicInboxV1 => v1(repository, known),
+                };
+                tasks.push((repository.number, task));
+            }
+            tasks
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(repositories.len());
+        let mut walked = std::thread::scope(|scope| {
+            let handles: Vec<_> = (1..threads).map(|_| scope.spawn(walk)).collect();
+            let mut walked = walk();
+            for handle in handles {
+                walked.extend(handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            walked
+        });
+        walked.sort_by_key(|(number, _)| repositories.iter().position(|r| r.number == *number));
         let mut plan = Plan::default();
-        for repository in sources.repositories() {
-            let known = state.repositories.get(&repository.number);
-            let task = match repository.layout {
-                Layout::PublicInboxV2 => v2(repository, known),
-                Layout::PublicInboxV1 => v1(repository, known),
-            };
+        for ((_, task), repository) in walked.into_iter().zip(repositories) {
             match task {
                 Ok(Some(task)) => plan.tasks.push(task),
                 Ok(None) => {}

@@ -1,6 +1,10 @@
-//! `conflicts`: mechanisms on the same bytes, run; the matrix of all, one mechanism against all, or one pair with its bytes.
+//! `conflicts`: mechanisms on the same bytes, run; the matrix of all, one mechanism against all, or one pair with its bytes;
+//! the episodes of history; and the experiments on real kernels that say whether the model is right.
 //!
 //! What is shown is a model of the kernel's rules, and says so.
+
+mod episode;
+mod witness;
 
 use std::io::Write;
 
@@ -14,7 +18,7 @@ use super::terminal::{Look, Style};
 use super::text::{pad, plural, width, wrap};
 use super::{Context, text};
 
-/// `conflicts [A [B]]`
+/// `conflicts [A [B]]`, `conflicts --episode [NAME]`, `conflicts --witness [NAME]`
 #[derive(Args)]
 pub struct Arguments {
     /// Who comes first: a mechanism by name or alias, with @VERSION for one of its forms; alone: against all, in both orders
@@ -23,6 +27,12 @@ pub struct Arguments {
     /// Who comes second: shows the bytes after each step
     #[arg(value_name = "B")]
     second: Option<String>,
+    /// Run an episode of history by the rule of its day and by the one that came of it; without NAME all of them
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with = "first")]
+    episode: Option<String>,
+    /// Show an experiment on real kernels, the model beside it; without NAME all of them
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["first", "episode"])]
+    witness: Option<String>,
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
@@ -41,6 +51,12 @@ enum Format {
 /// A mechanism that the catalogue or the engine lacks; a lab process that cannot be started. A pair that crashes or hangs
 /// is said on stderr, and the rest is shown.
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    if let Some(name) = &arguments.episode {
+        return episode::run(context, name, arguments.format);
+    }
+    if let Some(name) = &arguments.witness {
+        return witness::run(context, name, arguments.format);
+    }
     let catalogue = context.place.catalogue()?;
     let eras = |name: &Option<String>| match name {
         Some(name) => named(&catalogue, name),

@@ -4,7 +4,8 @@
 pub mod runner;
 
 use provenance_core::bench;
-use provenance_core::conflict::{Conflict, Era, Rules, episode};
+use provenance_core::conflict::{Conflict, Era, Rules};
+use provenance_core::episode::{self, Told};
 use provenance_core::lab::steps::Steps;
 
 /// Something to run.
@@ -12,6 +13,8 @@ use provenance_core::lab::steps::Steps;
 pub enum Job {
     /// Two claimants on the same bytes.
     Pair(Era, Era, Rules),
+    /// An episode of history, by its place in [`episode::all`], by its old rule and its new one.
+    Episode(usize),
     /// One site, step by step.
     Steps,
     /// A benchmark, by its place in [`bench::ALL`].
@@ -32,6 +35,8 @@ pub enum Run {
     Running(String, Vec<bench::Row>),
     /// A pair ended.
     Pair(Box<Conflict>),
+    /// An episode ended.
+    Told(Box<Told>),
     /// The steps of a site.
     Steps(Box<Steps>),
     /// A benchmark ended.
@@ -51,25 +56,40 @@ pub struct News {
     pub run: Run,
 }
 
+/// Pairs that met in the kernels of their day, first and second.
+const MET: [(Era, Era); 6] = [
+    (Era::Dispatcher2019, Era::Ftrace),
+    (Era::Ftrace, Era::Dispatcher2019),
+    (Era::Dispatcher2022, Era::Ftrace),
+    (Era::Ftrace, Era::Dispatcher2022),
+    (Era::Ftrace, Era::FtraceDirect),
+    (Era::FtraceDirect, Era::Ftrace),
+];
+
 impl Job {
     /// All jobs of some mechanisms; of all where none is named. `None` stands for a heading.
     pub fn of(slugs: &[String]) -> Vec<(String, Option<Job>)> {
         let wanted = |era: Era| slugs.is_empty() || slugs.iter().any(|slug| slug == era.mechanism().0);
         let mut jobs: Vec<(String, Option<Job>)> = Vec::new();
-        let mut seen: Vec<(Era, Era)> = Vec::new();
-        for episode in episode::ALL {
-            if episode.pairs.iter().any(|(a, b)| wanted(*a) || wanted(*b)) {
-                jobs.push((episode.title.to_owned(), None));
-                for pair in episode.pairs {
-                    seen.push(*pair);
-                    let job = |rules| Job::Pair(pair.0, pair.1, rules);
-                    jobs.push((job(Rules::Kernel).name(), Some(job(Rules::Kernel))));
-                    jobs.push(("  the same, with the ledger".to_owned(), Some(job(Rules::Ledger))));
-                }
-            }
+        let met = MET.iter().filter(|(a, b)| wanted(*a) || wanted(*b));
+        let both = met.flat_map(|(a, b)| [Rules::Kernel, Rules::Ledger].map(|rules| Job::Pair(*a, *b, rules)));
+        let both: Vec<Job> = both.collect();
+        if !both.is_empty() {
+            jobs.push(("pairs that met".to_owned(), None));
+        }
+        for job in both {
+            let ledger = matches!(job, Job::Pair(_, _, Rules::Ledger));
+            let name = if ledger { "  the same, with the ledger".to_owned() } else { job.name() };
+            jobs.push((name, Some(job)));
+        }
+        let told = (0..episode::all().len()).filter(|at| of_episode(*at, slugs)).map(Job::Episode);
+        let told: Vec<Job> = told.collect();
+        if !told.is_empty() {
+            jobs.push(("episodes of history, by the old rule and the new".to_owned(), None));
+            jobs.extend(told.into_iter().map(|job| (job.name(), Some(job))));
         }
         let pairs = Era::ALL.into_iter().flat_map(|a| Era::ALL.into_iter().map(move |b| (a, b)));
-        let pairs: Vec<(Era, Era)> = pairs.filter(|p| (wanted(p.0) || wanted(p.1)) && !seen.contains(p)).collect();
+        let pairs: Vec<(Era, Era)> = pairs.filter(|p| (wanted(p.0) || wanted(p.1)) && !MET.contains(p)).collect();
         if !pairs.is_empty() {
             jobs.push(("every other pair, by the kernel's rules".to_owned(), None));
             for (first, second) in pairs {
@@ -96,11 +116,30 @@ impl Job {
                 let by = if rules == Rules::Ledger { ", with the ledger" } else { "" };
                 format!("{} → {}{by}", era(first), era(second))
             }
+            Job::Episode(at) => {
+                let episode = &episode::all()[at];
+                format!("{} {}: {}", episode.year, episode.name, episode.kind.word())
+            }
             Job::Steps => "claim, plan, int3, sync, tail, sync, first byte".to_owned(),
             Job::Mistake => "five bytes at once, no breakpoint".to_owned(),
             Job::Bench(at) => format!("{}: {}", bench::ALL[at].0, bench::ALL[at].1),
         }
     }
+}
+
+/// Whether an episode is about one of the mechanisms: the names of its events begin with that of a mechanism.
+fn of_episode(at: usize, slugs: &[String]) -> bool {
+    let about = |event: &str, slug: &str| {
+        let names: &[&str] = match slug {
+            "bpf-dispatcher" => &["dispatcher"],
+            "ftrace" | "mcount" => &["ftrace", "e1000e", "nop5", "dispatcher", "ibt-search"],
+            "ftrace-direct" | "bpf-trampoline" => &["ftrace-direct", "livepatch-with-trampoline", "livepatch-fexit"],
+            "kprobes" | "optprobes" => &["kprobes", "static-call-reserved"],
+            other => &[other],
+        };
+        names.iter().any(|name| event.starts_with(name))
+    };
+    slugs.is_empty() || episode::all()[at].events.iter().any(|event| slugs.iter().any(|slug| about(event, slug)))
 }
 
 /// Whether a benchmark measures one of the mechanisms.
@@ -123,7 +162,8 @@ impl Run {
             Run::Queued => ("waits".to_owned(), false),
             Run::Running(..) => ("runs".to_owned(), false),
             Run::Pair(conflict) => (conflict.finding.word().to_owned(), conflict.finding.is_harmful()),
-            Run::Steps(_) | Run::Value(_) => ("done".to_owned(), false),
+            Run::Told(told) if told.runs[1].is_broken() => ("broken".to_owned(), true),
+            Run::Told(_) | Run::Steps(_) | Run::Value(_) => ("done".to_owned(), false),
             Run::Bench(part) => {
                 let missed = part.goals.iter().filter(|g| !g.met()).count();
                 (if missed > 0 { format!("{missed} missed") } else { "done".to_owned() }, missed > 0)

@@ -42,6 +42,19 @@ fn the_real_lab_answers() {
 }
 
 #[test]
+fn an_episode_is_told_by_both_rules_and_a_pair_beside_its_kernel() {
+    let user = user();
+    let told = screen(&user, "120x60", "b j j j j j j j j j r wait", &["one@made.example"]);
+    for word in ["✗ broken: ", "✓ holds: ", "old rule", "new rule"] {
+        assert!(told.contains(word), "`{word}` is not in {told}");
+    }
+    let pair = screen(&user, "160x90", "b r wait", &["one@made.example"]);
+    for word in ["not modelled", "ENODEV", "xdp-then-tracer", "5.10.0-46"] {
+        assert!(pair.contains(word), "`{word}` is not in {pair}");
+    }
+}
+
+#[test]
 fn a_run_is_cancelled() {
     let user = user();
     let path = user.write("hang", "#!/bin/sh\nexec sleep 60\n");

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::harness::{User, needs};
@@ -22,7 +23,10 @@ impl<'u> Tmux<'u> {
         if !user.path("editor").exists() {
             program(user, "editor", "#!/bin/sh\nexit 0\n");
         }
-        let tmux = Tmux { user, socket: user.path("tmux") };
+        // A server that is asked to end answers on its socket for a moment yet.
+        static SERVERS: AtomicUsize = AtomicUsize::new(0);
+        let socket = format!("tmux{}", SERVERS.fetch_add(1, Ordering::Relaxed));
+        let tmux = Tmux { user, socket: user.path(&socket) };
         let (columns, rows) = (size.0.to_string(), size.1.to_string());
         tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows, "sh"]);
         tmux
@@ -318,4 +322,23 @@ fn a_kill_loses_neither_draft_nor_remark() {
     tmux.keys(&["a", "d", "Enter"]);
     tmux.wait("mutt -H");
     tmux.keys(&["Q"]);
+}
+
+#[test]
+fn the_desk_ends_with_its_terminal() {
+    if !needs("tmux") || !needs("pgrep") {
+        return;
+    }
+    let user = user();
+    let tmux = Tmux::new(&user, (80, 24));
+    tmux.start("one@made.example");
+    tmux.wait("Count what was taken.");
+    let process = PathBuf::from(format!("/proc/{}", tmux.pid()));
+    assert!(process.exists());
+    tmux.run(&["kill-server"]);
+    let begin = Instant::now();
+    while process.exists() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "the desk outlives its terminal");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

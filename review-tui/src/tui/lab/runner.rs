@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use provenance_core::bench;
 use provenance_core::conflict::Rules;
+use provenance_core::episode::{self, Episode};
 use provenance_core::lab::{Cancel, Message, Outcome, Request, Runner};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{Job, News, Run};
@@ -92,15 +94,26 @@ fn attend(
 }
 
 fn execute(runner: &Runner, job: Job, tell: &impl Fn(News) -> bool) -> Run {
-    let (scenario, params) = match job {
-        Job::Pair(first, second, rules) => ("conflict", json!({ "first": first, "second": second, "rules": rules })),
-        Job::Steps => ("steps", Value::Null),
-        Job::Bench(at) => ("bench", json!({ "name": bench::ALL[at].0 })),
-        Job::Mistake => ("stress", json!({ "mistake": "naive-store", "offset": 62, "millis": 2000 })),
-    };
+    let one = |scenario: &str, params: Value| scenario_of(runner, job, &Request::new(scenario, params), tell);
+    match job {
+        Job::Pair(first, second, rules) => {
+            let params = json!({ "first": first, "second": second, "rules": rules });
+            one("conflict", params).and_then(|value| read(value, Run::Pair))
+        }
+        Job::Episode(at) => told(runner, job, &episode::all()[at], tell),
+        Job::Steps => one("steps", Value::Null).and_then(|value| read(value, Run::Steps)),
+        Job::Bench(at) => one("bench", json!({ "name": bench::ALL[at].0 })).and_then(|value| read(value, Run::Bench)),
+        Job::Mistake => one("stress", json!({ "mistake": "naive-store", "offset": 62, "millis": 2000 }))
+            .map(|value| Run::Value(serde_json::to_string_pretty(&value).unwrap_or_default())),
+    }
+    .unwrap_or_else(Run::Ended)
+}
+
+/// Runs one scenario; how it ended in words where it has no result.
+fn scenario_of(runner: &Runner, job: Job, request: &Request, tell: &impl Fn(News) -> bool) -> Result<Value, String> {
     tell(News { job, run: Run::Running(String::new(), Vec::new()) });
     let (mut said, mut rows) = (String::new(), Vec::new());
-    let ended = runner.run(&Request::new(scenario, params), |message| {
+    let ended = runner.run(request, |message| {
         match message {
             Message::Progress(text) => said.clone_from(text),
             // Figures are drawn as they come; a sample of another kind is a sign of life.
@@ -110,20 +123,23 @@ fn execute(runner: &Runner, job: Job, tell: &impl Fn(News) -> bool) -> Run {
         tell(News { job, run: Run::Running(said.clone(), rows.clone()) });
     });
     match ended {
-        Err(error) => Run::Ended(format!("failed: {error}")),
-        Ok(Outcome::Done { result }) => done(job, result),
-        Ok(other) => Run::Ended(describe(&other)),
+        Err(error) => Err(format!("failed: {error}")),
+        Ok(Outcome::Done { result }) => Ok(result),
+        Ok(other) => Err(describe(&other)),
     }
 }
 
-fn done(job: Job, result: Value) -> Run {
-    let bad = |e: serde_json::Error| Run::Ended(format!("failed: its result cannot be read: {e}"));
-    match job {
-        Job::Pair(..) => serde_json::from_value(result).map_or_else(bad, |c| Run::Pair(Box::new(c))),
-        Job::Steps => serde_json::from_value(result).map_or_else(bad, |s| Run::Steps(Box::new(s))),
-        Job::Bench(_) => serde_json::from_value(result).map_or_else(bad, |p| Run::Bench(Box::new(p))),
-        Job::Mistake => Run::Value(serde_json::to_string_pretty(&result).unwrap_or_default()),
-    }
+/// Runs an episode by both rules.
+fn told(runner: &Runner, job: Job, episode: &Episode, tell: &impl Fn(News) -> bool) -> Result<Run, String> {
+    tell(News { job, run: Run::Running(episode.title.to_owned(), Vec::new()) });
+    let told = episode::run(runner, episode).map_err(|error| format!("failed: {error}"))?;
+    if runner.cancel().is_cancelled() { Err(describe(&Outcome::Cancelled)) } else { Ok(Run::Told(Box::new(told))) }
+}
+
+fn read<T: DeserializeOwned>(value: Value, run: impl FnOnce(Box<T>) -> Run) -> Result<Run, String> {
+    serde_json::from_value(value)
+        .map(|result| run(Box::new(result)))
+        .map_err(|e| format!("failed: its result cannot be read: {e}"))
 }
 
 /// An end without a result, in words.

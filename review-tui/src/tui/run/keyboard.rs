@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event as Terminal};
 
@@ -18,6 +18,9 @@ const SHALL_END: u8 = 3;
 
 /// How long the thread waits for a key before it looks whether it shall rest.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How long the thread is waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The thread.
 pub(super) struct Keyboard {
@@ -37,9 +40,7 @@ impl Keyboard {
     /// Returns when the thread rests: from then on no key is taken from another program.
     pub(super) fn pause(&self) {
         self.state.store(SHALL_REST, Ordering::SeqCst);
-        while self.state.load(Ordering::SeqCst) == SHALL_REST && !self.thread.is_finished() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        self.wait_for(|state| state != SHALL_REST);
     }
 
     /// Reads on.
@@ -47,11 +48,19 @@ impl Keyboard {
         self.state.store(READS, Ordering::SeqCst);
     }
 
-    /// Ends the thread.
+    /// Ends the thread, or leaves it: where the terminal is gone, crossterm reads its end for ever and does not return
+    /// (its `UnixInternalEventSource`, 0.29), and the process that is about to end takes the thread along.
     pub(super) fn stop(self) {
         self.state.store(SHALL_END, Ordering::SeqCst);
-        // A panic of it was told when it happened.
-        let _ = self.thread.join();
+        self.wait_for(|_| false);
+    }
+
+    /// Waits until the state is as wanted or the thread has ended, and not for ever.
+    fn wait_for(&self, done: impl Fn(u8) -> bool) {
+        let begin = Instant::now();
+        while !done(self.state.load(Ordering::SeqCst)) && !self.thread.is_finished() && begin.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

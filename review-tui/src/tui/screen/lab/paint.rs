@@ -2,7 +2,9 @@
 
 use provenance_core::bench::{Part, Row};
 use provenance_core::conflict::{Conflict, Finding};
+use provenance_core::episode::{self, Rule, Told, Verdict};
 use provenance_core::lab::steps::Steps;
+use provenance_core::witness::{self, Kernel};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -93,6 +95,7 @@ impl LabScreen {
                 bars(&mut out, room, &rows[rows.len().saturating_sub(24)..]);
             }
             Run::Pair(conflict) => pair(&mut out, room, conflict),
+            Run::Told(told) => episode(&mut out, room, told),
             Run::Steps(steps) => site(&mut out, room, steps),
             Run::Bench(part) => figures(&mut out, room, part),
             Run::Value(text) => text.lines().for_each(|line| say(&mut out, room, "", &clean(line), Ink::Plain)),
@@ -109,6 +112,9 @@ fn about(job: Job) -> &'static str {
     match job {
         Job::Pair(..) => {
             "not run yet. Enter installs the first, then the second on the same bytes, calls the function, and says whose effect ran."
+        }
+        Job::Episode(_) => {
+            "not run yet. Enter runs it by the rule of its day, which fails, and by the one that came of it."
         }
         Job::Steps => "not run yet. Enter turns a nop into a call and reads the bytes back after every step.",
         Job::Mistake => {
@@ -155,6 +161,53 @@ fn pair(out: &mut Vec<Painted>, room: usize, conflict: &Conflict) {
     }
     out.push(Vec::new());
     say(out, room, "not modelled", &clean(&conflict.not_modelled), Ink::Dim);
+    if let Some(witness) = &conflict.witness {
+        kernel(out, room, &witness.scenario);
+    }
+}
+
+/// What the kernels did in that experiment, step by step.
+fn kernel(out: &mut Vec<Painted>, room: usize, scenario: &str) {
+    for record in Kernel::ALL.iter().filter_map(|kernel| witness::record(*kernel, scenario)) {
+        out.push(Vec::new());
+        say(out, room, "", &clean(&format!("{}, {}: {scenario}", record.kernel, record.date)), Ink::Strong);
+        for step in &record.steps {
+            let ok = if step.errno.is_empty() { "ok" } else { &step.errno };
+            let dead = if step.dead { ", ftrace is dead" } else { "" };
+            let site = step.bytes.get(..14).unwrap_or(&step.bytes);
+            let ink = if step.dead || !step.errno.is_empty() { Ink::Warning } else { Ink::Plain };
+            say(out, room, &format!("  {}", clean(&step.step)), &clean(&format!("{ok}, {site}{dead}")), ink);
+        }
+    }
+}
+
+fn episode(out: &mut Vec<Painted>, room: usize, told: &Told) {
+    let Some(episode) = episode::find(&told.name) else { return };
+    say(out, room, "", episode.title, Ink::Plain);
+    for run in &told.runs {
+        let (name, rule) = if run.rule == Rule::Old { ("old rule", episode.old) } else { ("new rule", episode.new) };
+        out.push(Vec::new());
+        say(out, room, name, &clean(rule), Ink::Strong);
+        for (number, step) in run.steps.iter().enumerate() {
+            say(
+                out,
+                room,
+                &format!("{:>2}", number + 1),
+                &clean(&format!("{}: {}", step.action, step.told)),
+                Ink::Plain,
+            );
+            if !step.bytes.is_empty() {
+                say(out, room, "  ", &clean(&step.bytes), Ink::Literal);
+            }
+        }
+        match &run.verdict {
+            Verdict::Holds(why) => say(out, room, "", &clean(&format!("✓ holds: {why}")), Ink::Good),
+            Verdict::Broken(why) => say(out, room, "", &clean(&format!("✗ broken: {why}")), Ink::Warning),
+        }
+    }
+    out.push(Vec::new());
+    say(out, room, "not modelled", &clean(episode.not_modelled), Ink::Dim);
+    say(out, room, "evidence", &clean(&episode.events.join(", ")), Ink::Dim);
 }
 
 fn site(out: &mut Vec<Painted>, room: usize, steps: &Steps) {
