@@ -4,6 +4,7 @@
 //! libgit2 reads the trees. What it refuses (reftable, SHA-256, an owner that the user trusts) the user's git is asked for.
 
 pub mod command;
+pub mod mainline;
 pub mod walk;
 pub mod weigh;
 
@@ -176,6 +177,10 @@ impl Trees {
                         })?;
                     }
                     tree.tips = read.tips;
+                    mainline::update(data, tree).map_err(|source| {
+                        let path = tree_dir(data, tree.number);
+                        HistoryError::Io { path, source }
+                    })?;
                 }
             }
         }
@@ -239,16 +244,17 @@ pub fn find(data: &Path, id: &[u8]) -> io::Result<Option<(Tree, Entry)>> {
 /// # Errors
 /// Damaged files.
 pub fn beginning(data: &Path, digits: &str, limit: usize) -> io::Result<Vec<Vec<u8>>> {
+    // The key of a commit is its first sixteen digits, so that those of one beginning lie side by side.
+    let head = &digits[..digits.len().min(16)];
+    let Ok(low) = u64::from_str_radix(&format!("{head:0<16}"), 16) else { return Ok(Vec::new()) };
+    let high = u64::from_str_radix(&format!("{head:f<16}"), 16).unwrap_or(u64::MAX);
     let mut found: Vec<Vec<u8>> = Vec::new();
     for tree in Trees::load(data)?.trees {
-        tree.records(data)?.each(
-            |_| true,
-            |entry: Entry| {
-                if found.len() < limit && hex(&entry.id).starts_with(digits) && !found.contains(&entry.id) {
-                    found.push(entry.id);
-                }
-            },
-        )?;
+        for entry in tree.records(data)?.between(low, high)? {
+            if found.len() < limit && hex(&entry.id).starts_with(digits) && !found.contains(&entry.id) {
+                found.push(entry.id);
+            }
+        }
     }
     Ok(found)
 }

@@ -10,6 +10,8 @@ pub mod hash;
 pub mod history;
 pub mod lineage;
 pub mod links;
+pub mod people;
+pub mod prior_art;
 pub mod query;
 pub mod raw;
 pub mod reader;

@@ -120,6 +120,14 @@ impl Reader {
         ReaderError::Tantivy { data: self.data.clone(), source }
     }
 
+    pub(crate) fn tantivy(&self, source: tantivy::TantivyError) -> ReaderError {
+        self.wrap(source)
+    }
+
+    pub(crate) fn io_error(&self, source: io::Error) -> ReaderError {
+        self.io(source)
+    }
+
     fn io(&self, source: io::Error) -> ReaderError {
         ReaderError::Io { data: self.data.clone(), source }
     }

@@ -1,6 +1,7 @@
 //! Checks of a patch: what a maintainer would otherwise learn years later. One file per rule; a rule reads the patch, the
 //! catalogue, the index and the engine as of the patch's own day, and returns findings that show their evidence.
 
+pub mod claims;
 pub mod code;
 pub mod history_of;
 pub mod missing_cc;
@@ -9,6 +10,7 @@ pub mod prior_art;
 pub mod revision;
 pub mod scenario;
 pub mod series;
+pub mod verdict;
 
 use provenance_corpus::catalogue::Catalogue;
 use provenance_corpus::message::Message;
@@ -56,6 +58,12 @@ pub enum Evidence {
 pub struct Finding {
     /// The rule.
     pub rule: &'static str,
+    /// What of the rule's findings on one patch it is: with the rule and the patch-id it makes [`Finding::id`].
+    pub key: String,
+    /// Names the finding as long as the patch stays the same: a verdict on it survives an unchanged reroll.
+    pub id: String,
+    /// The reader's verdict, where there is one: why it does not count.
+    pub dismissed: Option<String>,
     /// How grave.
     pub severity: Severity,
     /// The file, where it is about one.
@@ -81,6 +89,9 @@ impl Finding {
     pub fn new(rule: &'static str, severity: Severity, says: impl Into<String>) -> Finding {
         Finding {
             rule,
+            key: String::new(),
+            id: String::new(),
+            dismissed: None,
             severity,
             path: String::new(),
             line: 0,
@@ -91,6 +102,12 @@ impl Finding {
             advice: None,
             addresses: Vec::new(),
         }
+    }
+
+    /// Says which of the rule's findings it is.
+    pub fn key(mut self, key: impl Into<String>) -> Finding {
+        self.key = key.into();
+        self
     }
 
     /// Adds a labelled fact.
@@ -122,10 +139,42 @@ pub struct World<'a> {
     pub data: &'a std::path::Path,
     /// Whether the engine may run.
     pub engine: bool,
+    /// Whether figures are looked at, see [`claims`].
+    pub claims: bool,
+    /// Only what needs no search: ownership and the series.
+    pub brief: bool,
+    /// Where the patch was made, for one that was not sent.
+    pub base: Option<Base>,
+    /// What the reader has dismissed.
+    pub verdicts: verdict::Verdicts,
+}
+
+impl<'a> World<'a> {
+    /// A world in which the engine does not run.
+    pub fn new(catalogue: &'a Catalogue, reader: Option<&'a Reader>, data: &'a std::path::Path) -> World<'a> {
+        let verdicts = verdict::Verdicts::default();
+        World { catalogue, reader, data, engine: false, claims: false, brief: false, base: None, verdicts }
+    }
+}
+
+/// The commit below a patch that was not sent.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// The repository.
+    pub repository: std::path::PathBuf,
+    /// Its full id.
+    pub id: Vec<u8>,
+    /// First line of its message.
+    pub subject: String,
+    /// Committer date, seconds since 1970.
+    pub date: i64,
 }
 
 /// How many rules there are.
 pub const RULES: usize = 5;
+
+/// The rules that run without being asked for, in the order in which they run.
+pub const NAMES: [&str; RULES] = [ownership::RULE, missing_cc::RULE, prior_art::RULE, revision::RULE, series::RULE];
 
 /// Runs all rules, the gravest findings first.
 pub fn run(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
@@ -136,15 +185,28 @@ pub fn run(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
         .filter(|f| f.rule == ownership::RULE && f.severity == Severity::Warning)
         .flat_map(|f| f.facts.iter().filter(|(label, _)| label == ownership::OWNER).map(|(_, owner)| owner.clone()))
         .collect();
-    let kin = history_of::kin(target, world, &code);
-    findings.extend(missing_cc::check(target, world, &takes, &kin));
-    findings.extend(prior_art::check(target, world, &kin));
-    findings.extend(revision::check(target, world));
+    if !world.brief {
+        findings.extend(searched(target, world, &code, &takes));
+    }
     findings.extend(series::check(target, world));
+    if world.claims {
+        findings.extend(claims::check(target, world));
+    }
     for finding in &mut findings {
         finding.facts.retain(|(label, _)| label != ownership::OWNER);
+        finding.id = verdict::id(finding, target.text);
+        finding.dismissed = world.verdicts.of(&finding.id).map(str::to_owned);
     }
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    findings
+}
+
+/// The rules that search the index.
+fn searched(target: &Target<'_>, world: &World<'_>, code: &code::Code, takes: &[String]) -> Vec<Finding> {
+    let kin = history_of::kin(target, world, code);
+    let mut findings = missing_cc::check(target, world, takes, &kin, code);
+    findings.extend(prior_art::check(target, world, &kin, code));
+    findings.extend(revision::check(target, world));
     findings
 }
 

@@ -8,6 +8,10 @@
 //! - `real`: the real archives and threads, as snapshots
 //! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
 //! - `check`: findings on a patch, and no false alarms
+//! - `blinds`: the same patch with less to go by, and what that costs
+//! - `maintainers`: whom MAINTAINERS of the patch's day names
+//! - `remarks`: a later revision against the one before, what others did before, and verdicts
+//! - `score`: how good findings are, on the real archives
 //! - `conflicts`: mechanisms against each other; the pair that the project comes from, in both orders
 //! - `bench`: what is measured, printed and promised
 //! - `desk`: the review desk, its screens as snapshots, and in a terminal under tmux
@@ -18,6 +22,7 @@
 
 mod attach;
 mod bench;
+mod blinds;
 mod check;
 mod conflicts;
 mod desk;
@@ -31,7 +36,10 @@ mod hostile;
 mod import;
 mod killed;
 mod links;
+mod maintainers;
 mod parity;
 mod real;
+mod remarks;
 mod scan;
+mod score;
 mod series;

@@ -48,7 +48,7 @@ const ZONES: [(&str, i16); 24] = [
 ];
 
 /// Reads a date. `None` where day, month, year or time is missing or impossible, or the year is before 1970.
-pub(crate) fn parse(raw: &[u8]) -> Option<Date> {
+pub fn parse(raw: &[u8]) -> Option<Date> {
     let raw = &raw[..raw.len().min(LONGEST)];
     let mut parts = Parts::default();
     let mut depth = 0usize;

@@ -18,6 +18,9 @@ const SPAN: i64 = 4 * 366 * 86_400;
 /// What was applied was sent within this time before it.
 const FRESH: i64 = 60 * 86_400;
 
+/// The date of a commit's author may be so much before the mail that was applied (seconds): clocks on the way.
+const CLOCKS: i64 = 600;
+
 /// Equal changed lines of a patch that was touched up when it was applied.
 const ALMOST: f32 = 0.8;
 
@@ -102,12 +105,14 @@ pub fn find(commit: &Commit, facts: &[Fact], known: &Candidates<'_>, place: &FxH
 
 /// Whether it is this form of the patch that was applied, and not one before or after it. An equal patch-id says so. A
 /// patch inside a reply is mostly a draft of what was sent later, so that its title says nothing; and what is much older
-/// than the commit was sent again.
+/// than the commit was sent again. What was sent after its author's date in the commit was not applied, where somebody else
+/// than the author did that: an earlier sending was.
 fn is_applied(commit: &Fact, mail: &Fact, m: Match) -> bool {
     let title = mail.title == commit.title && same_author(mail, commit);
     match m.class {
         Class::PatchId => true,
         _ if commit.date - mail.date > FRESH => false,
+        Class::Subject | Class::Lines if commit.authored != 0 && mail.date - commit.authored > CLOCKS => false,
         Class::Blob => m.similarity >= if title && !mail.flags.reply { ALMOST } else { SAME },
         _ => title && !mail.flags.reply && !mail.flags.notice && m.similarity >= ALMOST,
     }

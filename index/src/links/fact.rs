@@ -118,6 +118,9 @@ pub struct Fact {
     pub words: Vec<u32>,
     /// Date header, seconds since 1970.
     pub date: i64,
+    /// Of a robot's mail that tells of a commit: when its author made the patch, seconds since 1970, where somebody else
+    /// committed it. `git am` takes that date from the mail that it applies. 0 where it is not told.
+    pub authored: i64,
     /// Hash of the parent's Message-ID; 0 where there is none.
     pub parent: u64,
     /// Version in the subject.
@@ -259,6 +262,7 @@ impl Fact {
             title: title_hash(title(&subject)),
             words: if about && !kinds.reply { words(title(&subject)) } else { Vec::new() },
             date: stored.date,
+            authored: if told { authored(&text) } else { 0 },
             parent: message
                 .in_reply_to
                 .first()
@@ -323,6 +327,17 @@ fn author(text: &str, document: &Document, told: bool) -> (String, String) {
     match named.and_then(|named| address::parse_one(named.trim())) {
         Some(person) => (person.name.clone().unwrap_or_default(), person.address.clone()),
         None => (document.stored.author.clone(), document.stored.address.clone()),
+    }
+}
+
+/// The robot's `AuthorDate:`, where author and committer are two.
+fn authored(text: &str) -> i64 {
+    let line = |name: &str| text.lines().take(16).find_map(|line| line.strip_prefix(name)).map(str::trim);
+    match (line("Author:"), line("Committer:"), line("AuthorDate:")) {
+        (Some(author), Some(committer), Some(date)) if author != committer => {
+            provenance_corpus::message::date::parse(date.as_bytes()).map_or(0, |date| date.seconds)
+        }
+        _ => 0,
     }
 }
 

@@ -159,6 +159,24 @@ impl<T: Record> Records<T> {
         Ok(())
     }
 
+    /// All records whose keys are in a range, both ends included; the newest where two files have one.
+    ///
+    /// # Errors
+    /// As [`Records::of`].
+    pub fn between(&self, low: u64, high: u64) -> io::Result<Vec<T>> {
+        let mut found: Vec<T> = Vec::new();
+        let mut seen = FxHashSet::default();
+        for part in &self.0 {
+            for record in part.between::<T>(low, high)? {
+                if seen.insert((record.key(), record.one())) {
+                    found.push(record);
+                }
+            }
+        }
+        found.sort_unstable_by_key(|record| (record.key(), record.one()));
+        Ok(found)
+    }
+
     /// Removes the files that a whole one replaced at least one generation ago.
     pub fn remove_older(dir: &Path, generation: u64) {
         let Ok(records) = Records::<T>::open(dir, generation.saturating_sub(1)) else { return };
@@ -202,15 +220,19 @@ impl Part {
     }
 
     fn of<T: Record>(&self, id: u64) -> io::Result<Vec<T>> {
+        self.between(id, id)
+    }
+
+    fn between<T: Record>(&self, first: u64, last: u64) -> io::Result<Vec<T>> {
         let (mut low, mut high) = (0, self.mails);
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.row(middle)?[0] < id { low = middle + 1 } else { high = middle }
+            if self.row(middle)?[0] < first { low = middle + 1 } else { high = middle }
         }
         let mut found = Vec::new();
         while low < self.mails {
             let [key, _, at] = self.row(low)?;
-            if key != id {
+            if key > last {
                 break;
             }
             let mut len = [0; 4];
@@ -262,6 +284,8 @@ mod tests {
         write(dir.path(), 2, &[fact(3, 31)], false).unwrap();
         let facts = Facts::open(dir.path(), 2).unwrap();
         assert_eq!(facts.of(3).unwrap().iter().map(|f| f.origin).collect::<Vec<_>>(), [30, 31]);
+        let between = |low, high| facts.between(low, high).unwrap().iter().map(|f| f.origin).collect::<Vec<_>>();
+        assert_eq!((between(0, u64::MAX), between(4, 5), between(6, 9)), (vec![30, 31, 50], vec![50], vec![]));
         let alive: FxHashSet<u64> = [50, 31].into_iter().collect();
         let mut all: Vec<u64> = facts.all(&alive).unwrap().iter().map(|f| f.origin).collect();
         all.sort_unstable();

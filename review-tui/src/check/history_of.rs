@@ -73,6 +73,19 @@ pub fn kin<'c>(target: &Target<'_>, world: &World<'c>, code: &Code) -> Kin<'c> {
     Kin { named, similar }
 }
 
+/// Whether a patch is about a mechanism: it writes text through it, or changes the files where it lives.
+pub fn touches(target: &Target<'_>, world: &World<'_>, kin: &Kin<'_>) -> bool {
+    let lives = |path: &str| {
+        world.catalogue.mechanisms().iter().any(|mechanism| {
+            mechanism
+                .paths
+                .iter()
+                .any(|known| known == path || known.ends_with('/') && path.starts_with(known.as_str()))
+        })
+    };
+    kin.named.iter().any(|named| named.writes) || target.patch.files.iter().any(|file| lives(file.path()))
+}
+
 /// Events of mechanisms that write text too, that the patch does not go through, and that are there for something that the
 /// patch names and does not write through: the reason for which both exist.
 fn similar<'c>(world: &World<'c>, named: &[Named<'c>], today: Day) -> Vec<Similar<'c>> {

@@ -1,68 +1,111 @@
-//! A patch against its last revision: trailers that were given to it and are not carried.
+//! A patch against its last revision: what changed and is not told, trailers that are not carried, remarks that were not
+//! taken up.
 
-use provenance_corpus::trailer::{self, Kind as TrailerKind};
+pub mod changelog;
+pub mod remarks;
+pub mod trailers;
+
+use provenance_corpus::message::Message;
 use provenance_index::hash;
 use provenance_index::links::edge::Kind;
 use provenance_index::raw::Raw;
-use rustc_hash::FxHashSet;
 
-use super::{Evidence, Finding, Severity, Target, World};
+use super::{Finding, Target, World, day};
 
 /// The name of the rule.
 pub const RULE: &str = "revision";
 
-/// Trailers that a reader gives to a patch.
-const GIVEN: [&str; 3] = ["reviewed-by", "acked-by", "tested-by"];
+/// Mails of the earlier thread that are read.
+const ANSWERS: usize = 300;
 
 /// Runs the rule.
-pub fn check(target: &Target<'_>, world: &World<'_>) -> Option<Finding> {
-    let reader = world.reader?;
-    let own = hash::message_id(&target.message.message_id);
-    let edges = reader.links.graph.edges(own).ok()?;
-    let earlier = edges.iter().find(|e| e.kind == Kind::Revision && e.from == own)?;
-    let copy = reader.mail(earlier.to).ok()??;
-    let mut raw = Raw::open(world.data).ok()?;
-    let carried: FxHashSet<String> =
-        given(target.text).into_iter().map(|(name, who)| format!("{name} {who}")).collect();
-    let mut lost: Vec<(String, String)> = Vec::new();
-    // Given in an answer to the earlier patch, or in that patch itself.
-    for id in reader.thread(earlier.to).ok()?.into_iter().take(500) {
-        let Some(mail) = reader.mail(id).ok().flatten().filter(|m| m.stored.date <= target.as_of) else { continue };
-        let answers = mail.stored.references.last().is_some_and(|parent| hash::message_id(parent) == earlier.to);
-        if id != earlier.to && !answers {
-            continue;
-        }
-        let Ok(bytes) = raw.read(&mail) else { continue };
-        let message = provenance_corpus::message::Message::parse(&bytes);
-        for (name, who) in given(&message.text()) {
-            if !carried.contains(&format!("{name} {who}")) && !lost.iter().any(|(known, _)| known.contains(&who)) {
-                lost.push((format!("{name}: {who}"), mail.stored.message_id.clone()));
-            }
-        }
-    }
-    if lost.is_empty() {
-        return None;
-    }
-    // A patch that changed much is right to drop them; that is for the reader to say.
-    let severity = if earlier.similarity >= 900 { Severity::Warning } else { Severity::Note };
-    let mut finding = Finding::new(RULE, severity, "trailers given to the earlier revision are not carried").fact(
-        "earlier",
-        format!("\"{}\", {} % of its changed lines are the same", copy.stored.subject, earlier.similarity / 10),
-    );
-    for (trailer, id) in lost.into_iter().take(8) {
-        finding = finding.fact("given", trailer);
-        finding.evidence.push(Evidence::Mail(id));
-    }
-    finding.advice = Some("carry them, or say in the changelog why not".to_owned());
-    Some(finding)
+pub fn check(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
+    let Some(earlier) = Earlier::of(target, world) else { return Vec::new() };
+    let mut findings: Vec<Finding> = trailers::check(target, &earlier).into_iter().collect();
+    findings.extend(changelog::check(target, world, &earlier));
+    findings.extend(remarks::check(target, &earlier));
+    findings
 }
 
-/// Name and address of each trailer that a reader gave.
-fn given(text: &str) -> Vec<(String, String)> {
-    let parsed = trailer::parse(text);
-    let people = parsed.iter().filter(|t| t.kind == TrailerKind::Person);
-    people
-        .filter(|t| GIVEN.contains(&t.name.to_lowercase().as_str()))
-        .filter_map(|t| Some((t.name.to_lowercase(), t.address()?.address.to_lowercase())))
-        .collect()
+/// The earlier revision of a patch, and what was answered to it.
+pub struct Earlier {
+    /// Its Message-ID.
+    pub message_id: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its date, seconds since 1970.
+    pub date: i64,
+    /// Its decoded text.
+    pub text: String,
+    /// Equal changed lines of both, in per mille.
+    pub similarity: u16,
+    /// Mails below it, by date, as of the day of the patch.
+    pub answers: Vec<Answer>,
+}
+
+/// A mail below the earlier revision.
+pub struct Answer {
+    /// Its Message-ID.
+    pub message_id: String,
+    /// The Message-ID that it answers.
+    pub parent: String,
+    /// Name and address of who sent it.
+    pub author: (String, String),
+    /// Its date, seconds since 1970.
+    pub date: i64,
+    /// Its decoded text.
+    pub text: String,
+    /// It answers the patch itself.
+    pub direct: bool,
+}
+
+impl Earlier {
+    /// The revision before, where it is indexed.
+    fn of(target: &Target<'_>, world: &World<'_>) -> Option<Earlier> {
+        let reader = world.reader?;
+        let own = hash::message_id(&target.message.message_id);
+        let edges = reader.links.graph.edges(own).ok()?;
+        let edge = edges.iter().find(|e| e.kind == Kind::Revision && e.from == own)?;
+        let copy = reader.mail(edge.to).ok()??;
+        let mut raw = Raw::open(world.data).ok()?;
+        let bytes = raw.read(&copy).ok()?;
+        let text = Message::parse(&bytes).text().into_owned();
+        let mut answers: Vec<Answer> = Vec::new();
+        let mut below: Vec<String> = vec![copy.stored.message_id.clone()];
+        let mut thread = Vec::new();
+        for id in reader.thread(edge.to).ok()?.into_iter().filter(|id| *id != edge.to && *id != own).take(ANSWERS) {
+            thread.extend(reader.mail(id).ok().flatten().filter(|mail| mail.stored.date <= target.as_of));
+        }
+        thread.sort_by_key(|mail| mail.stored.date);
+        for mail in thread {
+            let Some(parent) = mail.stored.references.last().cloned() else { continue };
+            // Answers come after what they answer, but for clocks; what hangs elsewhere is about another patch.
+            if !mail.stored.references.iter().any(|known| below.contains(known)) {
+                continue;
+            }
+            let Ok(bytes) = raw.read(&mail) else { continue };
+            below.push(mail.stored.message_id.clone());
+            answers.push(Answer {
+                direct: parent == copy.stored.message_id,
+                parent,
+                author: (mail.stored.author, mail.stored.address),
+                date: mail.stored.date,
+                text: Message::parse(&bytes).text().into_owned(),
+                message_id: mail.stored.message_id,
+            });
+        }
+        Some(Earlier {
+            message_id: copy.stored.message_id,
+            subject: copy.stored.subject,
+            date: copy.stored.date,
+            text,
+            similarity: edge.similarity,
+            answers,
+        })
+    }
+
+    /// What it is called in a finding.
+    pub fn name(&self) -> String {
+        format!("{} \"{}\", {} % of its changed lines are the same", day(self.date), self.subject, self.similarity / 10)
+    }
 }

@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Attach the git tree at PATH, or around the current directory: commits are linked to the mails that they came from
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = ".")]
     repo: Vec<PathBuf>,
+    /// Derive all links anew from what is kept of the mails and trees: for links that are damaged
+    #[arg(long)]
+    rebuild_links: bool,
     /// Threads that read; as many index [default: the processors, at most 8]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -64,13 +67,17 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         Some(threads) => Options { threads: threads.clamp(1, 8), ..Options::default() },
         None => Options::default(),
     };
-    options.relink = trees.relink;
+    let relink = trees.relink || arguments.rebuild_links;
+    options.relink = relink;
     let bar = Bar::new(context.global.quiet);
     let start = Instant::now();
     let report = writer::update(data, &sources, options, &bar).map_err(|e| writer_failure(&e))?;
     bar.finish();
     keep_events(context)?;
-    if !trees.relink || report.added + report.deleted > 0 {
+    if arguments.rebuild_links {
+        context.say("the links are derived anew");
+    }
+    if !relink || report.added + report.deleted > 0 {
         tell(context, &report, start.elapsed().as_secs_f64());
     }
     exit = if trees.refused { Exit::Unreadable } else { exit };

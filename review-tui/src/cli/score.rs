@@ -1,5 +1,7 @@
 //! `provenance __score`: how good the links are, measured on what is indexed. Hidden: it is for those who work on them.
 
+pub mod cc;
+
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
@@ -13,6 +15,7 @@ use super::letters::Letters;
 use super::place::reader_failure;
 use super::terminal::Output;
 use super::{Context, text};
+use crate::check::verdict::{self, Verdicts};
 use crate::check::{Severity, Target, World, code, ownership};
 
 /// `__score WHAT`
@@ -32,6 +35,8 @@ enum What {
     Dig,
     /// From a version of a series to the others
     Revisions,
+    /// From a patch to those who joined its thread unasked
+    Cc,
     /// Ownership warnings over every indexed patch, as of its date, and what each is about
     Alarms,
 }
@@ -39,8 +44,10 @@ enum What {
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let reader = context.place.required_reader()?;
-    if arguments.what == What::Alarms {
-        return alarms(context, &reader);
+    match arguments.what {
+        What::Alarms => return alarms(context, &reader),
+        What::Cc => return cc::run(context, &reader, arguments.verbose),
+        What::Dig | What::Revisions => {}
     }
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
     let name = |id: u64| -> Result<String, Failure> {
@@ -59,7 +66,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms => {}
+        What::Alarms | What::Cc => {}
         What::Revisions => {
             let score = score::revisions(facts, &roots);
             out.write_all(score.text().as_bytes())?;
@@ -79,7 +86,8 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
 /// The ownership rule over every diff of the indexed lists.
 fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
     let catalogue = context.place.catalogue()?;
-    let world = World { catalogue: &catalogue, reader: None, data: context.place.data(), engine: false };
+    let world = World::new(&catalogue, None, context.place.data());
+    let verdicts = Verdicts::load(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
     let mut letters = Letters::open(context, reader)?;
     let (facts, _) = reader.facts().map_err(|e| reader_failure(&e))?;
     let mut ids: Vec<u64> = facts.iter().filter(|f| f.flags.patch).map(|f| f.id).collect();
@@ -103,8 +111,10 @@ fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
         for finding in ownership::check(&target, &world, &code) {
             notes += u64::from(finding.severity == Severity::Note);
             if finding.severity >= Severity::Warning {
+                let id = verdict::id(&finding, target.text);
+                let judged = verdicts.of(&id).map_or_else(String::new, |why| format!("; dismissed: {why}"));
                 alarms.push(format!(
-                    "{}  {}, {}:{}",
+                    "{}  {}, {}:{}, {id}{judged}",
                     copy.stored.message_id, copy.stored.subject, finding.path, finding.line
                 ));
             }

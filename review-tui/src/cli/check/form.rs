@@ -4,7 +4,7 @@ use provenance_index::reader::Reader;
 use serde_json::{Value, json};
 
 use super::Format;
-use crate::check::{Evidence, Finding, RULES, Severity};
+use crate::check::{Evidence, Finding, NAMES, RULES, Severity};
 use crate::cli::failure::Failure;
 use crate::cli::terminal::{Look, Style};
 use crate::cli::{Context, dates, horizon, json as form, text};
@@ -17,6 +17,8 @@ pub struct Checked {
     pub subject: String,
     /// Who sent it.
     pub author: String,
+    /// Findings that were dismissed and are not shown.
+    pub dismissed: usize,
     /// As of when it was read.
     pub as_of: i64,
     /// What was found, the gravest first.
@@ -78,8 +80,10 @@ fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
         dates::day(checked.as_of)
     );
     let searched = format!("{RULES} rules; {}", horizon::indexed(reader));
+    let dismissed = checked.dismissed as u64;
+    let dismissed = if dismissed == 0 { String::new() } else { format!("{dismissed} dismissed; ") };
     if checked.findings.is_empty() {
-        return format!("no findings ({searched})\n");
+        return format!("no findings ({dismissed}{searched})\n");
     }
     let mut links = Links::default();
     for finding in &checked.findings {
@@ -104,6 +108,14 @@ fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
         if let Some(advice) = &finding.advice {
             out.push_str(&format!("  {} {advice}\n", look.paint(Style::Dim, &text::pad("do", width))));
         }
+        if let Some(why) = &finding.dismissed {
+            out.push_str(&format!(
+                "  {} {}\n",
+                look.paint(Style::Dim, &text::pad("dismissed", width)),
+                text::line(why)
+            ));
+        }
+        out.push_str(&look.paint(Style::Dim, &format!("  {} {}\n", text::pad("id", width), finding.id)));
     }
     if !links.0.is_empty() {
         out.push('\n');
@@ -121,7 +133,9 @@ fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
     .map(|(severity, one, many)| (count(severity), one, many))
     .filter(|(n, ..)| *n > 0)
     .map(|(n, one, many)| text::plural(n, one, many));
-    out.push_str(&look.paint(Style::Dim, &format!("{}; {searched}\n", counted.collect::<Vec<_>>().join(", "))));
+    out.push_str(
+        &look.paint(Style::Dim, &format!("{}; {dismissed}{searched}\n", counted.collect::<Vec<_>>().join(", "))),
+    );
     out
 }
 
@@ -135,6 +149,7 @@ fn evidence(evidence: &Evidence) -> Value {
 
 fn finding(finding: &Finding) -> Value {
     json!({
+        "id": finding.id,
         "rule": finding.rule,
         "severity": finding.severity.as_str(),
         "file": finding.path,
@@ -145,6 +160,7 @@ fn finding(finding: &Finding) -> Value {
         "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
         "advice": finding.advice,
         "addresses": finding.addresses,
+        "dismissed": finding.dismissed,
     })
 }
 
@@ -157,30 +173,51 @@ fn value(checked: &Checked) -> Value {
     })
 }
 
-/// One entry for each rule that found something, with the worst status; `details` is a string.
+/// One entry for each rule, with the worst status; `details` is a string. Of a mail without a patch there is nothing to say.
 fn b4(all: &[Checked]) -> Value {
+    if all.is_empty() {
+        return json!([]);
+    }
     let findings: Vec<&Finding> = all.iter().flat_map(|checked| &checked.findings).collect();
-    let mut rules: Vec<&str> = findings.iter().map(|f| f.rule).collect();
-    rules.sort_unstable();
-    rules.dedup();
+    let mut rules: Vec<&str> = NAMES.to_vec();
+    rules.extend(findings.iter().map(|f| f.rule));
+    let mut seen: Vec<&str> = Vec::new();
+    rules.retain(|rule| {
+        let new = !seen.contains(rule);
+        seen.push(rule);
+        new
+    });
     let entry = |rule: &&str| {
         let of: Vec<&&Finding> = findings.iter().filter(|f| f.rule == *rule).collect();
-        let worst = of.iter().map(|f| f.severity).max().unwrap_or(Severity::Note);
-        let status = match worst {
+        let worst = of.iter().max_by_key(|f| f.severity);
+        let status = match worst.map_or(Severity::Silent, |f| f.severity) {
             Severity::Error => "fail",
             Severity::Warning => "warn",
             Severity::Note | Severity::Silent => "pass",
         };
-        let summary =
-            of.iter().max_by_key(|f| f.severity).map_or_else(String::new, |f| text::line(&f.says).into_owned());
+        let summary = worst.map_or_else(|| "no findings".to_owned(), |f| text::line(&f.says).into_owned());
         let url = of.iter().flat_map(|f| &f.evidence).find_map(|e| match e {
             Evidence::Mail(id) => Some(format!("https://lore.kernel.org/r/{id}")),
             _ => None,
         });
         let details = Value::Array(of.iter().map(|f| finding(f)).collect()).to_string();
-        json!({ "tool": format!("provenance/{rule}"), "status": status, "summary": summary, "url": url, "details": details })
+        json!({
+            "tool": format!("provenance/{rule}"),
+            "status": status,
+            "summary": summary,
+            "url": url.unwrap_or_default(),
+            "details": details,
+        })
     };
     Value::Array(rules.iter().map(entry).collect())
+}
+
+/// What b4 is told where nothing could be checked.
+pub fn b4_failed(why: &str) -> String {
+    let summary = why.lines().next().unwrap_or_default();
+    let entry =
+        json!({ "tool": "provenance", "status": "warn", "summary": text::line(summary), "url": "", "details": why });
+    format!("{}\n", json!([entry]))
 }
 
 /// Text to paste: the quoted lines, what is so, and numbered links. No name of a tool, no grade.

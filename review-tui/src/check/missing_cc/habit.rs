@@ -1,0 +1,100 @@
+//! Without a tree there is no MAINTAINERS: lists that most of the last patches to the same part of the kernel went to, and this
+//! one does not.
+
+use provenance_corpus::message::Message;
+use provenance_corpus::robot;
+use provenance_corpus::trailer::{self, Kind as TrailerKind};
+use provenance_index::collapse::{Dedup, Sort};
+use provenance_index::raw::Raw;
+use provenance_index::search::{Question, search};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{RULE, Reached};
+use crate::check::{Evidence, Finding, Severity, Target, World};
+
+/// Mails whose recipients are looked at.
+const SAMPLE: usize = 120;
+
+/// Fewer mails say nothing of a habit.
+const ENOUGH: usize = 20;
+
+/// Of them so many must have gone to a list.
+const HABIT: f32 = 0.6;
+
+/// The part of a path that has lists of its own: an architecture or driver class, else a subsystem.
+fn area(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.split('/').collect();
+    (parts.len() > 2 && matches!(parts[0], "arch" | "drivers" | "net" | "fs")).then(|| parts[..2].join("/"))
+}
+
+/// Lists that most mails about the same area went to, and this one does not.
+pub fn lists(target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Option<Finding> {
+    let reader = world.reader?;
+    let mut areas: Vec<String> = target.patch.files.iter().filter_map(|file| area(file.path())).collect();
+    areas.sort();
+    areas.dedup();
+    let mut raw = Raw::open(world.data).ok()?;
+    for area in areas {
+        let question = Question {
+            query: format!("dfn:\"{area}\" is:patch"),
+            as_of: Some(target.as_of),
+            dedup: Dedup::MessageId,
+            sort: Sort::Date,
+            reverse: false,
+            threads: false,
+            limit: Some(SAMPLE),
+            offset: 0,
+            now: target.as_of,
+            mail_only: true,
+        };
+        let Ok(answer) = search(&question, Some(reader), world.catalogue) else { continue };
+        let (mut to, mut from): (FxHashMap<String, usize>, FxHashSet<String>) = Default::default();
+        let mut mails = 0;
+        let mut example = None;
+        for hit in answer.hits {
+            let Some(copy) = hit.mail.as_ref().map(|mail| mail.shown()) else { continue };
+            let Ok(bytes) = raw.read(copy) else { continue };
+            let message = Message::parse(&bytes);
+            mails += 1;
+            if copy.stored.message_id != *target.message.message_id {
+                example.get_or_insert_with(|| copy.stored.message_id.clone());
+            }
+            from.extend(message.from.iter().map(|p| p.address.to_lowercase()));
+            // Nor is anybody a list who signs or reviews.
+            let text = message.text();
+            from.extend(trailer::parse(&text).iter().filter_map(|t| {
+                let person = t.kind == TrailerKind::Person;
+                person.then(|| t.address()).flatten().map(|a| a.address.to_lowercase())
+            }));
+            // A robot's mail goes to the list of such mails, which is nobody's to write to.
+            let robot = robot::is(&copy.stored.author, &copy.stored.address);
+            let people = message.cc.iter().chain(message.to.iter().filter(|_| !robot));
+            let addresses: FxHashSet<String> = people.map(|p| p.address.to_lowercase()).collect();
+            addresses.into_iter().for_each(|address| *to.entry(address).or_default() += 1);
+        }
+        if mails < ENOUGH {
+            continue;
+        }
+        let usual = |n: &usize| *n as f32 >= HABIT * mails as f32;
+        let mut missing: Vec<(String, usize)> = to
+            .into_iter()
+            .filter(|(address, n)| usual(n) && !from.contains(address) && !reached.address(address))
+            .collect();
+        missing.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        if missing.is_empty() {
+            continue;
+        }
+        let names: Vec<String> = missing.iter().map(|(address, _)| address.clone()).collect();
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        let says = format!("{area}/ is touched; {} {verb} not in To or Cc", names.join(" and "));
+        let shares: Vec<String> = missing.iter().map(|(address, n)| format!("{address} in {n} of {mails}")).collect();
+        let mut finding = Finding::new(RULE, Severity::Note, says).key("lists").fact(
+            "why",
+            format!("of the last indexed patches there: {}; no tree was attached by then", shares.join(", ")),
+        );
+        finding.evidence.extend(example.map(Evidence::Mail));
+        finding.addresses = names;
+        return Some(finding);
+    }
+    None
+}

@@ -1,0 +1,186 @@
+//! The block from history: those who introduced, reworked or answered for the mechanism or the code that a patch touches, as
+//! the catalogue and the indexed mails have it on that day.
+
+use provenance_corpus::catalogue::{Day, Event, Kind as EventKind, MechanismId};
+use provenance_corpus::patch::LineKind;
+use provenance_corpus::robot;
+use provenance_index::hash;
+use provenance_index::people::{self, identity};
+
+use super::{MOST, RULE, Reached, SILENT, last_mail};
+use crate::check::code::{Code, names};
+use crate::check::history_of::{self, Kin, mail_of};
+use crate::check::{Evidence, Finding, Severity, Target, World, day};
+
+/// Names on changed lines that are asked for.
+const NAMES: usize = 32;
+
+/// People that are looked at: most of them have the mail.
+const RANKED: usize = 40;
+
+/// Shorter names are everybody's.
+const SHORTEST: usize = 6;
+
+/// One who might be asked.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// As in From.
+    pub name: String,
+    /// As in From; empty where the catalogue has none.
+    pub address: String,
+    /// What makes this one know.
+    pub why: String,
+    /// The mail that says so: its Message-ID.
+    pub mail: String,
+    /// Date of the last known mail, seconds since 1970.
+    pub last: i64,
+}
+
+/// The finding.
+pub fn check(
+    target: &Target<'_>,
+    world: &World<'_>,
+    takes: &[String],
+    kin: &Kin<'_>,
+    code: &Code,
+    led_to: &dyn Fn(&str, &str) -> bool,
+) -> Option<Finding> {
+    if takes.is_empty() && !history_of::touches(target, world, kin) {
+        return None;
+    }
+    let mut found = people(target, world, takes, kin, code);
+    found.retain(|person| !led_to(&person.name, &person.address));
+    found.truncate(MOST);
+    if found.is_empty() {
+        return None;
+    }
+    let mut finding = Finding::new(RULE, Severity::Note, "from history, not from MAINTAINERS").key("history");
+    for person in found {
+        finding = finding.fact(&person.name, format!("{}; last mail {}", person.why, day(person.last)));
+        finding.evidence.push(Evidence::Mail(person.mail));
+        if !person.address.is_empty() {
+            let address = provenance_corpus::address::Address { name: Some(person.name), address: person.address };
+            finding.addresses.push(address.to_string());
+        }
+    }
+    Some(finding)
+}
+
+/// People whom the mail does not reach, the best first: where bytes of another mechanism are taken, those who answer for that
+/// mechanism; else those who wrote and answered earlier patches to the same code.
+pub fn people(target: &Target<'_>, world: &World<'_>, takes: &[String], kin: &Kin<'_>, code: &Code) -> Vec<Person> {
+    let reached = Reached::of(target.message);
+    let mut of_mechanisms = of_mechanisms(target, world, takes, kin);
+    let of_code = of_code(target, world, code);
+    let mut all = if takes.is_empty() {
+        of_code.into_iter().chain(of_mechanisms).collect::<Vec<_>>()
+    } else {
+        of_mechanisms.truncate(MOST);
+        of_mechanisms.into_iter().chain(of_code).collect()
+    };
+    let mut seen: Vec<String> = Vec::new();
+    all.retain(|person| {
+        let key = identity(&person.name, &person.address);
+        let fresh = target.as_of - person.last < SILENT;
+        let ours = !reached.person(&person.name, &person.address) && !robot::is(&person.name, &person.address);
+        let keep = fresh && ours && !seen.contains(&key);
+        seen.push(key);
+        keep
+    });
+    all
+}
+
+/// Those who wrote and answered earlier patches to the same files, functions and names.
+fn of_code(target: &Target<'_>, world: &World<'_>, code: &Code) -> Vec<Person> {
+    let Some(reader) = world.reader else { return Vec::new() };
+    let mut used: Vec<&str> = Vec::new();
+    for line in code.lines.iter().filter(|line| line.kind != LineKind::Context) {
+        used.extend(names(&line.code).map(|(_, name)| name).filter(|name| name.len() >= SHORTEST));
+    }
+    used.extend(code.functions.iter().map(|f| f.name.as_str()));
+    used.sort_unstable_by_key(|name| (std::cmp::Reverse(name.len()), *name));
+    used.dedup();
+    used.truncate(NAMES);
+    let question = people::Question {
+        files: target.patch.files.iter().map(|file| file.path()).collect(),
+        names: used,
+        as_of: target.as_of,
+        own: hash::message_id(&target.message.message_id),
+        most: RANKED,
+    };
+    let Ok(ranked) = people::rank(reader, &question) else { return Vec::new() };
+    let reached = Reached::of(target.message);
+    let free = |p: &people::Person| !reached.person(&p.name, &p.address) && !robot::is(&p.name, &p.address);
+    let mut found = Vec::new();
+    for person in ranked.into_iter().filter(free).take(2 * MOST) {
+        let Ok(Some(copy)) = reader.mail(person.why) else { continue };
+        found.push(Person {
+            why: format!("{}: {} \"{}\"", person.shared, day(copy.stored.date), copy.stored.subject),
+            mail: copy.stored.message_id,
+            name: person.name,
+            address: person.address,
+            last: person.last,
+        });
+    }
+    found
+}
+
+/// Those whom the catalogue knows for the mechanisms that the patch takes from, resembles, or writes through.
+fn of_mechanisms(target: &Target<'_>, world: &World<'_>, takes: &[String], kin: &Kin<'_>) -> Vec<Person> {
+    let today = Day(day(target.as_of));
+    let reached = Reached::of(target.message);
+    let mut slugs: Vec<(MechanismId, String)> = Vec::new();
+    for slug in takes {
+        slugs.extend(MechanismId::new(slug).map(|id| (id, format!("{slug} owns what is written over"))));
+    }
+    let mut add = |slug: &MechanismId, why: String| {
+        if !slugs.iter().any(|(known, _)| known == slug) {
+            slugs.push((slug.clone(), why));
+        }
+    };
+    if !takes.is_empty() {
+        for similar in &kin.similar {
+            let slug = &similar.event.mechanism;
+            add(slug, format!("{slug} does something like this"));
+        }
+    }
+    for named in kin.named.iter().filter(|n| n.writes) {
+        let slug = &named.mechanism.slug;
+        add(slug, format!("the patch writes through {slug}"));
+    }
+    let mut found: Vec<Person> = Vec::new();
+    for (slug, why) in &slugs {
+        let concerns = |e: &&Event| e.recorded() <= today && (e.mechanism == *slug || e.also.contains(slug));
+        let events: Vec<&Event> = world.catalogue.events().iter().filter(concerns).collect();
+        // Who worked on it most, and then who worked on it last, knows it now.
+        let works = |e: &Event| events.iter().filter(|other| other.authors.first() == e.authors.first()).count();
+        let mut ranked: Vec<(usize, &Event)> = events.iter().map(|e| (works(e), *e)).collect();
+        ranked.sort_by_key(|(works, e)| std::cmp::Reverse((*works, e.happened)));
+        let made = |e: &Event| matches!(e.kind, EventKind::Posting | EventKind::Revision | EventKind::Merge);
+        // Two of those whose bytes are taken, one of each other mechanism.
+        let wanted = if takes.iter().any(|taken| taken == slug.as_str()) { 2 } else { 1 };
+        let mut one = 0;
+        for (_, event) in ranked.into_iter().filter(|(_, e)| made(e)) {
+            let (Some(name), Some(mail)) = (event.authors.first(), mail_of(event)) else { continue };
+            let address = event.addresses.first().cloned().unwrap_or_default();
+            if reached.person(name, &address) || one == wanted || found.iter().any(|p| p.name == *name) {
+                continue;
+            }
+            let happened = seconds(event.happened);
+            let last = last_mail(world, &address, target.as_of).map_or(happened, |last| last.max(happened));
+            if target.as_of - last >= SILENT {
+                continue;
+            }
+            one += 1;
+            let what = event.subject.as_deref().unwrap_or(&event.text);
+            let why = format!("{why}: {} \"{what}\"", event.happened);
+            found.push(Person { name: name.clone(), address, why, mail: mail.to_owned(), last });
+        }
+    }
+    found
+}
+
+/// The beginning of a day, seconds since 1970.
+fn seconds(day: Day) -> i64 {
+    day.0.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |moment| moment.timestamp().as_second())
+}

@@ -1,0 +1,160 @@
+//! What changed since the last revision and no changelog names: functions whose changed lines are others, files that came or
+//! went. A changelog is what stands below the `---`, in the message below a word of the version, or in the cover letter.
+
+use std::collections::BTreeMap;
+
+use provenance_corpus::message::Message;
+use provenance_corpus::patch::{LineKind, Patch};
+use provenance_index::hash;
+use provenance_index::raw::Raw;
+use rustc_hash::FxHashSet;
+
+use super::{Earlier, RULE};
+use crate::check::code::names;
+use crate::check::{Evidence, Finding, Severity, Target, World};
+
+/// Places that are shown.
+const SHOWN: usize = 5;
+
+/// Shorter names name nothing.
+const SHORTEST: usize = 4;
+
+/// A place in the source: the file, and what its hunks are headed with.
+type Place = (String, String);
+
+/// The changed lines of each place, with their signs.
+fn places(patch: &Patch<'_>) -> BTreeMap<Place, FxHashSet<String>> {
+    let mut found: BTreeMap<Place, FxHashSet<String>> = BTreeMap::new();
+    for file in &patch.files {
+        for hunk in patch.hunks(file) {
+            let head = patch.slice(hunk.section);
+            let before = head.split('(').next().unwrap_or_default();
+            let function = names(before).last().map(|(_, name)| name.to_owned()).unwrap_or_default();
+            let lines = found.entry((file.path().to_owned(), function)).or_default();
+            for line in patch.lines(hunk).iter().filter(|line| line.kind != LineKind::Context) {
+                let squeezed = patch.slice(line.span).split_whitespace().collect::<Vec<_>>().join(" ");
+                if squeezed.bytes().any(|b| b.is_ascii_alphanumeric()) {
+                    let sign = if line.kind == LineKind::Added { '+' } else { '-' };
+                    lines.insert(format!("{sign}{squeezed}"));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The finding.
+pub fn check(target: &Target<'_>, world: &World<'_>, earlier: &Earlier) -> Option<Finding> {
+    let old = Patch::parse(&earlier.text)?;
+    let (old, new) = (places(&old), places(&target.patch));
+    let all = |of: &BTreeMap<Place, FxHashSet<String>>| of.values().flatten().cloned().collect::<FxHashSet<String>>();
+    let (old_lines, new_lines) = (all(&old), all(&new));
+    let log = changelog(target, world);
+    let told = |words: &FxHashSet<&str>, place: &Place| {
+        let file = place.0.rsplit('/').next().unwrap_or_default();
+        let stem = file.split('.').next().unwrap_or_default();
+        words.contains(place.1.as_str()) || (log.contains(file) || stem.len() >= SHORTEST && words.contains(stem))
+    };
+    let words: FxHashSet<&str> = names(&log).map(|(_, name)| name).filter(|name| name.len() >= SHORTEST).collect();
+    let mut untold: Vec<(Place, usize, usize)> = Vec::new();
+    let every: FxHashSet<&Place> = old.keys().chain(new.keys()).collect();
+    let mut every: Vec<&Place> = every.into_iter().collect();
+    every.sort_unstable();
+    for place in every {
+        let lines = |of: &BTreeMap<Place, FxHashSet<String>>, other: &FxHashSet<String>| -> Vec<String> {
+            // What stands elsewhere in the other revision has moved.
+            of.get(place).into_iter().flatten().filter(|line| !other.contains(*line)).cloned().collect()
+        };
+        let (came, went) = (lines(&new, &old_lines), lines(&old, &new_lines));
+        let named = came.iter().chain(&went).any(|line| names(line).any(|(_, name)| words.contains(name)));
+        if came.len() + went.len() > 0 && !named && !told(&words, place) {
+            untold.push((place.clone(), came.len(), went.len()));
+        }
+    }
+    if untold.is_empty() {
+        return None;
+    }
+    let says = if log.trim().is_empty() {
+        "changed since the earlier revision, and there is no changelog"
+    } else {
+        "changed since the earlier revision, and not named in the changelog"
+    };
+    let mut finding = Finding::new(RULE, Severity::Note, says).key("changelog").fact("earlier", earlier.name());
+    let more = untold.len().saturating_sub(SHOWN);
+    untold.sort_by_key(|(_, came, went)| std::cmp::Reverse(came + went));
+    for ((path, function), came, went) in untold.into_iter().take(SHOWN) {
+        let place = if function.is_empty() { path } else { format!("{path}: {function}()") };
+        finding = finding.fact("changed", format!("{place}, {came} new lines, {went} gone"));
+    }
+    if more > 0 {
+        finding = finding.fact("", format!("and {more} more places"));
+    }
+    finding.evidence.push(Evidence::Mail(earlier.message_id.clone()));
+    Some(finding)
+}
+
+/// What the patch and its cover letter say of changes.
+fn changelog(target: &Target<'_>, world: &World<'_>) -> String {
+    let patch = &target.patch;
+    let mut log = format!("{}\n{}", of_message(patch.slice(patch.message)), of_notes(patch.slice(patch.notes)));
+    let cover = || {
+        let reader = world.reader?;
+        let graph = &reader.links.graph;
+        let own = hash::message_id(&target.message.message_id);
+        let (head, number) = graph.sending(own).ok()??;
+        let cover = graph.members(head).ok()?.into_iter().find(|member| member.number == 0 && number != 0)?;
+        let copy = reader.mail(cover.mail).ok()??;
+        let bytes = Raw::open(world.data).ok()?.read(&copy).ok()?;
+        Some(of_message(&Message::parse(&bytes).text()).to_owned())
+    };
+    if let Some(cover) = cover() {
+        log.push('\n');
+        log.push_str(&cover);
+    }
+    log
+}
+
+/// What stands below the `---` and is no diffstat.
+fn of_notes(notes: &str) -> String {
+    let stat = |line: &&str| {
+        !line.contains(" | ") && !line.contains("changed, ") && !line.trim_start().starts_with("create mode")
+    };
+    notes.lines().filter(stat).collect::<Vec<_>>().join("\n")
+}
+
+/// From the first line that is headed with a version on: `v2:`, `Changes since v1:`, `[v3]`.
+fn of_message(message: &str) -> &str {
+    let mut at = 0;
+    for line in message.split_inclusive('\n') {
+        if heads(line) {
+            return &message[at..];
+        }
+        at += line.len();
+    }
+    ""
+}
+
+fn heads(line: &str) -> bool {
+    let lower = line.trim().to_lowercase();
+    let version = |word: &str| {
+        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        word.strip_prefix('v').is_some_and(|n| (1..=3).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let first = lower.split_whitespace().next().unwrap_or_default();
+    let changes = ["change", "differences", "diff ", "v2", "new in"].iter().any(|word| lower.starts_with(word));
+    version(first) || changes && lower.split_whitespace().any(version) || lower.starts_with("changelog")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_changelog_begins_where_a_version_is_named() {
+        assert_eq!(of_message("why\n\nChanges since v1:\n - one\n"), "Changes since v1:\n - one\n");
+        assert_eq!(of_message("why\n\n[v3] two\n"), "[v3] two\n");
+        assert_eq!(of_message("why\nthe v2 of this was better\n"), "");
+        assert_eq!(of_message("v2 -> v3:\n* x\n"), "v2 -> v3:\n* x\n");
+        assert_eq!(of_notes("v2: x\n a.c | 2 +-\n 1 file changed, 1 insertion(+)\n"), "v2: x");
+    }
+}
