@@ -13,7 +13,7 @@ const TAB: usize = 8;
 const MARKS: usize = 3;
 
 /// One line: control characters as pictures, tabs as blanks, no joiners or selectors (terminals disagree about
-/// their width), at most [`MARKS`] combining marks over a letter.
+/// their width), at most `MARKS` combining marks over a letter.
 pub fn clean(text: &str) -> String {
     clean_from(text, 0)
 }
