@@ -51,7 +51,9 @@ fn remarks(text: &str) -> Vec<Remark<'_>> {
             told = false;
         } else if !trimmed.is_empty() && !told {
             told = true;
-            let diff = quoted.iter().rev().take_while(|q| q.starts_with(['+', '-', ' ', '\t'])).copied();
+            // Mailers cut the blank of an empty context line.
+            let diff =
+                quoted.iter().rev().take_while(|q| q.is_empty() || q.starts_with(['+', '-', ' ', '\t'])).copied();
             let mut lines: Vec<&str> = diff.filter(|q| q.trim().len() > 1).take(AROUND).collect();
             lines.reverse();
             let marked =
