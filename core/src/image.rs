@@ -113,12 +113,29 @@ impl Image {
     /// # Errors
     /// As [`Image::open`], and [`ImageError::NoSuchPlace`].
     pub fn open_at(path: &Path, limits: Limits, place: &str) -> Result<(Self, Listing), ImageError> {
-        let mut image = Self::load(path, limits)?;
-        let (_, range) = image.locate(place)?;
-        // A claim that begins in front of the function may reach into it.
-        image.claim(Some(range.start.saturating_sub(256)..range.end));
-        let listing = image.function(place)?;
+        let (image, mut listings) = Self::open_places(path, limits, &[place])?;
+        let listing = listings.pop().ok_or_else(|| ImageError::NoSuchPlace(place.to_owned()))??;
         Ok((image, listing))
+    }
+
+    /// As [`Image::open_at`], for several places, in their order: the file is read once.
+    ///
+    /// # Errors
+    /// As [`Image::open`]; a place that the image has not is an error in what is returned.
+    pub fn open_places(
+        path: &Path,
+        limits: Limits,
+        places: &[&str],
+    ) -> Result<(Self, Vec<Result<Listing, ImageError>>), ImageError> {
+        let mut image = Self::load(path, limits)?;
+        let ranges = places.iter().filter_map(|place| image.locate(place).ok());
+        // A claim that begins in front of the function may reach into it.
+        let ranges: Vec<_> = ranges.map(|(_, range)| range.start.saturating_sub(256)..range.end).collect();
+        if !ranges.is_empty() {
+            image.claim(Some(&ranges));
+        }
+        let listings = places.iter().map(|place| image.function(place)).collect();
+        Ok((image, listings))
     }
 
     /// Reads bytes that somebody else has in memory, as if they were a file.
@@ -187,12 +204,12 @@ impl Image {
         Ok(image)
     }
 
-    /// Reads tables and rules, and keeps the records within `range`.
-    fn claim(&mut self, range: Option<Range<u64>>) {
+    /// Reads tables and rules, and keeps the records within these ranges.
+    fn claim(&mut self, within: Option<&[Range<u64>]>) {
         let mut records = Vec::new();
         let known = self.symbols.find(&table::bounds(), &self.space.data);
         let mut keep = |number: u8, table: &Table, entry: table::Entry| {
-            if range.as_ref().is_some_and(|r| !r.contains(&entry.addr)) {
+            if within.is_some_and(|ranges| !ranges.iter().any(|r| r.contains(&entry.addr))) {
                 return;
             }
             // A table that was read has a layout, a rule has none.

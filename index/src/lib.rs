@@ -31,8 +31,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// Writes a file whole beside the old one, syncs it, and puts it in the old one's place: a crash leaves
-/// the old or the new, never a mixture.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// the old or the new, never a mixture. Directories on the way are made.
+///
+/// # Errors
+/// What the file system says.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();

@@ -1,6 +1,7 @@
 //! Kernel images: tables, owners, meetings, differences; small images that gcc builds.
 
-mod build;
+mod attached;
+pub mod build;
 mod damaged;
 mod running;
 

@@ -10,7 +10,8 @@ use provenance_corpus::patch::LineKind;
 use provenance_corpus::subject::Subject;
 
 use super::code::{Call, Code, Function, subject_of};
-use super::{Finding, Severity, Target, World, day, scenario};
+use super::{Finding, Severity, Target, World, day, in_image, scenario};
+use crate::cli::text::line;
 
 /// The name of the rule.
 pub const RULE: &str = "ownership";
@@ -205,6 +206,9 @@ fn takes(code: &Code, call: &Call, writer: &Writer<'_>, world: &World<'_>, today
     if world.engine {
         for (label, said) in scenario::both_orders(owner.slug.as_str(), writer.name) {
             finding = finding.fact(&label, said);
+        }
+        for (label, said) in in_image::owners(world.data, &function.name) {
+            finding = finding.fact(&label, line(&said));
         }
     }
     finding.advice =

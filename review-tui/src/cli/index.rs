@@ -15,6 +15,7 @@ use super::failure::{Exit, Failure};
 use super::place::store_failure;
 use super::text::{self, count, plural};
 use super::{Context, import, trees};
+use crate::images::Images;
 
 /// `index [PATH...]`
 #[derive(Args)]
@@ -26,6 +27,9 @@ pub struct Arguments {
     /// Attach the git tree at PATH, or around the current directory: commits are linked to the mails that they came from
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = ".")]
     repo: Vec<PathBuf>,
+    /// Attach a kernel image (vmlinux or .ko): checks and the review desk show who owns the bytes of a function there
+    #[arg(long, value_name = "PATH")]
+    image: Vec<PathBuf>,
     /// Derive all links anew from what is kept of the mails and trees: for links that are damaged
     #[arg(long)]
     rebuild_links: bool,
@@ -59,7 +63,11 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     if changed {
         sources.save(data).map_err(|e| sources_failure(&e))?;
     }
+    exit = attach_images(context, &arguments.image)?.unwrap_or(exit);
     let trees = trees::update(context, &arguments.repo)?;
+    if sources.repositories().is_empty() && !trees.any && !arguments.image.is_empty() {
+        return Ok(exit);
+    }
     if sources.repositories().is_empty() && !trees.any {
         return Err(nothing_known(context));
     }
@@ -123,6 +131,39 @@ fn take(context: &Context, sources: &mut Sources, path: &Path) -> Result<Taken, 
         taken.changed = true;
     }
     Ok(taken)
+}
+
+/// Attaches images; the exit code if one of them could not be read and others could.
+fn attach_images(context: &Context, paths: &[PathBuf]) -> Result<Option<Exit>, Failure> {
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let data = context.place.data();
+    let unkept = |error: std::io::Error| {
+        Failure::from_error(Exit::Unreadable, &error).hint("check images.json in the data directory, or remove it")
+    };
+    let mut images = Images::load(data).map_err(unkept)?;
+    let mut exit = None;
+    for path in paths {
+        match images.attach(path) {
+            Ok((image, true)) => context.say(&format!("{} is attached", text::line(&image.name()))),
+            Ok((image, false)) => context.say(&format!("{} is attached already", text::line(&image.name()))),
+            Err(error) => {
+                let mut failure = Failure::from_error(Exit::Unreadable, &error);
+                failure.what = format!("{}: {}", path.display(), failure.what);
+                let failure = failure.hint(
+                    "attach one vmlinux (with symbols) or one module; `provenance scan PATH` shows what is in it",
+                );
+                if paths.len() == 1 {
+                    return Err(failure);
+                }
+                context.say(failure.text().trim_end());
+                exit = Some(failure.exit);
+            }
+        }
+    }
+    images.save(data).map_err(unkept)?;
+    Ok(exit)
 }
 
 fn attach(sources: &mut Sources, repository: &archive::Repository, root: &Path) -> bool {

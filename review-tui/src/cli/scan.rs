@@ -2,7 +2,7 @@
 
 mod difference;
 mod json;
-mod listing;
+pub mod listing;
 mod svg;
 mod text;
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
+use provenance_index::history::Trees;
 use provenance_index::reader::Reader;
 use provenance_index::sources::Sources;
 
@@ -10,7 +11,8 @@ use super::failure::{Exit, Failure};
 use super::place::reader_failure;
 use super::terminal::{Look, Style};
 use super::text::{self, count};
-use super::{Context, dates, json};
+use super::{Context, dates, json, trees};
+use crate::images::Images;
 
 /// `status`
 #[derive(Args)]
@@ -35,11 +37,18 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let sources = Sources::load(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
     let reader = context.place.required_reader()?;
     let missing = reader.missing_parents().map_err(|e| reader_failure(&e))?;
+    let trees = trees::load(context)?;
+    let images = Images::load(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
     let mut out = context.paged();
     match arguments.format {
-        Format::Text => out.write_all(report(&reader, &sources, missing, &context.look).as_bytes())?,
+        Format::Text => {
+            out.write_all(report(&reader, &sources, missing, &context.look).as_bytes())?;
+            out.write_all(beside(&trees, &images, &context.look).as_bytes())?;
+        }
         Format::Json => {
-            let value = value(&reader, &sources, missing);
+            let mut value = value(&reader, &sources, missing);
+            value["trees"] = serde_json::json!(trees.trees);
+            value["images"] = serde_json::json!(images.images);
             serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
             writeln!(out)?;
         }
@@ -103,6 +112,38 @@ fn report(reader: &Reader, sources: &Sources, missing: u64, look: &Look) -> Stri
         count(state.mails),
         text::plural(missing, "mail", "mails"),
     ));
+    out
+}
+
+/// Attached trees and images.
+fn beside(trees: &Trees, images: &Images, look: &Look) -> String {
+    let mut out = String::new();
+    if !trees.trees.is_empty() {
+        out.push_str(&look.paint(Style::Dim, &format!("\n{:>9}  {:<10}  tree\n", "commits", "newest")));
+    }
+    for tree in &trees.trees {
+        let path = tree.path.to_string_lossy();
+        let path = text::line(&path);
+        out.push_str(&format!("{:>9}  {}  {path}\n", count(tree.commits), dates::day(tree.newest)));
+        if tree.shallow {
+            out.push_str("           shallow: what lies before is not known\n");
+        }
+        if let Some(reason) = &tree.by_command {
+            out.push_str(&format!("           read by the git command: {}\n", text::line(reason)));
+        }
+        if let Some(reason) = &tree.refused {
+            out.push_str(&look.paint(Style::Warning, &format!("           not read: {}\n", text::line(reason))));
+        }
+    }
+    if !images.images.is_empty() {
+        out.push_str(&look.paint(Style::Dim, &format!("\n{:<22} image\n", "kernel")));
+    }
+    for image in &images.images {
+        let gone = if image.path.exists() { "" } else { "  (gone)" };
+        let path = image.path.to_string_lossy();
+        let path = text::line(&path);
+        out.push_str(&format!("{:<22} {path}{gone}\n", text::line(&image.release)));
+    }
     out
 }
 

@@ -74,8 +74,11 @@ fn text(image: &Image, listing: &Listing, look: &Look) -> String {
     out
 }
 
-fn instruction(out: &mut String, one: &Line, look: &Look) {
-    let hex: Vec<String> = one.bytes.iter().map(|b| format!("{b:02x}")).collect();
+/// Who owns bytes of an instruction, in words: `ftrace  ×  bpf-dispatcher` where two live owners meet.
+pub fn owners(one: &Line) -> String {
+    if one.padding {
+        return "padding".to_owned();
+    }
     let mark = match one.worst {
         Some(Rank::Conflict) => "  ×  ",
         _ => "  +  ",
@@ -98,7 +101,12 @@ fn instruction(out: &mut String, one: &Line, look: &Look) {
             owners.push(word);
         }
     }
-    let owners = if one.padding { "padding".to_owned() } else { owners.join(mark) };
+    owners.join(mark)
+}
+
+fn instruction(out: &mut String, one: &Line, look: &Look) {
+    let hex: Vec<String> = one.bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let owners = owners(one);
     let style = match one.worst {
         Some(Rank::Conflict) => Style::Warning,
         _ if one.padding => Style::Dim,
