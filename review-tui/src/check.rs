@@ -3,7 +3,9 @@
 
 pub mod claims;
 pub mod code;
+pub mod functions;
 pub mod history_of;
+pub mod in_image;
 pub mod missing_cc;
 pub mod ownership;
 pub mod prior_art;

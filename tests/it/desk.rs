@@ -5,6 +5,7 @@ use crate::harness::{Inbox, User, mail};
 mod hostile;
 mod lab;
 mod terminal;
+mod text_map;
 
 const PATCH: &str = "Count what was taken.\n\nThe counter was read before it was written, see\n\
     https://lore.kernel.org/r/cover@made.example for why.\n\nFixes: 0123456789ab (\"x: count\")\n\

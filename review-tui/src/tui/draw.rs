@@ -181,6 +181,15 @@ fn hints(scope: Scope) -> &'static [(Action, &'static str)] {
             (Action::Mechanisms, "mechanism"),
             (Action::Back, "back"),
         ],
+        Scope::TextMap => &[
+            (Action::Help, "help"),
+            (Action::Focus, "pane"),
+            (Action::NextHunk, "next owner"),
+            (Action::Mechanisms, "lineage"),
+            (Action::NextPatch, "kernel"),
+            (Action::Search, "search"),
+            (Action::Back, "back"),
+        ],
         Scope::Draft => &[
             (Action::Help, "help"),
             (Action::Edit, "edit"),

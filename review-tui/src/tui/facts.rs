@@ -188,5 +188,54 @@ pub struct LineageFacts {
     pub count: String,
 }
 
+/// An instruction of a function in an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MapRow {
+    /// Bytes from the function's start.
+    pub offset: u64,
+    /// Its bytes, each with the lane of its owner: `None` for what nobody owns, several where owners meet.
+    pub bytes: Vec<(u8, Vec<u8>)>,
+    /// In the assembler's words.
+    pub text: String,
+    /// Who owns bytes of it.
+    pub owners: String,
+    /// The mechanism of the first owner, where the catalogue has it.
+    pub mechanism: Option<String>,
+    /// Two live owners meet.
+    pub conflict: bool,
+    /// Only fills up.
+    pub padding: bool,
+}
+
+/// A function that a patch changes, in an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MapFunction {
+    /// Its name in the patch or, where a macro makes it, in the image.
+    pub name: String,
+    /// The file, as the patch names it.
+    pub path: String,
+    /// `+12 −3`, lines of the patch.
+    pub change: String,
+    /// Size in bytes and section.
+    pub place: String,
+    /// Its instructions; empty where the image has no such function.
+    pub rows: Vec<MapRow>,
+    /// Why there are none.
+    pub missing: String,
+}
+
+/// Who owns the bytes of the functions that a patch changes, in one kernel.
+#[derive(Clone, Debug, Default)]
+pub struct TextMap {
+    /// Subject of the patch.
+    pub subject: String,
+    /// The kernel.
+    pub kernel: String,
+    /// How many images are attached.
+    pub images: usize,
+    /// In the order of the patch.
+    pub functions: Vec<MapFunction>,
+}
+
 /// A page, shared between the cache and the screen.
 pub type SharedPage = Arc<super::page::Page>;

@@ -23,18 +23,21 @@ pub enum Scope {
     Lineage,
     /// Lab.
     Lab,
+    /// The text map.
+    TextMap,
     /// A draft before it is sent.
     Draft,
 }
 
 impl Scope {
     /// All, with their names in files of keys.
-    pub const ALL: [(Scope, &'static str); 6] = [
+    pub const ALL: [(Scope, &'static str); 7] = [
         (Scope::Everywhere, "everywhere"),
         (Scope::Find, "find"),
         (Scope::Thread, "thread"),
         (Scope::Lineage, "lineage"),
         (Scope::Lab, "lab"),
+        (Scope::TextMap, "text-map"),
         (Scope::Draft, "draft"),
     ];
 }
@@ -95,6 +98,7 @@ pub enum Action {
     Shell,
     Mechanisms,
     Lab,
+    TextMap,
     Thread,
     Run,
     RunAll,

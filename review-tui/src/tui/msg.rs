@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ratatui::crossterm::event::KeyEvent;
 
 use super::draft::{Draft, Endorsement};
-use super::facts::{HitRow, LineageFacts, Opened, SharedPage, Tree};
+use super::facts::{HitRow, LineageFacts, Opened, SharedPage, TextMap, Tree};
 use super::lab;
 use super::state::Fact;
 
@@ -31,6 +31,8 @@ pub enum Msg {
     Page { id: String, page: Result<SharedPage, String> },
     /// A lineage.
     Lineage { ask: u64, facts: Box<LineageFacts> },
+    /// Who owns the bytes of a patch's functions.
+    TextMap { ask: u64, map: Result<Box<TextMap>, String> },
     /// News from the lab.
     Lab(lab::News),
     /// A draft was written and is to be edited.
@@ -76,6 +78,8 @@ pub enum Effect {
     Page { id: String },
     /// Draw a lineage; an empty slug means all.
     Lineage { ask: u64, slug: String },
+    /// Look the functions of a patch up in an attached image, counted from the last attached.
+    TextMap { ask: u64, id: String, image: usize },
     /// Run in the lab.
     Lab(lab::Job),
     /// Cancel what runs in the lab.

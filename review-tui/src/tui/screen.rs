@@ -5,6 +5,7 @@ pub mod find;
 pub mod help;
 pub mod lab;
 pub mod lineage;
+pub mod text_map;
 pub mod thread;
 
 use ratatui::buffer::Buffer;
@@ -24,6 +25,8 @@ pub enum Screen {
     Lineage(Box<lineage::LineageScreen>),
     /// The lab.
     Lab(Box<lab::LabScreen>),
+    /// Who owns the bytes of a patch's functions.
+    TextMap(Box<text_map::TextMapScreen>),
     /// A draft.
     Draft(Box<draft::DraftScreen>),
 }
@@ -39,6 +42,7 @@ impl Screen {
             Screen::Thread(_) => Scope::Thread,
             Screen::Lineage(_) => Scope::Lineage,
             Screen::Lab(_) => Scope::Lab,
+            Screen::TextMap(_) => Scope::TextMap,
             Screen::Draft(_) => Scope::Draft,
         }
     }
@@ -50,6 +54,7 @@ impl Screen {
             Screen::Thread(_) => "thread",
             Screen::Lineage(_) => "lineage",
             Screen::Lab(_) => "lab",
+            Screen::TextMap(_) => "text map",
             Screen::Draft(_) => "draft",
         }
     }
@@ -61,6 +66,7 @@ impl Screen {
             Screen::Thread(screen) => screen.act(desk, action),
             Screen::Lineage(screen) => screen.act(desk, action),
             Screen::Lab(screen) => screen.act(desk, action),
+            Screen::TextMap(screen) => screen.act(desk, action),
             Screen::Draft(screen) => screen.act(desk, action),
         }
     }
@@ -78,6 +84,7 @@ impl Screen {
             Screen::Find(screen) => screen.mechanism().into_iter().collect(),
             Screen::Thread(screen) => screen.mechanisms(desk),
             Screen::Lineage(screen) => screen.mechanism().into_iter().collect(),
+            Screen::TextMap(screen) => screen.mechanism().into_iter().collect(),
             Screen::Lab(_) | Screen::Draft(_) => Vec::new(),
         }
     }
@@ -102,6 +109,7 @@ impl Screen {
             Screen::Thread(screen) => screen.fit(desk, area),
             Screen::Lineage(screen) => screen.fit(area),
             Screen::Lab(screen) => screen.fit(desk, area),
+            Screen::TextMap(screen) => screen.fit(area),
             Screen::Draft(screen) => screen.fit(area),
         }
     }
@@ -113,6 +121,7 @@ impl Screen {
             Screen::Thread(screen) => screen.draw(desk, buf, area),
             Screen::Lineage(screen) => screen.draw(desk, buf, area),
             Screen::Lab(screen) => screen.draw(desk, buf, area),
+            Screen::TextMap(screen) => screen.draw(desk, buf, area),
             Screen::Draft(screen) => screen.draw(desk, buf, area),
         }
     }

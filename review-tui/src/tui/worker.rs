@@ -4,6 +4,7 @@
 mod chores;
 mod library;
 mod search;
+mod text_map;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,7 @@ impl Workers {
     pub fn take(&self, effect: Effect) -> Option<Effect> {
         let to = match effect {
             Effect::Search { .. } => &self.search,
-            Effect::Thread { .. } | Effect::Page { .. } | Effect::Lineage { .. } => &self.read,
+            Effect::Thread { .. } | Effect::Page { .. } | Effect::Lineage { .. } | Effect::TextMap { .. } => &self.read,
             Effect::Lab(job) => {
                 self.order(runner::Order::Run(job));
                 return None;

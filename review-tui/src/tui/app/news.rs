@@ -56,6 +56,15 @@ pub(super) fn take(model: &mut Model, msg: Msg) {
                 }
             }
         }
+        Msg::TextMap { ask, map } => {
+            for screen in stack.iter_mut() {
+                if let Screen::TextMap(screen) = screen
+                    && screen.ask == ask
+                {
+                    screen.take(map.clone());
+                }
+            }
+        }
         Msg::Lab(news) => {
             if let crate::tui::lab::Run::Ended(why) = &news.run
                 && why != "cancelled"

@@ -9,7 +9,7 @@ use provenance_index::search::{self as index, Question, SearchError};
 use rustc_hash::FxHashMap;
 
 use super::library::Shelf;
-use super::{Library, Tell};
+use super::{Library, Tell, text_map};
 use crate::cli::thread as threads;
 use crate::tui::facts::{Brief, HitRow, Tree, TreeRow};
 use crate::tui::msg::{Effect, Msg, Order};
@@ -127,6 +127,9 @@ pub(super) fn read(library: &Library, effects: &Receiver<Effect>, tell: &Tell) {
                     let has = |id: &str| shelf.reader.as_ref().is_some_and(|r| r.has(hash::message_id(id)));
                     let facts = lineage(&shelf.catalogue, &slug, |mail| has(mail.as_str()));
                     Msg::Lineage { ask, facts: Box::new(facts) }
+                }
+                Effect::TextMap { ask, id, image } => {
+                    Msg::TextMap { ask, map: text_map::look_up(library, &id, image).map(Box::new) }
                 }
                 _ => continue,
             };

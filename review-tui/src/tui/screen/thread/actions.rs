@@ -2,6 +2,7 @@
 
 use super::{
     Action, Asked, Brief, Choice, Desk, Effect, Endorsement, Fact, Go, Item, Picker, Prompt, Thread, lineage, open,
+    text_map,
 };
 use crate::cli::text::plural;
 use crate::tui::app::Confirm;
@@ -49,6 +50,7 @@ impl Thread {
                 desk.go.push(Go::Ask(Prompt::new(Asked::Write(mails), "series.mbox")));
             }
             Action::Mechanisms => self.touched(desk),
+            Action::TextMap => text_map::open(desk, &id),
             Action::Thread => open(desk, &id),
             _ => {}
         }
