@@ -11,6 +11,7 @@ pub mod calibrated;
 mod dispatch;
 mod peer;
 pub mod poke;
+mod table;
 
 /// One measured figure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +41,13 @@ pub struct Published {
     pub conditions: String,
     /// Message-id.
     pub source: String,
+}
+
+impl Published {
+    /// As it stands below the figure that it belongs to.
+    fn line(&self, unit: &str) -> String {
+        format!("    published {} {unit}: {} <{}>\n", self.value, self.conditions, self.source)
+    }
 }
 
 /// A promise of this library, and whether this run keeps it.
@@ -158,9 +166,9 @@ impl Report {
 
 impl Part {
     fn render(&self, columns: usize, out: &mut String) {
-        let width = self.rows.iter().map(|r| r.label.chars().count()).max().unwrap_or(0);
-        let figures: Vec<String> = self
-            .rows
+        let rows = table::render(&self.rows, out);
+        let width = rows.iter().map(|r| r.label.chars().count()).max().unwrap_or(0);
+        let figures: Vec<String> = rows
             .iter()
             .map(|r| {
                 let [low, high] = r.spread;
@@ -169,13 +177,12 @@ impl Part {
             .collect();
         let taken = width + figures.iter().map(String::len).max().unwrap_or(0) + 6;
         let longest = columns.saturating_sub(taken).clamp(BAR.1, BAR.0);
-        for (r, figure) in self.rows.iter().zip(figures) {
-            let most =
-                self.rows.iter().filter(|o| o.unit == r.unit).map(|o| o.median).fold(f64::MIN_POSITIVE, f64::max);
+        for (r, figure) in rows.iter().zip(figures) {
+            let most = rows.iter().filter(|o| o.unit == r.unit).map(|o| o.median).fold(f64::MIN_POSITIVE, f64::max);
             let bar = "▇".repeat(((r.median / most * longest as f64).round() as usize).clamp(1, longest));
             out.push_str(&format!("  {:width$}  {bar:longest$}  {figure}\n", r.label));
             if let Some(p) = &r.published {
-                out.push_str(&format!("    published {} {}: {} <{}>\n", p.value, r.unit, p.conditions, p.source));
+                out.push_str(&p.line(&r.unit));
             }
         }
         for goal in &self.goals {
