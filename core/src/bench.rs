@@ -13,6 +13,8 @@ mod peer;
 pub mod poke;
 mod table;
 
+pub use self::table::tables;
+
 /// One measured figure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
@@ -166,7 +168,8 @@ impl Report {
 
 impl Part {
     fn render(&self, columns: usize, out: &mut String) {
-        let rows = table::render(&self.rows, out);
+        let (tables, rows) = tables(&self.rows);
+        out.push_str(&tables);
         let width = rows.iter().map(|r| r.label.chars().count()).max().unwrap_or(0);
         let figures: Vec<String> = rows
             .iter()

@@ -13,7 +13,14 @@ fn place(row: &Row) -> Option<(&str, usize, &str)> {
 const COLUMNS: usize = 4;
 
 /// The tables, and the rows that stand in none. The fastest form of each column is marked.
-pub(super) fn render(rows: &[Row], out: &mut String) -> Vec<Row> {
+#[must_use]
+pub fn tables(rows: &[Row]) -> (String, Vec<Row>) {
+    let mut out = String::new();
+    let rest = render(rows, &mut out);
+    (out, rest)
+}
+
+fn render(rows: &[Row], out: &mut String) -> Vec<Row> {
     let mut sizes: Vec<usize> = rows.iter().filter_map(|row| Some(place(row)?.1)).collect();
     sizes.sort_unstable();
     sizes.dedup();

@@ -232,6 +232,11 @@ impl Model {
             if let Some(Screen::Draft(draft)) = closed {
                 self.desk.say(format!("the draft is kept: {}", draft.draft.command()));
             }
+        } else if self.find().limits.pop().is_some() {
+            let Model { desk, stack, .. } = self;
+            if let Screen::Find(find) = &mut stack[0] {
+                find.search(desk);
+            }
         } else {
             let quit = self.desk.keys.key(super::keys::Scope::Find, Action::Quit);
             self.desk.say(format!("this is the first screen; {quit} quits"));

@@ -3,17 +3,20 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::{screen, user};
+use crate::harness::User;
+
+/// A program in the place of the lab.
+pub fn program(user: &User, name: &str, script: &str) -> String {
+    let path = user.write(name, script);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    path.display().to_string()
+}
 
 #[test]
 fn a_run_that_crashes_or_hangs_costs_nothing_but_itself() {
     let user = user();
-    let program = |name: &str, script: &str| {
-        let path = user.write(name, script);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
-        path.display().to_string()
-    };
-    let crash = program("crash", "#!/bin/sh\necho 'late trap' >&2\nkill -SEGV $$\n");
-    let hang = program("hang", "#!/bin/sh\necho '{\"progress\":\"spinning\"}'\nexec sleep 60\n");
+    let crash = program(&user, "crash", "#!/bin/sh\necho 'late trap' >&2\nkill -SEGV $$\n");
+    let hang = program(&user, "hang", "#!/bin/sh\necho '{\"progress\":\"spinning\"}'\nexec sleep 60\n");
     let drafts = user.path(".local/share/provenance/state/drafts");
     for (lab, word) in [(&crash, "crashed by SIGSEGV; it said: late trap"), (&hang, "hung: silent for 2 s")] {
         let shown = screen(&user, "120x40", "r wait b r wait", &["--lab", lab, "one@made.example"]);
@@ -57,9 +60,7 @@ fn an_episode_is_told_by_both_rules_and_a_pair_beside_its_kernel() {
 #[test]
 fn a_run_is_cancelled() {
     let user = user();
-    let path = user.write("hang", "#!/bin/sh\nexec sleep 60\n");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
-    let lab = path.display().to_string();
+    let lab = program(&user, "hang", "#!/bin/sh\nexec sleep 60\n");
     let shown = screen(&user, "120x40", "b R x wait", &["--lab", &lab, "one@made.example"]);
     assert!(shown.contains("cancelled"), "{shown}");
     assert!(!shown.contains("to run"), "nothing waits any more: {shown}");

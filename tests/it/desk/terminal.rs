@@ -342,3 +342,23 @@ fn the_desk_ends_with_its_terminal() {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_readable() {
+    if !needs("tmux") {
+        return;
+    }
+    let user = user();
+    let tmux = Tmux::new(&user, (100, 30));
+    tmux.start("one@made.example");
+    tmux.wait("Count what was taken.");
+    tmux.keys(&["I", "l", "o", "o", "k", "Enter"]);
+    tmux.wait("look");
+    tmux.keys(&[":", "p", "a", "n", "i", "c", "Enter"]);
+    let seen = tmux.wait("panicked at");
+    assert!(seen.contains("as the command line asked for"), "{seen}");
+    tmux.keys(&["e", "c", "h", "o", " ", "s", "a", "n", "e", "Enter"]);
+    tmux.wait("\nsane");
+    let journal = std::fs::read_to_string(user.path(".local/share/provenance/state/journal.jsonl")).expect("kept");
+    assert!(journal.contains("look"), "{journal}");
+}

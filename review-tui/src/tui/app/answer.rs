@@ -145,6 +145,9 @@ fn command(model: &mut Model, line: &str) {
         }
         "drafts" => crate::tui::screen::draft::list(desk),
         "all" => desk.go.push(Go::Query(OPEN.to_owned())),
+        // For the test that a panic leaves the terminal as it was.
+        #[cfg(debug_assertions)]
+        "panic" => panic!("as the command line asked for"),
         "theme" => match rest {
             "dark" => desk.theme = Theme::Dark,
             "light" => desk.theme = Theme::Light,

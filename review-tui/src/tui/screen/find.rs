@@ -42,7 +42,7 @@ pub struct Find {
     rows_seen: u16,
     known: FxHashMap<String, usize>,
     /// Widest list names and kinds.
-    widths: (u16, u16),
+    widths: (u16, u16, u16),
 }
 
 impl Find {
@@ -73,13 +73,14 @@ impl Find {
         if from == 0 {
             self.rows.clear();
             self.known.clear();
-            self.widths = (0, 0);
+            self.widths = (0, 0, 0);
             self.place = Place::default();
         }
         // A thread that goes on in later hits is told again with its new count.
         for hit in hits {
             self.widths.0 = self.widths.0.max(width(&hit.lists) as u16);
             self.widths.1 = self.widths.1.max(width(&hit.kind) as u16);
+            self.widths.2 = self.widths.2.max(width(&hit.subject).min(200) as u16);
             match self.known.get(&hit.id).filter(|_| self.threads) {
                 Some(at) => self.rows[*at] = hit,
                 None => {

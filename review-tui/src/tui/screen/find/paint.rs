@@ -27,7 +27,8 @@ impl Find {
         let seen = self.rows.iter().enumerate().skip(self.place.top).take(usize::from(list.height));
         for (row, (at, hit)) in seen.enumerate() {
             let row = row as u16;
-            let columns = Columns { author, lists: if wide { lists } else { 0 }, kinds: if wide { kinds } else { 0 } };
+            let (lists, kinds) = if wide { (lists, kinds) } else { (0, 0) };
+            let columns = Columns { author, lists, kinds, subject: self.widths.2 };
             self.hit(desk, buf, list, row, hit, columns);
             if at == self.place.at {
                 tint(buf, list, row, desk.theme.selected(true));
@@ -110,7 +111,8 @@ impl Find {
         let end = put(buf, area, end, row, &many, theme.style(Ink::Mark));
         put(buf, area, end, row, &tags, theme.style(Ink::Own));
         if columns.lists > 0 {
-            at = area.width.saturating_sub(behind);
+            // On a wide terminal the columns stand behind the longest subject, not at the other end of the screen.
+            at = area.width.saturating_sub(behind).min(at.saturating_add(columns.subject + 10));
             at = put_cut(buf, area, at + 1, row, &hit.lists, columns.lists, theme.style(Ink::Dim)) + 2;
             put_cut(buf, area, at, row, &hit.kind, columns.kinds, theme.style(Ink::Mark));
         }
@@ -122,6 +124,7 @@ struct Columns {
     author: u16,
     lists: u16,
     kinds: u16,
+    subject: u16,
 }
 
 /// What the reader did with a mail: reviewed, remarked or noted, answered.

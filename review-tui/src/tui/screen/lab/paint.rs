@@ -1,6 +1,6 @@
 //! Lab, drawn: the list, and the result of the run that is chosen.
 
-use provenance_core::bench::{Part, Row};
+use provenance_core::bench::{self, Part, Row};
 use provenance_core::conflict::{Conflict, Finding};
 use provenance_core::episode::{self, Rule, Told, Verdict};
 use provenance_core::lab::steps::Steps;
@@ -230,7 +230,8 @@ fn bars(out: &mut Vec<Painted>, room: usize, rows: &[Row]) {
     let names = rows.iter().map(|r| width(&r.label)).max().unwrap_or(0).min(room.saturating_sub(BAR + 20));
     for row in rows {
         let same = rows.iter().filter(|other| other.unit == row.unit);
-        let most = same.map(|other| other.median).fold(f64::MIN_POSITIVE, f64::max);
+        let values = same.flat_map(|other| [Some(other.median), other.published.as_ref().map(|p| p.value)]);
+        let most = values.flatten().fold(f64::MIN_POSITIVE, f64::max);
         let bar = |value: f64| "▇".repeat(((value / most * BAR as f64).round() as usize).clamp(1, BAR));
         let label = pad(&crate::cli::text::cut(&clean(&row.label), names), names);
         out.push(vec![
@@ -251,7 +252,13 @@ fn bars(out: &mut Vec<Painted>, room: usize, rows: &[Row]) {
 }
 
 fn figures(out: &mut Vec<Painted>, room: usize, part: &Part) {
-    bars(out, room, &part.rows);
+    let (tables, rows) = bench::tables(&part.rows);
+    if tables.lines().all(|line| width(line) <= room) {
+        out.extend(tables.lines().map(|line| vec![(clean(line), Ink::Plain)]));
+        bars(out, room, &rows);
+    } else {
+        bars(out, room, &part.rows);
+    }
     out.push(Vec::new());
     for goal in &part.goals {
         let sign = if goal.at_least { "at least" } else { "at most" };
