@@ -338,6 +338,3 @@ impl Image {
         None
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -150,8 +150,8 @@ impl Image {
     fn held(&self, addr: u64, len: u64) -> Vec<Held> {
         // No record but a function on the blacklist is longer than an alternative's 255 bytes; those begin at its start.
         let from = self.records.partition_point(|r| r.addr < addr.saturating_sub(256));
-        let near = self.records[from..].iter().take_while(|r| r.addr < addr + len);
-        let touching = near.filter(|r| r.addr + u64::from(r.len) > addr);
+        let near = self.records[from..].iter().take_while(|r| r.addr < addr.saturating_add(len));
+        let touching = near.filter(|r| r.addr.saturating_add(u64::from(r.len)) > addr);
         // What names a whole function is said at its first instruction alone.
         let told = touching.filter(|r| r.owner != Owner::KprobeBlacklist || r.addr == addr);
         told.map(|r| Held {
@@ -167,9 +167,10 @@ impl Image {
 
     fn worst(&self, addr: u64, len: u64) -> Option<Rank> {
         let from = self.spans.partition_point(|s| s.addr < addr.saturating_sub(4096));
-        let near = self.spans[from..].iter().take_while(|s| s.addr < addr + len);
+        let near = self.spans[from..].iter().take_while(|s| s.addr < addr.saturating_add(len));
         let near: Vec<_> = near.filter(|s| s.end() > addr && s.owner.when() != When::Never).copied().collect();
-        let shared = |m: &&super::Meeting| m.addr < addr + len && m.addr + u64::from(m.len) > addr;
+        let shared =
+            |m: &&super::Meeting| m.addr < addr.saturating_add(len) && m.addr.saturating_add(u64::from(m.len)) > addr;
         super::overlap::meetings(&near).iter().filter(shared).map(|m| m.rank).max()
     }
 

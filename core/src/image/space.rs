@@ -37,6 +37,9 @@ impl Section {
     }
 }
 
+/// Where no section may end: behind it addresses of its last instructions, and what is counted from them, would wrap.
+const LAST: u64 = u64::MAX - 0xffff;
+
 /// All sections that are loaded.
 #[derive(Debug)]
 pub(crate) struct Space {
@@ -51,6 +54,14 @@ impl Space {
         sections.retain(|s| s.size > 0);
         sections.sort_by_key(|s| s.addr);
         let mut notes = Vec::new();
+        sections.retain(|s| {
+            let wraps = s.end() > LAST;
+            if wraps {
+                notes
+                    .push(format!("section {} at {:#x} ends beyond the address space and is not read", s.name, s.addr));
+            }
+            !wraps
+        });
         let mut kept: Vec<Section> = Vec::with_capacity(sections.len());
         for section in sections {
             match kept.last() {

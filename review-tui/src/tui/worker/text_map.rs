@@ -83,7 +83,7 @@ fn row(line: &Line, start: u64) -> MapRow {
     let lane = |owner: Owner| Owner::ALL.iter().position(|o| *o == owner).and_then(|at| u8::try_from(at).ok());
     let of = |at: u64| {
         let mut lanes: Vec<u8> = Vec::new();
-        for held in line.held.iter().filter(|h| h.addr <= at && at < h.addr + u64::from(h.len)) {
+        for held in line.held.iter().filter(|h| h.addr <= at && at < h.addr.saturating_add(u64::from(h.len))) {
             lanes.extend(lane(held.owner).filter(|lane| !lanes.contains(lane)));
         }
         lanes
