@@ -154,6 +154,12 @@ impl Catalogue {
         events.flat_map(|e| &e.evidence).chain(edges.flat_map(|e| &e.evidence)).filter_map(|e| e.mail.as_ref())
     }
 
+    /// Every mail that anything gives as evidence; some more than once.
+    pub fn mails(&self) -> impl Iterator<Item = &MessageId> {
+        let events = self.events.iter().flat_map(|e| &e.evidence);
+        events.chain(self.edges.iter().flat_map(|e| &e.evidence)).filter_map(|e| e.mail.as_ref())
+    }
+
     fn is_slug(&self, name: &str) -> bool {
         self.by_name.get(name).is_some_and(|i| self.mechanisms[*i as usize].slug.as_str() == name)
     }

@@ -8,6 +8,7 @@ pub mod deliver;
 pub mod diff;
 pub mod dig;
 pub mod failure;
+pub mod fetch;
 pub mod hits;
 pub mod horizon;
 pub mod import;
@@ -90,6 +91,8 @@ pub struct Global {
 enum Command {
     /// Attach or import archives, and bring the index up to date
     Index(index::Arguments),
+    /// Fetch a thread or a list from lore, or another public-inbox server, and index it
+    Fetch(fetch::Arguments),
     /// Search, in the language of public-inbox
     Query(query::Arguments),
     /// Show one mail
@@ -200,6 +203,7 @@ fn prepare(global: Global) -> Result<Context, Failure> {
 fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Index(arguments) => index::run(context, arguments),
+        Command::Fetch(arguments) => fetch::run(context, &arguments),
         Command::Query(arguments) => query::run(context, arguments),
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),

@@ -4,5 +4,6 @@
 
 pub mod check;
 pub mod cli;
+pub mod fetch;
 pub mod images;
 pub mod tui;

@@ -3,6 +3,7 @@
 //! - `fresh`: a machine without any archive; the command line, its errors and its exit codes
 //! - `import`: mboxes, maildirs, single mails, a web page; twins in either order
 //! - `attach`: public-inbox clones that grow, delete, purge, are damaged or gone
+//! - `fetch`: threads and lists of a real server, and servers that misbehave
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
@@ -30,6 +31,7 @@ mod diff;
 mod dig;
 mod documents;
 mod events;
+mod fetch;
 mod fresh;
 mod harness;
 mod hostile;

@@ -1,6 +1,6 @@
 //! What is no public-inbox repository is imported into the program's own: read once, stored byte for byte.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use provenance_corpus::archive::{RawMail, Source};
 use provenance_corpus::message::Message;
@@ -8,10 +8,10 @@ use provenance_corpus::store::{Store, StoreError};
 
 use super::Context;
 use super::failure::{Exit, Failure};
-use super::text::{count, plural};
+use super::text::{count, line, plural};
 
 /// Imports all mails of some sources; tells whether part of them could not be read.
-pub fn run(context: &Context, path: &Path, sources: &[Source]) -> Result<bool, Failure> {
+pub fn run(context: &Context, name: &str, sources: &[Source]) -> Result<bool, Failure> {
     let mut import = store(context)?.begin().map_err(|e| failure(&e))?;
     let (mut new, mut known, mut partly) = (0u64, 0u64, false);
     for source in sources {
@@ -40,7 +40,7 @@ pub fn run(context: &Context, path: &Path, sources: &[Source]) -> Result<bool, F
     }
     import.finish().map_err(|e| failure(&e))?;
     let already = if known > 0 { format!(", {} known already", count(known)) } else { String::new() };
-    context.say(&format!("{}: {} imported{already}", path.display(), plural(new, "mail", "mails")));
+    context.say(&format!("{}: {} imported{already}", line(name), plural(new, "mail", "mails")));
     Ok(partly)
 }
 

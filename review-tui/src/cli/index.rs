@@ -18,7 +18,7 @@ use super::{Context, import, trees};
 use crate::images::Images;
 
 /// `index [PATH...]`
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Arguments {
     /// A public-inbox clone, an epoch, a folder of clones (attached, read in place); a mbox (.gz), a maildir, a mail, a
     /// web archive's page, a folder of them, - for stdin (imported); none: bring all known sources up to date
@@ -111,6 +111,13 @@ struct Taken {
     partly: bool,
 }
 
+/// Attaches the clones in a folder; whether there is a new one.
+pub fn attach_folder(sources: &mut Sources, folder: &Path) -> Result<bool, Failure> {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let found = archive::detect(folder).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    Ok(found.repositories.iter().fold(false, |new, repository| new | attach(sources, repository, &absolute)))
+}
+
 /// Attaches or imports what lies at a path.
 fn take(context: &Context, sources: &mut Sources, path: &Path) -> Result<Taken, Failure> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -126,7 +133,7 @@ fn take(context: &Context, sources: &mut Sources, path: &Path) -> Result<Taken, 
         context.say(&format!("{} is attached already", path.display()));
     }
     if !found.sources.is_empty() {
-        taken.partly |= import::run(context, path, &found.sources)?;
+        taken.partly |= import::run(context, &path.display().to_string(), &found.sources)?;
         sources.attach_own(&import::epoch(context)?);
         taken.changed = true;
     }

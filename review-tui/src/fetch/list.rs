@@ -1,0 +1,145 @@
+//! A list: its epochs, mirrored by the user's own git. What changed since the last time is asked of the manifest first.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::address::Base;
+use super::http::{Client, NAME};
+use super::manifest::{self, Epoch};
+use super::{FetchError, Tell};
+
+/// Epochs that are tried one by one where there is no manifest.
+const MOST: u32 = 1_000;
+
+/// Which states of which epochs are here.
+type States = BTreeMap<u32, String>;
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mirrored {
+    /// Where the epochs lie: to be attached.
+    pub dir: PathBuf,
+    /// Epochs that are new here.
+    pub cloned: usize,
+    /// Epochs in which something changed.
+    pub changed: usize,
+    /// Epochs that were as they are on the server.
+    pub same: usize,
+}
+
+/// Mirrors a list below `lists` (one directory for each server, one for each list).
+///
+/// # Errors
+/// As [`Client::get`] for the manifest; git's own failures. What was mirrored before stays.
+pub fn mirror(
+    client: &Client<'_>,
+    list: &Base,
+    lists: &Path,
+    loud: bool,
+    tell: Tell<'_>,
+) -> Result<Mirrored, FetchError> {
+    let path = list.path().trim_start_matches('/');
+    let dir = lists.join(list.host()).join(path);
+    let git = dir.join("git");
+    fs::create_dir_all(&git).map_err(io(&git))?;
+    let file = dir.join("fetched.json");
+    let mut states: States =
+        fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let mut done = Mirrored { dir: dir.clone(), ..Mirrored::default() };
+    let epochs = manifest::read(client, list)?;
+    let guessed = epochs.is_none();
+    let all: Box<dyn Iterator<Item = Epoch>> = match epochs {
+        Some(epochs) => Box::new(epochs.into_iter()),
+        None => {
+            tell("the server has no manifest of this list; its epochs are tried one by one");
+            let list = list.clone();
+            Box::new((0..MOST).map(move |number| {
+                let url = format!("{}/git/{number}.git", list.as_str());
+                Epoch { number, url, state: String::new() }
+            }))
+        }
+    };
+    for epoch in all {
+        let place = git.join(format!("{}.git", epoch.number));
+        let known = place.is_dir();
+        if known && !epoch.state.is_empty() && states.get(&epoch.number) == Some(&epoch.state) {
+            done.same += 1;
+            continue;
+        }
+        let result = if known { update(&place, &epoch, loud) } else { clone(&place, &epoch, loud) };
+        match result {
+            Ok(changed) if known => *(if changed { &mut done.changed } else { &mut done.same }) += 1,
+            Ok(_) => done.cloned += 1,
+            // Behind the last epoch there is none; that there is none at all is an error.
+            Err(_) if guessed && epoch.number > 0 => break,
+            Err(error) => return Err(error),
+        }
+        states.insert(epoch.number, epoch.state);
+        let text = serde_json::to_vec_pretty(&states).unwrap_or_default();
+        provenance_index::replace_file(&file, &text).map_err(io(&file))?;
+    }
+    Ok(done)
+}
+
+/// Clones beside the place and moves the clone there when it is whole.
+fn clone(place: &Path, epoch: &Epoch, loud: bool) -> Result<bool, FetchError> {
+    let part = place.with_extension("part");
+    if part.exists() {
+        fs::remove_dir_all(&part).map_err(io(&part))?;
+    }
+    let mut command = git(loud);
+    command.args(["clone", "--mirror", "--template="]).arg(if loud { "--progress" } else { "--quiet" });
+    run(command.arg("--").arg(&epoch.url).arg(&part), epoch)?;
+    fs::rename(&part, place).map_err(io(place))?;
+    Ok(true)
+}
+
+/// Fetches what is new; returns whether there was anything.
+fn update(place: &Path, epoch: &Epoch, loud: bool) -> Result<bool, FetchError> {
+    let refs = || {
+        let mut command = git(false);
+        command.arg("--git-dir").arg(place).args(["for-each-ref", "--format=%(objectname) %(refname)"]);
+        command.stdout(Stdio::piped()).output().map(|said| said.stdout).unwrap_or_default()
+    };
+    let before = refs();
+    let mut command = git(loud);
+    command.arg("--git-dir").arg(place).args(["fetch", "--prune"]).arg(if loud { "--progress" } else { "--quiet" });
+    // A force-pushed history is followed: what is gone from it is gone from the index, and said there.
+    run(command.arg("--").arg(&epoch.url).arg("+refs/*:refs/*"), epoch)?;
+    Ok(before != refs())
+}
+
+/// The user's git: no questions, no other transports, no hooks.
+fn git(loud: bool) -> Command {
+    let mut command = Command::new("git");
+    let agent = format!("http.userAgent={NAME}");
+    let allowed = ["protocol.allow=never", "protocol.http.allow=always", "protocol.https.allow=always"];
+    for setting in allowed.into_iter().chain(["core.hooksPath=/dev/null", agent.as_str()]) {
+        command.args(["-c", setting]);
+    }
+    command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true").env("LC_ALL", "C").stdin(Stdio::null());
+    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+        command.env_remove(variable);
+    }
+    command.stdout(Stdio::null()).stderr(if loud { Stdio::inherit() } else { Stdio::piped() });
+    command
+}
+
+fn run(command: &mut Command, epoch: &Epoch) -> Result<(), FetchError> {
+    let failed = |said: String| FetchError::Git { url: epoch.url.clone(), said };
+    let output = command.output().map_err(|e| failed(format!("it cannot be started: {e}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let end = lines[lines.len().saturating_sub(3)..].join("; ");
+    Err(failed(if end.is_empty() { output.status.to_string() } else { end }))
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> FetchError {
+    let path = path.to_owned();
+    move |source| FetchError::Io { path: path.clone(), source }
+}
