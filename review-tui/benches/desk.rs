@@ -250,14 +250,22 @@ fn main() {
     let _ = desk.workers.take(Effect::Lab(Job::Bench(0)));
     desk.hold(
         "thread of 1,500 mails, tree",
-        &["tab", "j", "j", "j", "j", "j", "space", "c", "c", "G", "g", "tab"],
+        &["tab", "j", "j", "j", "j", "j", "space", "o", "o", "G", "g", "tab"],
         600,
     );
     desk.hold("thread of 1,500 mails, next patch and mail", &["right", "j", "S", "h", "space", "["], 300);
     desk.finish();
     let (mut desk, _) = Desk::open(made.path(), "", Some("long@made.example"));
     let _ = desk.workers.take(Effect::Lab(Job::Bench(0)));
-    desk.hold("patch of 20,000 lines", &["@", "j", "space", "ctrl-d", "G", "g", "@", "k", "h", "S", "}", "c"], 600);
+    desk.hold("patch of 20,000 lines", &["@", "j", "space", "ctrl-d", "G", "g", "@", "k", "h", "S", "}", "o"], 600);
+    let _ = desk.workers.take(Effect::Lab(Job::Bench(0)));
+    // Each round checks the patch of 20,000 lines anew.
+    desk.hold(
+        "checks, while a check and a run of the lab go on",
+        &["c", "j", "o", "tab", "j", "G", "g", ".", "q", "j"],
+        600,
+    );
+    desk.hold("series and what changed", &["v", "l", "j", "d", "j", "q", "q", "j"], 300);
     desk.finish();
     let (mut desk, _) = Desk::open(made.path(), "all", None);
     let _ = desk.workers.take(Effect::Lab(Job::Bench(0)));

@@ -180,36 +180,41 @@ pub const NAMES: [&str; RULES] = [ownership::RULE, missing_cc::RULE, prior_art::
 
 /// Runs all rules, the gravest findings first.
 pub fn run(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
-    let code = code::read(&target.patch);
-    let mut findings = ownership::check(target, world, &code);
-    let takes: Vec<String> = findings
-        .iter()
-        .filter(|f| f.rule == ownership::RULE && f.severity == Severity::Warning)
-        .flat_map(|f| f.facts.iter().filter(|(label, _)| label == ownership::OWNER).map(|(_, owner)| owner.clone()))
-        .collect();
-    if !world.brief {
-        findings.extend(searched(target, world, &code, &takes));
-    }
-    findings.extend(series::check(target, world));
-    if world.claims {
-        findings.extend(claims::check(target, world));
-    }
-    for finding in &mut findings {
-        finding.facts.retain(|(label, _)| label != ownership::OWNER);
-        finding.id = verdict::id(finding, target.text);
-        finding.dismissed = world.verdicts.of(&finding.id).map(str::to_owned);
-    }
+    let mut findings = Vec::new();
+    each(target, world, |of_rule| findings.extend(of_rule));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     findings
 }
 
-/// The rules that search the index.
-fn searched(target: &Target<'_>, world: &World<'_>, code: &code::Code, takes: &[String]) -> Vec<Finding> {
-    let kin = history_of::kin(target, world, code);
-    let mut findings = missing_cc::check(target, world, takes, &kin, code);
-    findings.extend(prior_art::check(target, world, &kin, code));
-    findings.extend(revision::check(target, world));
-    findings
+/// Runs all rules, and hands out the findings of each as soon as they are there.
+pub fn each(target: &Target<'_>, world: &World<'_>, mut give: impl FnMut(Vec<Finding>)) {
+    let mut give = |mut findings: Vec<Finding>| {
+        for finding in &mut findings {
+            finding.facts.retain(|(label, _)| label != ownership::OWNER);
+            finding.id = verdict::id(finding, target.text);
+            finding.dismissed = world.verdicts.of(&finding.id).map(str::to_owned);
+        }
+        give(findings);
+    };
+    let code = code::read(&target.patch);
+    let owned = ownership::check(target, world, &code);
+    let takes: Vec<String> = owned
+        .iter()
+        .filter(|f| f.severity == Severity::Warning)
+        .flat_map(|f| f.facts.iter().filter(|(label, _)| label == ownership::OWNER).map(|(_, owner)| owner.clone()))
+        .collect();
+    give(owned);
+    // What needs a search of the index.
+    if !world.brief {
+        let kin = history_of::kin(target, world, &code);
+        give(missing_cc::check(target, world, &takes, &kin, &code));
+        give(prior_art::check(target, world, &kin, &code));
+        give(revision::check(target, world));
+    }
+    give(series::check(target, world));
+    if world.claims {
+        give(claims::check(target, world));
+    }
 }
 
 /// The day of a moment, as the catalogue counts.

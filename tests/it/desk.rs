@@ -2,6 +2,7 @@
 
 use crate::harness::{Inbox, User, mail};
 
+mod checks;
 mod deeds;
 mod hostile;
 mod lab;

@@ -57,40 +57,66 @@ struct Compared {
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let id = show::message_id(&arguments.message)?;
     let reader = context.place.required_reader()?;
-    let mut letters = Letters::open(context, &reader)?;
-    let mail = id_of(&reader, &id);
-    let versions = gather::versions(&letters, mail)?;
-    if versions.is_empty() {
-        return Err(no_series(&letters, &id)?);
+    let mut letters = Letters::open(context.place.data(), &reader)?;
+    let comparison = compare(&mut letters, &id, &arguments.versions, arguments.all)?;
+    let mut out = context.paged();
+    match arguments.format {
+        Format::Text => out.write_all(draw(&comparison, &context.look).as_bytes())?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &value(&comparison)).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
     }
-    let (older, newer) = choose(&versions, mail, &arguments.versions)?;
-    let (older, newer) = (&versions[older], &versions[newer]);
-    let mut pairs = gather::pairs(older, newer);
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+/// Two versions, and what differs.
+struct Comparison {
+    older: Version,
+    newer: Version,
+    all: Vec<Compared>,
+}
+
+/// What changed since the version before, as text: in the series of a mail or, unless `all`, in its patch alone.
+///
+/// # Errors
+/// A mail of no series, a version that is not there, mails that cannot be read.
+pub fn compared(
+    letters: &mut Letters<'_>,
+    id: &str,
+    versions: &[String],
+    all: bool,
+    look: &Look,
+) -> Result<String, Failure> {
+    Ok(draw(&compare(letters, id, versions, all)?, look))
+}
+
+fn compare(letters: &mut Letters<'_>, id: &str, asked: &[String], all: bool) -> Result<Comparison, Failure> {
+    let mail = id_of(letters.reader, id);
+    let mut versions = gather::versions(letters, mail)?;
+    if versions.is_empty() {
+        return Err(no_series(letters, id)?);
+    }
+    let (older, newer) = choose(&versions, mail, asked)?;
+    let newer = versions.swap_remove(newer.max(older));
+    let older = versions.swap_remove(older);
+    let mut pairs = gather::pairs(&older, &newer);
     let named = |version: &Version| version.parts.iter().position(|part| part.mail == mail);
-    if !arguments.all {
-        let (old, new) = (named(older), named(newer));
+    if !all {
+        let (old, new) = (named(&older), named(&newer));
         if old.is_some() || new.is_some() {
             pairs.retain(|pair| (old.is_some() && pair.older == old) || (new.is_some() && pair.newer == new));
         }
     }
     let mut compared = Vec::new();
     if newer.covered && older.covered && pairs.len() > 1 {
-        compared.extend(covers(&mut letters, older, newer)?);
+        compared.extend(covers(letters, &older, &newer)?);
     }
     for pair in pairs {
-        compared.push(of_pair(&mut letters, older, newer, pair)?);
+        compared.push(of_pair(letters, &older, &newer, pair)?);
     }
-    let mut out = context.paged();
-    match arguments.format {
-        Format::Text => out.write_all(draw(older, newer, &compared, &context.look).as_bytes())?,
-        Format::Json => {
-            let value = value(older, newer, &compared);
-            serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
-            writeln!(out)?;
-        }
-    }
-    out.finish()?;
-    Ok(Exit::Done)
+    Ok(Comparison { older, newer, all: compared })
 }
 
 /// Which two versions are compared, as places.
@@ -199,7 +225,8 @@ impl Compared {
     }
 }
 
-fn draw(older: &Version, newer: &Version, all: &[Compared], look: &Look) -> String {
+fn draw(comparison: &Comparison, look: &Look) -> String {
+    let Comparison { older, newer, all } = comparison;
     let mut out = format!("{}: {} against {}\n", text::line(&newer.title()), older.name(), newer.name());
     out.push_str(
         &look.paint(Style::Dim, &format!("{}\n{}\n", text::line(older.head_id()), text::line(newer.head_id()))),
@@ -277,7 +304,8 @@ fn lines(list: &[Line], look: &Look, out: &mut String) {
     }
 }
 
-fn value(older: &Version, newer: &Version, all: &[Compared]) -> serde_json::Value {
+fn value(comparison: &Comparison) -> serde_json::Value {
+    let Comparison { older, newer, all } = comparison;
     let lines = |list: &[Line]| {
         let line = |line: &Line| json!({ "side": line.side.as_str(), "text": line.text });
         list.iter().map(line).collect::<Vec<_>>()

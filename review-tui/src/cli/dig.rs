@@ -62,7 +62,7 @@ struct Line {
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let reader = context.place.required_reader()?;
-    let mut letters = Letters::open(context, &reader)?;
+    let mut letters = Letters::open(context.place.data(), &reader)?;
     let value = match citation::message_name(&arguments.what) {
         Some(id) => of_mail(context, &letters, &id)?,
         None => of_commit(context, &mut letters, &arguments)?,

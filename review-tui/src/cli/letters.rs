@@ -1,5 +1,7 @@
 //! Mails by their hashes, as the links name them: what the index keeps of each, its text, its facts.
 
+use std::path::Path;
+
 use provenance_corpus::message::Message;
 use provenance_index::document::{Stored, hex};
 use provenance_index::hash;
@@ -8,7 +10,6 @@ use provenance_index::links::fact::Fact;
 use provenance_index::raw::Raw;
 use provenance_index::reader::{Copy, Reader};
 
-use super::Context;
 use super::failure::{Exit, Failure};
 use super::place::reader_failure;
 
@@ -26,9 +27,9 @@ pub fn links_failure(error: &std::io::Error) -> Failure {
 }
 
 impl<'r> Letters<'r> {
-    /// The mails of this index.
-    pub fn open(context: &Context, reader: &'r Reader) -> Result<Letters<'r>, Failure> {
-        let raw = Raw::open(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    /// The mails of the index of this data directory.
+    pub fn open(data: &Path, reader: &'r Reader) -> Result<Letters<'r>, Failure> {
+        let raw = Raw::open(data).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
         Ok(Letters { reader, raw })
     }
 

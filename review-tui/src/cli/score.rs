@@ -88,7 +88,7 @@ fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
     let catalogue = context.place.catalogue()?;
     let world = World::new(&catalogue, None, context.place.data());
     let verdicts = Verdicts::load(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
-    let mut letters = Letters::open(context, reader)?;
+    let mut letters = Letters::open(context.place.data(), reader)?;
     let (facts, _) = reader.facts().map_err(|e| reader_failure(&e))?;
     let mut ids: Vec<u64> = facts.iter().filter(|f| f.flags.patch).map(|f| f.id).collect();
     ids.sort_unstable();

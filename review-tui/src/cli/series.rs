@@ -38,7 +38,7 @@ enum Format {
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let id = show::message_id(&arguments.message)?;
     let reader = context.place.required_reader()?;
-    let letters = Letters::open(context, &reader)?;
+    let letters = Letters::open(context.place.data(), &reader)?;
     let versions = gather::versions(&letters, id_of(&reader, &id))?;
     if versions.is_empty() {
         return Err(no_series(&letters, &id)?);

@@ -16,7 +16,7 @@ use super::lines::Place;
 use super::msg::{Effect, Msg};
 use super::picker::{Choice, Picker};
 use super::prompt::{Asked, Prompt};
-use super::screen::{Screen, draft, find::Find, lab::LabScreen, lineage};
+use super::screen::{Screen, draft, find::Find, lab, lineage};
 use super::state::{Fact, Review};
 use super::theme::Theme;
 use crate::cli::text::plural;
@@ -40,6 +40,8 @@ pub struct Desk {
     pub review: Review,
     /// Drafts that wait.
     pub drafts: Vec<Draft>,
+    /// What the checks found, by Message-ID: `!` a warning, `·` a note, a blank nothing.
+    pub checked: FxHashMap<String, char>,
     /// What was run in the lab.
     pub lab: FxHashMap<Job, Run>,
     /// Pages, the last used last.
@@ -156,6 +158,7 @@ impl Model {
             opened: None,
             review: Review::default(),
             drafts: Vec::new(),
+            checked: FxHashMap::default(),
             lab: FxHashMap::default(),
             pages: Vec::new(),
             search: String::new(),
@@ -365,7 +368,7 @@ fn choose(model: &mut Model, choice: Choice) {
             let slugs = if slug.is_empty() { Vec::new() } else { vec![slug] };
             match model.stack.last_mut() {
                 Some(Screen::Lab(lab)) => lab.show(slugs),
-                _ => model.desk.go.push(Go::Push(Box::new(Screen::Lab(Box::new(LabScreen::new(slugs)))))),
+                _ => lab::open(&mut model.desk, slugs),
             }
         }
         Choice::Query(name) => {
@@ -415,7 +418,7 @@ fn act(model: &mut Model, action: Action) {
         }
         Action::Lab if !matches!(screen, Screen::Lab(_)) => {
             let slugs = screen.mechanisms(desk);
-            desk.go.push(Go::Push(Box::new(Screen::Lab(Box::new(LabScreen::new(slugs))))));
+            lab::open(desk, slugs);
         }
         action => screen.act(desk, action),
     }

@@ -121,7 +121,8 @@ pub fn flatten(buf: &mut Buffer) {
             "✗" => "x".to_owned(),
             "≈" => "~".to_owned(),
             "→" | "↪" => ">".to_owned(),
-            "▲" => "!".to_owned(),
+            "▲" | "▌" => "!".to_owned(),
+            "≡" => "=".to_owned(),
             "·" | "•" => ".".to_owned(),
             other => ascii(other),
         };

@@ -181,6 +181,28 @@ fn hints(scope: Scope) -> &'static [(Action, &'static str)] {
             (Action::Mechanisms, "mechanism"),
             (Action::Back, "back"),
         ],
+        Scope::Checks => &[
+            (Action::Help, "help"),
+            (Action::Enter, "unfold, open"),
+            (Action::NextRemark, "next"),
+            (Action::Copy, "into a reply"),
+            (Action::Dismiss, "dismiss"),
+            (Action::Focus, "pane"),
+            (Action::TextMap, "text map"),
+            (Action::Back, "back"),
+        ],
+        Scope::Series => &[
+            (Action::Help, "help"),
+            (Action::Right, "version"),
+            (Action::Enter, "open"),
+            (Action::Diff, "what changed"),
+            (Action::DiffAll, "in all"),
+            (Action::Focus, "remarks"),
+            (Action::Back, "back"),
+        ],
+        Scope::Diff => {
+            &[(Action::Help, "help"), (Action::NextHunk, "next"), (Action::Search, "search"), (Action::Back, "back")]
+        }
         Scope::TextMap => &[
             (Action::Help, "help"),
             (Action::Focus, "pane"),

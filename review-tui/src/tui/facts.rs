@@ -1,5 +1,8 @@
 //! What the workers hand to the screens: plain data, owned, clean.
 
+pub mod checked;
+pub mod series;
+
 use std::sync::Arc;
 
 use provenance_index::document::Stored;
@@ -27,6 +30,8 @@ pub struct HitRow {
     pub lists: String,
     /// `patch v4 +338 −0`
     pub kind: String,
+    /// The patch became a commit of an attached tree, as far as the links tell.
+    pub landed: bool,
     /// Mails of the thread that were found; 0 where single mails are shown.
     pub count: u32,
 }
@@ -45,6 +50,7 @@ impl HitRow {
                 subject: clean(&stored.subject),
                 lists: clean(&mail.lists().join(" ")),
                 kind: hits::kind(stored),
+                landed: false,
                 count: 0,
             };
         }
@@ -58,6 +64,7 @@ impl HitRow {
             subject: clean(&found.subject),
             lists: clean(&found.lists.join(" ")),
             kind: "catalogue".to_owned(),
+            landed: false,
             count: 0,
         }
     }

@@ -23,6 +23,12 @@ pub enum Scope {
     Lineage,
     /// Lab.
     Lab,
+    /// Findings on a patch.
+    Checks,
+    /// The versions of a series.
+    Series,
+    /// What changed between two versions.
+    Diff,
     /// The text map.
     TextMap,
     /// A draft before it is sent.
@@ -31,12 +37,15 @@ pub enum Scope {
 
 impl Scope {
     /// All, with their names in files of keys.
-    pub const ALL: [(Scope, &'static str); 7] = [
+    pub const ALL: [(Scope, &'static str); 10] = [
         (Scope::Everywhere, "everywhere"),
         (Scope::Find, "find"),
         (Scope::Thread, "thread"),
         (Scope::Lineage, "lineage"),
         (Scope::Lab, "lab"),
+        (Scope::Checks, "checks"),
+        (Scope::Series, "series"),
+        (Scope::Diff, "diff"),
         (Scope::TextMap, "text-map"),
         (Scope::Draft, "draft"),
     ];
@@ -99,6 +108,12 @@ pub enum Action {
     Mechanisms,
     Lab,
     TextMap,
+    Checks,
+    Versions,
+    Diff,
+    DiffAll,
+    Copy,
+    Dismiss,
     Thread,
     Run,
     RunAll,

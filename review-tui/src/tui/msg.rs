@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use ratatui::crossterm::event::KeyEvent;
 
 use super::draft::{Draft, Endorsement};
+use super::facts::checked::FindingRow;
+use super::facts::series::SeriesFacts;
 use super::facts::{HitRow, LineageFacts, Opened, SharedPage, TextMap, Tree};
 use super::lab;
 use super::state::Fact;
+use super::theme::Ink;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -33,6 +36,14 @@ pub enum Msg {
     Lineage { ask: u64, facts: Box<LineageFacts> },
     /// Who owns the bytes of a patch's functions.
     TextMap { ask: u64, map: Result<Box<TextMap>, String> },
+    /// Findings of one rule on a patch.
+    Findings { ask: u64, id: String, rows: Vec<FindingRow> },
+    /// All rules ran: what there is to say of that.
+    Checked { ask: u64, id: String, said: Result<String, String> },
+    /// The versions of a series.
+    Series { ask: u64, facts: Result<Box<SeriesFacts>, String> },
+    /// What changed from one version to the next, line by line.
+    Difference { ask: u64, lines: Result<Vec<(String, Ink)>, String> },
     /// News from the lab.
     Lab(lab::News),
     /// A draft was written and is to be edited.
@@ -80,6 +91,16 @@ pub enum Effect {
     Lineage { ask: u64, slug: String },
     /// Look the functions of a patch up in an attached image, counted from the last attached.
     TextMap { ask: u64, id: String, image: usize },
+    /// Check the patch of a mail.
+    Check { ask: u64, id: String },
+    /// Keep a verdict on a finding: why it does not count; empty takes that back.
+    Dismiss { finding: String, why: String },
+    /// Put a text into the draft of an answer to a mail.
+    Paste { id: String, text: String },
+    /// Gather the versions of a mail's series.
+    Series { ask: u64, id: String },
+    /// Compare a mail's patch, or its whole series, with the version before.
+    Difference { ask: u64, id: String, whole: bool },
     /// Run in the lab.
     Lab(lab::Job),
     /// Cancel what runs in the lab.

@@ -31,6 +31,8 @@ pub enum Asked {
     Save(String),
     /// A file for the export.
     Export,
+    /// Why a finding, by its id, does not count.
+    Dismiss(String),
 }
 
 /// A question with what was typed so far.
@@ -66,6 +68,7 @@ impl Prompt {
             Asked::Link => "link: ".to_owned(),
             Asked::Save(_) => "save the query as: ".to_owned(),
             Asked::Export => "export to: ".to_owned(),
+            Asked::Dismiss(_) => "dismiss, because: ".to_owned(),
         }
     }
 }

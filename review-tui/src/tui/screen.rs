@@ -1,10 +1,13 @@
 //! The screens. Each file holds one: its state, what its keys do, how it is drawn.
 
+pub mod checks;
+pub mod diff;
 pub mod draft;
 pub mod find;
 pub mod help;
 pub mod lab;
 pub mod lineage;
+pub mod series;
 pub mod text_map;
 pub mod thread;
 
@@ -25,6 +28,12 @@ pub enum Screen {
     Lineage(Box<lineage::LineageScreen>),
     /// The lab.
     Lab(Box<lab::LabScreen>),
+    /// Findings on a patch.
+    Checks(Box<checks::Checks>),
+    /// The versions of a series.
+    Series(Box<series::Series>),
+    /// What changed from one version to the next.
+    Diff(Box<diff::Diff>),
     /// Who owns the bytes of a patch's functions.
     TextMap(Box<text_map::TextMapScreen>),
     /// A draft.
@@ -42,6 +51,9 @@ impl Screen {
             Screen::Thread(_) => Scope::Thread,
             Screen::Lineage(_) => Scope::Lineage,
             Screen::Lab(_) => Scope::Lab,
+            Screen::Checks(_) => Scope::Checks,
+            Screen::Series(_) => Scope::Series,
+            Screen::Diff(_) => Scope::Diff,
             Screen::TextMap(_) => Scope::TextMap,
             Screen::Draft(_) => Scope::Draft,
         }
@@ -54,8 +66,22 @@ impl Screen {
             Screen::Thread(_) => "thread",
             Screen::Lineage(_) => "lineage",
             Screen::Lab(_) => "lab",
+            Screen::Checks(_) => "checks",
+            Screen::Series(_) => "series",
+            Screen::Diff(_) => "diff",
             Screen::TextMap(_) => "text map",
             Screen::Draft(_) => "draft",
+        }
+    }
+
+    /// Whether what was asked for is still to come.
+    pub fn waits(&self) -> bool {
+        match self {
+            Screen::Checks(screen) => screen.waits(),
+            Screen::Series(screen) => screen.waits(),
+            Screen::Diff(screen) => screen.waits(),
+            Screen::TextMap(screen) => screen.waits(),
+            _ => false,
         }
     }
 
@@ -66,6 +92,9 @@ impl Screen {
             Screen::Thread(screen) => screen.act(desk, action),
             Screen::Lineage(screen) => screen.act(desk, action),
             Screen::Lab(screen) => screen.act(desk, action),
+            Screen::Checks(screen) => screen.act(desk, action),
+            Screen::Series(screen) => screen.act(desk, action),
+            Screen::Diff(screen) => screen.act(desk, action),
             Screen::TextMap(screen) => screen.act(desk, action),
             Screen::Draft(screen) => screen.act(desk, action),
         }
@@ -85,7 +114,8 @@ impl Screen {
             Screen::Thread(screen) => screen.mechanisms(desk),
             Screen::Lineage(screen) => screen.mechanism().into_iter().collect(),
             Screen::TextMap(screen) => screen.mechanism().into_iter().collect(),
-            Screen::Lab(_) | Screen::Draft(_) => Vec::new(),
+            Screen::Checks(screen) => screen.mechanism().into_iter().collect(),
+            Screen::Lab(_) | Screen::Draft(_) | Screen::Series(_) | Screen::Diff(_) => Vec::new(),
         }
     }
 
@@ -109,6 +139,9 @@ impl Screen {
             Screen::Thread(screen) => screen.fit(desk, area),
             Screen::Lineage(screen) => screen.fit(area),
             Screen::Lab(screen) => screen.fit(desk, area),
+            Screen::Checks(screen) => screen.fit(area),
+            Screen::Series(screen) => screen.fit(area),
+            Screen::Diff(screen) => screen.fit(area),
             Screen::TextMap(screen) => screen.fit(area),
             Screen::Draft(screen) => screen.fit(area),
         }
@@ -121,6 +154,9 @@ impl Screen {
             Screen::Thread(screen) => screen.draw(desk, buf, area),
             Screen::Lineage(screen) => screen.draw(desk, buf, area),
             Screen::Lab(screen) => screen.draw(desk, buf, area),
+            Screen::Checks(screen) => screen.draw(desk, buf, area),
+            Screen::Series(screen) => screen.draw(desk, buf, area),
+            Screen::Diff(screen) => screen.draw(desk, buf, area),
             Screen::TextMap(screen) => screen.draw(desk, buf, area),
             Screen::Draft(screen) => screen.draw(desk, buf, area),
         }

@@ -1,9 +1,11 @@
 //! The threads that do what the desk asks for. Each serves one kind of effect over a bounded channel; a newer question
 //! makes an older one void. They only read the archives; what the reader judged is written by one of them alone.
 
+mod check;
 mod chores;
 mod library;
 mod search;
+mod series;
 mod text_map;
 
 use std::io;
@@ -39,6 +41,7 @@ pub type Tell = Arc<dyn Fn(Msg) -> bool + Send + Sync>;
 pub struct Workers {
     search: SyncSender<Effect>,
     read: SyncSender<Effect>,
+    check: SyncSender<Effect>,
     chores: SyncSender<Effect>,
     lab: SyncSender<runner::Order>,
     library: Arc<Library>,
@@ -61,6 +64,7 @@ impl Workers {
             (send, thread)
         };
         let ((read, _), (search, _)) = (serve(search::read), serve(search::search));
+        let (check, _) = serve(check::serve);
         let (chores, keeps) = serve(chores::serve);
         let (lab, orders) = sync_channel(1024);
         let news = tell.clone();
@@ -68,7 +72,7 @@ impl Workers {
             runner::serve(&setup.lab, &orders, &|news_of: News| news(Msg::Lab(news_of)));
         });
         let ends = keeps.into_iter().chain(runs).collect();
-        Workers { search, read, chores, lab, library, ends, tell }
+        Workers { search, read, check, chores, lab, library, ends, tell }
     }
 
     /// Hands an effect to its thread. What the terminal is needed for comes back.
@@ -76,6 +80,8 @@ impl Workers {
         let to = match effect {
             Effect::Search { .. } => &self.search,
             Effect::Thread { .. } | Effect::Page { .. } | Effect::Lineage { .. } | Effect::TextMap { .. } => &self.read,
+            Effect::Series { .. } | Effect::Difference { .. } => &self.read,
+            Effect::Check { .. } => &self.check,
             Effect::Lab(job) => {
                 self.order(runner::Order::Run(job));
                 return None;
@@ -85,6 +91,8 @@ impl Workers {
                 return None;
             }
             Effect::Record(_)
+            | Effect::Dismiss { .. }
+            | Effect::Paste { .. }
             | Effect::Draft { .. }
             | Effect::LookAtDraft(_)
             | Effect::Maildir { .. }
@@ -100,7 +108,7 @@ impl Workers {
             | Effect::Quit => return Some(effect),
         };
         // A verdict is never dropped: its thread is waited for.
-        if matches!(effect, Effect::Record(_) | Effect::Draft { .. }) {
+        if matches!(effect, Effect::Record(_) | Effect::Draft { .. } | Effect::Dismiss { .. } | Effect::Paste { .. }) {
             if to.send(effect).is_err() {
                 (self.tell)(Msg::Failed("the thread that keeps verdicts is gone; quit and start again".into()));
             }
@@ -142,8 +150,8 @@ impl Workers {
 
     /// Waits until everything that was recorded is on the disk and no process of the lab runs.
     pub fn finish(self) {
-        let Workers { search, read, chores, lab, ends, .. } = self;
-        drop((search, read, chores, lab));
+        let Workers { search, read, check, chores, lab, ends, .. } = self;
+        drop((search, read, check, chores, lab));
         for thread in ends {
             // A panic was told when it happened.
             let _ = thread.join();

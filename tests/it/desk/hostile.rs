@@ -32,8 +32,21 @@ fn hostile_mail_stays_in_its_pane() {
     for size in ["80x24", "120x40", "200x60", "40x10", "21x5"] {
         let (columns, rows) = size.split_once('x').expect("a size");
         let (columns, rows): (usize, usize) = (columns.parse().expect("columns"), rows.parse().expect("rows"));
-        let all = ["", "G", "tab G wait", "space space", "@ wait @", "a", "F", "r wait", "h"];
-        for keys in &all[..if columns == 80 { all.len() } else { 3 }] {
+        let all = [
+            "",
+            "G",
+            "c wait",
+            "v wait d wait",
+            "tab G wait",
+            "space space",
+            "@ wait @",
+            "a",
+            "F",
+            "r wait",
+            "h",
+            "M wait",
+        ];
+        for keys in &all[..if columns == 80 { all.len() } else { 4 }] {
             let shown = screen(&user, size, keys, &["bad@made.example"]);
             assert_eq!(shown.lines().count(), rows);
             for line in shown.lines() {

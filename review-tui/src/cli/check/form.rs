@@ -221,7 +221,8 @@ pub fn b4_failed(why: &str) -> String {
 }
 
 /// Text to paste: the quoted lines, what is so, and numbered links. No name of a tool, no grade.
-fn reply(checked: &Checked) -> String {
+/// Plain text to paste under the quote, with numbered links at its end.
+pub fn reply(checked: &Checked) -> String {
     let mut out = String::new();
     let mut links = Links::default();
     for finding in checked.findings.iter().filter(|f| f.severity > Severity::Silent) {

@@ -54,7 +54,7 @@ pub fn gather(context: &Context, reader: Option<&Reader>, what: &str) -> Result<
             return of_range(base, tip.trim_start_matches('.'));
         }
         if let (Some(id), Some(reader)) = (citation::message_name(what), reader) {
-            let mut letters = Letters::open(context, reader)?;
+            let mut letters = Letters::open(context.place.data(), reader)?;
             let Some(copy) = letters.copy(id_of(reader, &id))? else { return Err(show::not_indexed(&id, reader)) };
             let bytes = letters.bytes(&copy)?;
             return of_mail(context, Some(reader), bytes);
@@ -78,7 +78,7 @@ fn of_mail(context: &Context, reader: Option<&Reader>, bytes: Vec<u8>) -> Result
     let (Some(own), Some(reader)) = (own, reader) else {
         return Ok(Gathered { mails: vec![(bytes, None)], ..Gathered::default() });
     };
-    let mut letters = Letters::open(context, reader)?;
+    let mut letters = Letters::open(context.place.data(), reader)?;
     let mut mails = Vec::new();
     let graph = &reader.links.graph;
     let links = |e: std::io::Error| crate::cli::letters::links_failure(&e);

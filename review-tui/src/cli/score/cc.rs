@@ -49,7 +49,7 @@ impl Tally {
 pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Failure> {
     let catalogue = context.place.catalogue()?;
     let world = World::new(&catalogue, Some(reader), context.place.data());
-    let mut letters = Letters::open(context, reader)?;
+    let mut letters = Letters::open(context.place.data(), reader)?;
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
     let mut mails: FxHashMap<u64, Mail> = FxHashMap::default();
     // To and Cc often give an address alone: who ever wrote from it has the mail.

@@ -7,7 +7,7 @@ use crate::tui::input::Typed;
 use crate::tui::keys::{self, TABLE};
 use crate::tui::msg::Effect;
 use crate::tui::prompt::{Asked, Prompt};
-use crate::tui::screen::{Screen, find::OPEN, lineage, thread};
+use crate::tui::screen::{Screen, find::OPEN, lab, lineage, thread};
 use crate::tui::state::Fact;
 use crate::tui::theme::Theme;
 
@@ -102,6 +102,12 @@ fn entered(model: &mut Model, asked: Asked, text: String) {
                 thread.follow(desk, number);
             }
         }
+        Asked::Dismiss(finding) => {
+            if let Some(Screen::Checks(checks)) = stack.last_mut() {
+                checks.dismissed(&finding, &text);
+            }
+            desk.effects.push(Effect::Dismiss { finding, why: text });
+        }
         Asked::Save(_) | Asked::Pipe(_) | Asked::Write(_) | Asked::Maildir(_) | Asked::Export => {
             desk.say("nothing was done");
         }
@@ -130,9 +136,7 @@ fn command(model: &mut Model, line: &str) {
             }
         }
         "lab" => {
-            let slugs = if rest.is_empty() { Vec::new() } else { vec![rest.to_owned()] };
-            let lab = crate::tui::screen::lab::LabScreen::new(slugs);
-            desk.go.push(Go::Push(Box::new(Screen::Lab(Box::new(lab)))));
+            lab::open(desk, if rest.is_empty() { Vec::new() } else { vec![rest.to_owned()] });
         }
         "tagged" => {
             let tagged = desk.review.tags.iter().filter(|(_, tags)| tags.iter().any(|t| t == rest));

@@ -2,7 +2,7 @@
 
 use super::Model;
 use crate::tui::msg::{Effect, Msg};
-use crate::tui::screen::{Screen, draft::DraftScreen};
+use crate::tui::screen::{Screen, checks::Checks, draft::DraftScreen};
 use crate::tui::text::clean;
 
 /// Takes what a worker tells.
@@ -65,6 +65,42 @@ pub(super) fn take(model: &mut Model, msg: Msg) {
                 }
             }
         }
+        Msg::Findings { ask, id, rows } => {
+            let worst = if rows.iter().any(|row| row.sign == '!' && row.dismissed.is_none()) { '!' } else { '·' };
+            let known = desk.checked.entry(id).or_insert(worst);
+            if worst == '!' {
+                *known = worst;
+            }
+            if let Some(screen) = checks(stack, ask) {
+                screen.take(rows);
+            }
+        }
+        Msg::Checked { ask, id, said } => {
+            if said.is_ok() {
+                desk.checked.entry(id).or_insert(' ');
+            }
+            if let Some(screen) = checks(stack, ask) {
+                screen.end(said);
+            }
+        }
+        Msg::Series { ask, facts } => {
+            for screen in stack.iter_mut() {
+                if let Screen::Series(screen) = screen
+                    && screen.ask == ask
+                {
+                    screen.take(facts.clone());
+                }
+            }
+        }
+        Msg::Difference { ask, lines } => {
+            for screen in stack.iter_mut() {
+                if let Screen::Diff(screen) = screen
+                    && screen.ask == ask
+                {
+                    screen.take(lines.clone());
+                }
+            }
+        }
         Msg::Lab(news) => {
             if let crate::tui::lab::Run::Ended(why) = &news.run
                 && why != "cancelled"
@@ -87,6 +123,13 @@ pub(super) fn take(model: &mut Model, msg: Msg) {
             }
         }
     }
+}
+
+fn checks(stack: &mut [Screen], ask: u64) -> Option<&mut Checks> {
+    stack.iter_mut().find_map(|screen| match screen {
+        Screen::Checks(screen) if screen.ask == ask => Some(screen.as_mut()),
+        _ => None,
+    })
 }
 
 /// Shows a draft, in the place of the same one.

@@ -1,26 +1,16 @@
 //! Any sequence of keys, sizes and answers: no panic, every frame within the screen, no draft lost, nothing sent or applied
 //! without Ctrl-y.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use provenance_corpus::catalogue::Catalogue;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::KeyModifiers;
 
 use super::*;
 use crate::tui::draw::draw;
-use crate::tui::facts::{Brief, HitRow, Tree, TreeRow};
 use crate::tui::keys::Preset;
-use crate::tui::lab::News;
-use crate::tui::page::build::{Beside, build};
-use crate::tui::screen::lineage::build::build as lineage;
+use world::World;
 
-const MAIL: &str = "From: Ada <ada@example.org>\nSubject: [PATCH 1/2] bpf: \u{1b}[31m日本 take\nMessage-ID: <m0@made.example>\n\n\
-    Text, see https://lore.kernel.org/r/m1@made.example and Fixes: 0123456789ab\n> one\n> two\n> three\n> four\n> five\n> six\n> seven\n\
-    Signed-off-by: Ada <ada@example.org>\n---\ndiff --git a/a.c b/a.c\n--- a/a.c\n+++ b/a.c\n@@ -1,2 +1,2 @@ f\n-\told text_poke();\n\
-    +\tnew text_poke(); /* c */\n \tx\ndiff --git a/b.c b/b.c\n--- a/b.c\n+++ b/b.c\n@@ -1 +1,2 @@\n a\n+b\n";
+mod world;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -63,82 +53,8 @@ impl Chance {
     }
 }
 
-/// Workers that answer at once, out of what is here.
-struct World {
-    catalogue: Catalogue,
-    drafts: u32,
-    forbidden: bool,
-}
-
-impl World {
-    fn answer(&mut self, effect: Effect, confirmed: bool) -> Vec<Msg> {
-        match effect {
-            Effect::Search { ask, query, threads, .. } => {
-                if query.contains('"') {
-                    return vec![Msg::Unanswered {
-                        ask,
-                        what: "this quote is never closed".into(),
-                        at: Some((0, query.len())),
-                    }];
-                }
-                let row = |n: usize| HitRow {
-                    id: format!("m{n}@made.example"),
-                    is_mail: !n.is_multiple_of(3),
-                    event: n.is_multiple_of(3).then(|| ("x".to_owned(), "ftrace".to_owned())),
-                    subject: format!("subject {n} 日本"),
-                    count: u32::from(threads) * 3,
-                    ..HitRow::default()
-                };
-                let hits = |from: usize| (from..from + 30).map(row).collect();
-                vec![
-                    Msg::Hits { ask, from: 0, hits: hits(0), total: 60, done: false },
-                    Msg::Hits { ask, from: 30, hits: hits(30), total: 60, done: true },
-                ]
-            }
-            Effect::Thread { ask, id } => {
-                let row = |n: usize| TreeRow {
-                    id: if n == 1 { id.clone() } else { format!("t{n}@made.example") },
-                    depth: [0, 1, 2, 3, 1, 2][n % 6],
-                    last: n.is_multiple_of(2),
-                    mail: (!n.is_multiple_of(5)).then(|| Brief {
-                        is_patch: n.is_multiple_of(2),
-                        part: Some((n as u32, 9)),
-                        subject: "x".into(),
-                        ..Brief::default()
-                    }),
-                };
-                let tree = Tree { subject: "s".into(), rows: (0..12).map(row).collect(), missing: 2 };
-                vec![Msg::Thread { ask, id, tree: Ok(tree) }]
-            }
-            Effect::Page { id } => {
-                let page = build(MAIL.as_bytes(), &Beside::default(), &self.catalogue);
-                vec![Msg::Page { id, page: Ok(Arc::new(page)) }]
-            }
-            Effect::Lineage { ask, slug } => {
-                let facts = lineage(&self.catalogue, &slug, |mail| mail.as_str().len().is_multiple_of(2));
-                vec![Msg::Lineage { ask, facts: Box::new(facts) }]
-            }
-            Effect::Lab(job) => vec![
-                Msg::Lab(News { job, run: Run::Running("…".into(), Vec::new()) }),
-                Msg::Lab(News { job, run: Run::Ended("crashed by SIGSEGV".into()) }),
-            ],
-            Effect::Draft { id, .. } => {
-                self.drafts += 1;
-                let path = PathBuf::from(format!("/state/drafts/{}.eml", self.drafts));
-                vec![Msg::Drafted(Draft { path, answers: id, ..Draft::default() })]
-            }
-            Effect::Edit(path) | Effect::LookAtDraft(path) => vec![Msg::Edited(Ok(Draft { path, ..Draft::default() }))],
-            Effect::Send(_) | Effect::Apply { .. } => {
-                self.forbidden |= !confirmed;
-                vec![Msg::Failed("refused".into())]
-            }
-            _ => Vec::new(),
-        }
-    }
-}
-
 fn play(steps: &[Step], preset: Preset) {
-    let mut world = World { catalogue: Catalogue::built_in().expect("it loads"), drafts: 0, forbidden: false };
+    let mut world = World::new();
     let mut model = Model::new((80, 24), Theme::Dark, false, Keymap::preset(preset));
     let mut effects = model.begin("", None);
     let mechanisms = vec![("ftrace".to_owned(), "ftrace".to_owned()), ("bpf-dispatcher".to_owned(), String::new())];

@@ -79,6 +79,20 @@ pub fn read(path: &Path) -> io::Result<Draft> {
     })
 }
 
+/// Puts a text at the end of a draft, above its signature: the old file or the new one is there, never a mixture.
+///
+/// # Errors
+/// Where it cannot be read or written.
+pub fn insert(path: &Path, text: &str) -> io::Result<()> {
+    let mut draft = String::new();
+    fs::File::open(path)?.take(LONGEST).read_to_string(&mut draft)?;
+    let end = draft.rfind("\n-- \n").map_or(draft.len(), |at| at + 1);
+    let (above, below) = draft.split_at(end);
+    let blank = if above.ends_with("\n\n") { "" } else { "\n" };
+    let whole = format!("{above}{blank}{}\n{}{below}", text.trim_end(), if below.is_empty() { "" } else { "\n" });
+    provenance_index::replace_file(path, whole.as_bytes())
+}
+
 /// All drafts that wait, oldest name first.
 pub fn waiting(data: &Path) -> Vec<Draft> {
     let Ok(entries) = fs::read_dir(directory(data)) else { return Vec::new() };

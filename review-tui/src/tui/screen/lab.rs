@@ -23,6 +23,11 @@ pub struct LabScreen {
     heights: (u16, u16),
 }
 
+/// Opens the lab with the runs of some mechanisms; of none: all.
+pub fn open(desk: &mut Desk, slugs: Vec<String>) {
+    desk.go.push(Go::Push(Box::new(super::Screen::Lab(Box::new(LabScreen::new(slugs))))));
+}
+
 impl LabScreen {
     /// The runs of some mechanisms; where the lab has none of them, or none is named, all.
     pub fn new(slugs: Vec<String>) -> LabScreen {

@@ -55,6 +55,11 @@ impl TextMapScreen {
         self.rows = Place::default();
     }
 
+    /// Whether the answer is still to come.
+    pub fn waits(&self) -> bool {
+        self.map.is_none()
+    }
+
     fn map(&self) -> Option<&TextMap> {
         self.map.as_ref()?.as_ref().ok().map(AsRef::as_ref)
     }

@@ -7,7 +7,7 @@ mod tree;
 
 use ratatui::layout::Rect;
 
-use super::{Item, lineage, text_map};
+use super::{Item, checks, diff, lineage, series, text_map};
 use crate::tui::app::{Desk, Go, movement};
 use crate::tui::draft::Endorsement;
 use crate::tui::facts::{Brief, SharedPage, Tree};

@@ -11,6 +11,7 @@ use provenance_corpus::message::Message;
 
 use super::library::Shelf;
 use super::{Library, Tell};
+use crate::check::verdict;
 use crate::tui::draft::compose::{Endorsement, Original, compose};
 use crate::tui::draft::{deliver, files};
 use crate::tui::msg::{Effect, Mails, Msg};
@@ -24,6 +25,18 @@ pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) 
                 Err(error) => Msg::Failed(format!("not kept: state/journal.jsonl cannot be written: {error}")),
             },
             Effect::Draft { id, endorsement, remarks } => match draft(library, &id, &remarks, endorsement) {
+                Ok(msg) => msg,
+                Err(error) => Msg::Failed(format!("no draft was written: {error}")),
+            },
+            Effect::Dismiss { finding, why } => {
+                let now = jiff::Timestamp::now().as_second();
+                match verdict::dismiss(library.place().data(), &finding, &why, now) {
+                    Ok(()) if why.is_empty() => Msg::Done(format!("{finding} counts again")),
+                    Ok(()) => Msg::Done(format!("{finding} is dismissed")),
+                    Err(error) => Msg::Failed(format!("not kept: {error}")),
+                }
+            }
+            Effect::Paste { id, text } => match paste(library, &id, &text) {
                 Ok(msg) => msg,
                 Err(error) => Msg::Failed(format!("no draft was written: {error}")),
             },
@@ -70,6 +83,21 @@ fn draft(
     let mut draft = files::read(&path).map_err(|e| e.to_string())?;
     draft.fresh = true;
     Ok(Msg::Drafted(draft))
+}
+
+/// Puts a text into the draft that answers a mail, above its signature; where there is none yet, one is begun.
+fn paste(library: &Library, id: &str, text: &str) -> Result<Msg, String> {
+    let data = library.place().data();
+    let waiting = files::waiting(data).into_iter().find(|draft| draft.answers == id);
+    let path = match waiting {
+        Some(draft) => draft.path,
+        None => match draft(library, id, &[], None)? {
+            Msg::Drafted(draft) => draft.path,
+            _ => return Err("the draft is not there".to_owned()),
+        },
+    };
+    files::insert(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+    files::read(&path).map(|draft| Msg::Edited(Ok(draft))).map_err(|e| e.to_string())
 }
 
 /// All mails as one mboxrd.

@@ -1,5 +1,6 @@
 //! The archives, the catalogue and the reader's own facts, opened once and by whoever comes first.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use provenance_corpus::catalogue::Catalogue;
@@ -23,6 +24,8 @@ pub struct Shelf {
     pub catalogue: Arc<Catalogue>,
     /// Whether the index is the built-in archive's.
     pub is_sample: bool,
+    /// Where the index lies: the reader's data directory, or the built-in archive's.
+    data: PathBuf,
     trouble: Option<String>,
     raw: Option<Mutex<Raw>>,
 }
@@ -55,6 +58,11 @@ impl Library {
         self.shelf.get_or_init(|| self.open())
     }
 
+    /// Where the index lies.
+    pub fn shelf_data(&self) -> &Path {
+        &self.shelf().data
+    }
+
     fn open(&self) -> Shelf {
         let mut troubles: Vec<String> = Vec::new();
         let mut note = |failure: Failure| troubles.push(failure.text().trim_end().replace('\n', "; "));
@@ -73,7 +81,7 @@ impl Library {
         }
         let raw = reader.as_ref().and_then(|_| Raw::open(&data).ok()).map(Mutex::new);
         let trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
-        Shelf { reader, catalogue, is_sample, trouble, raw }
+        Shelf { reader, catalogue, is_sample, data, trouble, raw }
     }
 
     /// What the desk wants to know at the start.

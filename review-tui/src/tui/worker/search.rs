@@ -5,11 +5,12 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 
 use provenance_index::collapse::{Dedup, Sort};
 use provenance_index::hash;
+use provenance_index::links::edge::Kind;
 use provenance_index::search::{self as index, Question, SearchError};
 use rustc_hash::FxHashMap;
 
 use super::library::Shelf;
-use super::{Library, Tell, text_map};
+use super::{Library, Tell, series, text_map};
 use crate::cli::thread as threads;
 use crate::tui::facts::{Brief, HitRow, Tree, TreeRow};
 use crate::tui::msg::{Effect, Msg, Order};
@@ -79,7 +80,10 @@ fn answer(
         let total = found.total;
         let rows = found.hits.iter().map(|hit| {
             let event = hit.event.as_ref().map(|e| &shelf.catalogue.events()[e.at]);
-            HitRow::of(hit, event.map(|e| (e.id.to_string(), e.mechanism.to_string())))
+            let mut row = HitRow::of(hit, event.map(|e| (e.id.to_string(), e.mechanism.to_string())));
+            row.landed =
+                hit.mail.as_ref().is_some_and(|mail| mail.shown().stored.kinds.patch) && landed(shelf, &row.id);
+            row
         });
         let rows: Vec<HitRow> = match (&shelf.reader, threads) {
             (Some(reader), true) => rows
@@ -107,6 +111,14 @@ fn answer(
     }
 }
 
+/// Whether a patch became a commit.
+fn landed(shelf: &Shelf, id: &str) -> bool {
+    let Some(reader) = &shelf.reader else { return false };
+    let node = hash::message_id(id);
+    let edges = reader.links.graph.edges(node).unwrap_or_default();
+    edges.iter().any(|edge| edge.kind == Kind::Commit && edge.from == node)
+}
+
 /// Reads threads, mails and lineages. Of mails that were asked for while another was read only the last is read: the
 /// reader has gone on.
 pub(super) fn read(library: &Library, effects: &Receiver<Effect>, tell: &Tell) {
@@ -127,6 +139,10 @@ pub(super) fn read(library: &Library, effects: &Receiver<Effect>, tell: &Tell) {
                     let has = |id: &str| shelf.reader.as_ref().is_some_and(|r| r.has(hash::message_id(id)));
                     let facts = lineage(&shelf.catalogue, &slug, |mail| has(mail.as_str()));
                     Msg::Lineage { ask, facts: Box::new(facts) }
+                }
+                Effect::Series { ask, id } => Msg::Series { ask, facts: series::series(library, &id).map(Box::new) },
+                Effect::Difference { ask, id, whole } => {
+                    Msg::Difference { ask, lines: series::difference(library, &id, whole) }
                 }
                 Effect::TextMap { ask, id, image } => {
                     Msg::TextMap { ask, map: text_map::look_up(library, &id, image).map(Box::new) }

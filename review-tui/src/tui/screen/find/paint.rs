@@ -94,7 +94,15 @@ impl Find {
         let theme = desk.theme;
         let read = desk.review.read.contains(&hit.id);
         let base = if read { theme.style(Ink::Dim) } else { theme.style(Ink::Plain) };
-        let mut at = put(buf, area, 1, row, marks(desk, hit), theme.style(Ink::Own)).max(3);
+        put(buf, area, 1, row, marks(desk, hit), theme.style(Ink::Own));
+        // A finding stands before the mark of what landed: it is what the reader asked for.
+        match desk.checked.get(&hit.id) {
+            Some('!') => put(buf, area, 2, row, "!", theme.style(Ink::Warning)),
+            Some('·') => put(buf, area, 2, row, "·", theme.style(Ink::Mark)),
+            _ if hit.landed => put(buf, area, 2, row, "≡", theme.style(Ink::Good)),
+            _ => 0,
+        };
+        let mut at = 3;
         at = put_cut(buf, area, at, row, &hit.date, DATE, theme.style(Ink::Dim)) + 2;
         at = put_cut(buf, area, at, row, &hit.author, columns.author, base) + 1;
         put(buf, area, at, row, if hit.event.is_some() { "◆" } else { " " }, theme.style(Ink::Mark));

@@ -1,8 +1,8 @@
 //! What a reviewer does with a mail: remarks, notes, tags, answers, a mbox, the work tree.
 
 use super::{
-    Action, Asked, Brief, Choice, Desk, Effect, Endorsement, Fact, Go, Item, Picker, Prompt, Thread, lineage, open,
-    text_map,
+    Action, Asked, Brief, Choice, Desk, Effect, Endorsement, Fact, Go, Item, Picker, Prompt, Thread, checks, diff,
+    lineage, open, series, text_map,
 };
 use crate::cli::text::plural;
 use crate::tui::app::Confirm;
@@ -51,6 +51,9 @@ impl Thread {
             }
             Action::Mechanisms => self.touched(desk),
             Action::TextMap => text_map::open(desk, &id),
+            Action::Checks => checks::open(desk, &id),
+            Action::Versions => series::open(desk, &id),
+            Action::Diff => diff::open(desk, &id, false),
             Action::Thread => open(desk, &id),
             _ => {}
         }
