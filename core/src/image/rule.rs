@@ -29,7 +29,9 @@ pub(crate) fn read(image: &Image, number: u8, mut each: impl FnMut(u8, &Table, E
         Table::new("rule: __SCT__*", Owner::StaticCall, Found::Rule),
         Table::new("rule: ftrace_call", Owner::Ftrace, Found::Rule),
     ];
-    for symbol in image.symbols.iter().filter(|s| !s.external) {
+    let begins = |s: &&Symbol, with: &[u8]| image.symbols.begins(s, &image.space.data, with);
+    let named = |s: &&Symbol| begins(s, b"bpf_dispatcher_") || begins(s, b"__SCT__") || begins(s, b"ftrace_");
+    for symbol in image.symbols.iter().filter(|s| !s.external).filter(named) {
         let name = image.symbols.raw_name(symbol, &image.space.data);
         let (rule, addr) = match name.first() {
             // What is called where there is no dispatcher has a name like one, and is never written.

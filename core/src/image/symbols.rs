@@ -37,6 +37,9 @@ pub(crate) enum Names {
     Own(Vec<u8>),
 }
 
+/// Bytes by which names that are looked for are told from most others.
+const BEGINNING: usize = 7;
+
 /// All symbols by address.
 #[derive(Debug)]
 pub(crate) struct Symbols {
@@ -63,13 +66,23 @@ impl Symbols {
         self.list.iter()
     }
 
-    pub fn raw_name<'a>(&'a self, symbol: &Symbol, data: &'a Data) -> &'a [u8] {
+    /// The names from a symbol's own on: it ends at the first zero.
+    fn names_from<'a>(&'a self, symbol: &Symbol, data: &'a Data) -> &'a [u8] {
         let all = match &self.names {
             Names::File(range) => data.get(range.clone()).unwrap_or_default(),
             Names::Own(names) => names,
         };
-        let from = all.get(symbol.name as usize..).unwrap_or_default();
+        all.get(symbol.name as usize..).unwrap_or_default()
+    }
+
+    pub fn raw_name<'a>(&'a self, symbol: &Symbol, data: &'a Data) -> &'a [u8] {
+        let from = self.names_from(symbol, data);
         &from[..memchr::memchr(0, from).unwrap_or(0)]
+    }
+
+    /// Whether a name begins so: most names are ruled out by this without a search for their end.
+    pub fn begins(&self, symbol: &Symbol, data: &Data, with: &[u8]) -> bool {
+        self.names_from(symbol, data).starts_with(with)
     }
 
     pub fn name<'a>(&'a self, symbol: &Symbol, data: &'a Data) -> Cow<'a, str> {
@@ -79,8 +92,15 @@ impl Symbols {
     /// The addresses of some names, in one pass.
     pub fn find<'n>(&self, names: &[&'n str], data: &Data) -> HashMap<&'n str, u64> {
         let wanted: HashMap<&[u8], &'n str> = names.iter().map(|n| (n.as_bytes(), *n)).collect();
+        let mut begins: Vec<&[u8]> = names.iter().map(|n| &n.as_bytes()[..n.len().min(BEGINNING)]).collect();
+        begins.sort_unstable();
+        begins.dedup();
         let mut found = HashMap::new();
         for symbol in self.list.iter().filter(|s| !s.external) {
+            let from = self.names_from(symbol, data);
+            if !begins.iter().any(|begin| from.starts_with(begin)) {
+                continue;
+            }
             let name = self.raw_name(symbol, data);
             if let Some(name) = wanted.get(name) {
                 found.insert(*name, symbol.addr);
@@ -91,7 +111,11 @@ impl Symbols {
 
     /// The symbol with exactly this name, a function before anything else.
     pub fn named(&self, name: &str, data: &Data) -> Option<&Symbol> {
-        let mut matching = self.list.iter().filter(|s| !s.external && self.raw_name(s, data) == name.as_bytes());
+        let same = |s: &&Symbol| {
+            let from = self.names_from(s, data);
+            from.starts_with(name.as_bytes()) && from.get(name.len()) == Some(&0)
+        };
+        let mut matching = self.list.iter().filter(|s| !s.external).filter(same);
         let first = matching.next()?;
         if first.function { Some(first) } else { matching.find(|s| s.function).or(Some(first)) }
     }
