@@ -80,6 +80,8 @@ pub struct Finding {
     pub facts: Vec<(String, String)>,
     /// Where it can be checked.
     pub evidence: Vec<Evidence>,
+    /// Which fact rests on which evidence, as places in both.
+    pub cited: Vec<(usize, usize)>,
     /// What to do.
     pub advice: Option<String>,
     /// People that should be asked, for `git send-email --cc-cmd`.
@@ -101,6 +103,7 @@ impl Finding {
             says: says.into(),
             facts: Vec::new(),
             evidence: Vec::new(),
+            cited: Vec::new(),
             advice: None,
             addresses: Vec::new(),
         }
@@ -110,6 +113,24 @@ impl Finding {
     pub fn key(mut self, key: impl Into<String>) -> Finding {
         self.key = key.into();
         self
+    }
+
+    /// Says where the last fact can be checked.
+    pub fn cite(&mut self, evidence: Evidence) {
+        let at = self.evidence.iter().position(|known| *known == evidence).unwrap_or_else(|| {
+            self.evidence.push(evidence);
+            self.evidence.len() - 1
+        });
+        self.cited.extend(self.facts.len().checked_sub(1).map(|fact| (fact, at)));
+    }
+
+    /// The evidence of one fact; of none, what the finding as a whole rests on.
+    pub fn rests_on(&self, fact: Option<usize>) -> impl Iterator<Item = &Evidence> {
+        let of = move |at: &usize| match fact {
+            Some(fact) => self.cited.contains(&(fact, *at)),
+            None => !self.cited.iter().any(|(_, cited)| cited == at),
+        };
+        (0..self.evidence.len()).filter(of).map(|at| &self.evidence[at])
     }
 
     /// Adds a labelled fact.

@@ -143,6 +143,69 @@ fn what_libgit2_refuses_the_users_git_reads() {
 }
 
 #[test]
+fn refs_in_tables_are_read_too() {
+    if !needs("git") {
+        return;
+    }
+    let user = User::new();
+    std::fs::create_dir_all(user.path("probe")).unwrap();
+    let probe =
+        Command::new("git").arg("-C").arg(user.path("probe")).args(["init", "-q", "--ref-format=reftable"]).output();
+    if !probe.is_ok_and(|out| out.status.success()) {
+        println!("skipped: needs git 2.45, which knows reftable");
+        return;
+    }
+    let (dir, commits) = tree(&user, &["--ref-format=reftable"]);
+    mails(&user);
+    user.run(["index", "made", "--repo", "tree"]).ok();
+    both_ways(&user, &dir, &commits);
+}
+
+#[test]
+fn objects_may_lie_elsewhere_or_be_missing_and_nothing_is_fetched() {
+    if !needs("git") {
+        return;
+    }
+    let user = User::new();
+    let (dir, commits) = tree(&user, &[]);
+    mails(&user);
+    let home = user.path("");
+    // Objects of another repository, by objects/info/alternates.
+    git(&home, &["clone", "-q", "--shared", "--no-checkout", dir.to_str().unwrap(), "borrowed"]);
+    user.run(["index", "made", "--repo", "borrowed"]).ok();
+    both_ways(&user, &dir, &commits);
+
+    let other = User::new();
+    mails(&other);
+    git(&dir, &["config", "uploadpack.allowFilter", "true"]);
+    let (url, partial) = (format!("file://{}", dir.display()), other.path("partial"));
+    git(&home, &["clone", "-q", "--filter=blob:none", "--no-checkout", &url, partial.to_str().unwrap()]);
+    let missing = || git(&partial, &["rev-list", "--objects", "--all", "--missing=print"]).matches('?').count();
+    let before = missing();
+    assert!(before > 0, "a clone without blobs");
+    other.run(["index", "made", "--repo", "partial"]).ok();
+    assert!(other.run(["dig", &commits[1]]).ok().out.contains("linked@x"));
+    assert_eq!(missing(), before, "nothing was fetched");
+}
+
+#[test]
+fn a_grafted_history_is_read_to_its_graft() {
+    if !needs("git") {
+        return;
+    }
+    let user = User::new();
+    let (dir, commits) = tree(&user, &[]);
+    mails(&user);
+    std::fs::create_dir_all(dir.join(".git/info")).unwrap();
+    std::fs::write(dir.join(".git/info/grafts"), format!("{}\n", commits[1])).unwrap();
+    user.run(["index", "made", "--repo", "tree"]).ok();
+    assert!(user.run(["dig", &commits[1]]).ok().out.contains("linked@x"));
+    git(&dir, &["replace", "--graft", &commits[2]]);
+    user.run(["index"]).ok();
+    assert!(user.run(["dig", &commits[1]]).ok().out.contains("linked@x"));
+}
+
+#[test]
 fn a_shallow_clone_and_a_place_without_a_repository_get_a_clear_word() {
     if !needs("git") {
         return;

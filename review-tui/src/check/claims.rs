@@ -75,7 +75,7 @@ pub fn check(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
     if !lacks.is_empty() {
         let says = format!("figures without {}", lacks.join(", "));
         let mut finding = Finding::new(RULE, Severity::Note, says).key("lacks").fact("figures", shown);
-        finding.evidence.push(Evidence::Mail(mail.clone()));
+        finding.cite(Evidence::Mail(mail.clone()));
         findings.push(finding);
     }
     findings.extend(again(target, world, &given, &mail));
@@ -116,7 +116,7 @@ fn again(target: &Target<'_>, world: &World<'_>, given: &[String], mail: &str) -
                 .key("again")
                 .fact("figures", same.join(", "))
                 .fact("earlier", format!("{} \"{}\"", day(copy.stored.date), copy.stored.subject));
-            finding.evidence.push(Evidence::Mail(id));
+            finding.cite(Evidence::Mail(id));
             return Some(finding);
         }
     }

@@ -64,7 +64,7 @@ fn of_lines(target: &Target<'_>, world: &World<'_>, code: &Code, reader: &Reader
         let Ok(Some(copy)) = reader.mail(likeness.id) else { continue };
         let stored = &copy.stored;
         finding = finding.fact("", format!("{} \"{}\" ({})", day(stored.date), stored.subject, stored.author));
-        finding.evidence.push(Evidence::Mail(stored.message_id.clone()));
+        finding.cite(Evidence::Mail(stored.message_id.clone()));
         for line in likeness.lines.iter().take(MATCHED) {
             finding = finding.fact("line", line.clone());
         }
@@ -82,7 +82,7 @@ fn of_lines(target: &Target<'_>, world: &World<'_>, code: &Code, reader: &Reader
         match merged(world, reader, likeness, target.as_of) {
             Some((date, id, subject)) => {
                 finding = finding.fact("merged", day(date).to_string());
-                finding.evidence.push(Evidence::Commit(id, subject));
+                finding.cite(Evidence::Commit(id, subject));
             }
             None => finding = finding.fact("merged", format!("no commit of it is known by {}", day(target.as_of))),
         }
@@ -127,7 +127,7 @@ fn of_catalogue(target: &Target<'_>, world: &World<'_>, kin: &Kin<'_>) -> Option
         let who = event.authors.first().map_or("", String::as_str);
         let lines = format!("{} {what} ({who})", event.happened);
         finding = finding.fact("", lines);
-        finding.evidence.extend(mail_of(event).map(|id| Evidence::Mail(id.to_owned())));
+        mail_of(event).into_iter().for_each(|id| finding.cite(Evidence::Mail(id.to_owned())));
     }
     finding = finding.fact("matched", first.matched.join("; "));
     // Two ledgers: what was posted when, and what was merged when.
@@ -148,7 +148,7 @@ fn of_catalogue(target: &Target<'_>, world: &World<'_>, kin: &Kin<'_>) -> Option
                 _ => None,
             });
             let subject = merged.subject.clone().unwrap_or_default();
-            finding.evidence.extend(commit.map(|id| Evidence::Commit(id, subject)));
+            commit.into_iter().for_each(|id| finding.cite(Evidence::Commit(id, subject.clone())));
         }
         None => finding = finding.fact("merged", format!("{slug}: not by {}", today.0)),
     }

@@ -79,7 +79,7 @@ fn fixes(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
                         Finding::new(RULE, Severity::Warning, "the title of a Fixes: is not that of its commit")
                             .fact("says", title.to_owned())
                             .fact("is", entry.subject.clone());
-                    finding.evidence.push(Evidence::Commit(hex(full), entry.subject));
+                    finding.cite(Evidence::Commit(hex(full), entry.subject));
                     findings.push(finding);
                 }
             }

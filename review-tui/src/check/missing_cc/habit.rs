@@ -92,7 +92,7 @@ pub fn lists(target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Optio
             "why",
             format!("of the last indexed patches there: {}; no tree was attached by then", shares.join(", ")),
         );
-        finding.evidence.extend(example.map(Evidence::Mail));
+        example.into_iter().for_each(|id| finding.cite(Evidence::Mail(id)));
         finding.addresses = names;
         return Some(finding);
     }

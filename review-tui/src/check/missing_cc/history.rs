@@ -54,10 +54,12 @@ pub fn check(
     if found.is_empty() {
         return None;
     }
-    let mut finding = Finding::new(RULE, Severity::Note, "from history, not from MAINTAINERS").key("history");
+    let mut finding =
+        Finding::new(RULE, Severity::Note, "not in To or Cc: people from history, whom MAINTAINERS does not lead to")
+            .key("history");
     for person in found {
         finding = finding.fact(&person.name, format!("{}; last mail {}", person.why, day(person.last)));
-        finding.evidence.push(Evidence::Mail(person.mail));
+        finding.cite(Evidence::Mail(person.mail));
         if !person.address.is_empty() {
             let address = provenance_corpus::address::Address { name: Some(person.name), address: person.address };
             finding.addresses.push(address.to_string());

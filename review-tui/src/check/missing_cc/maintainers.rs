@@ -141,7 +141,7 @@ impl Kept {
             finding = finding.fact("person", format!("{}: {why}; {last}", person.who()));
         }
         finding = finding.fact("file", format!("MAINTAINERS of {}", day(self.date)));
-        finding.evidence.push(self.commit.clone());
+        finding.cite(self.commit.clone());
         finding.addresses = lists.into_iter().map(|(list, _)| list).collect();
         finding.addresses.extend(people.into_iter().map(|(person, _)| person.to_string()));
         Some(finding)

@@ -80,6 +80,7 @@ pub fn check(target: &Target<'_>, world: &World<'_>, earlier: &Earlier) -> Optio
         "changed since the earlier revision, and not named in the changelog"
     };
     let mut finding = Finding::new(RULE, Severity::Note, says).key("changelog").fact("earlier", earlier.name());
+    finding.cite(Evidence::Mail(earlier.message_id.clone()));
     let more = untold.len().saturating_sub(SHOWN);
     untold.sort_by_key(|(_, came, went)| std::cmp::Reverse(came + went));
     for ((path, function), came, went) in untold.into_iter().take(SHOWN) {
@@ -89,7 +90,6 @@ pub fn check(target: &Target<'_>, world: &World<'_>, earlier: &Earlier) -> Optio
     if more > 0 {
         finding = finding.fact("", format!("and {more} more places"));
     }
-    finding.evidence.push(Evidence::Mail(earlier.message_id.clone()));
     Some(finding)
 }
 

@@ -119,10 +119,7 @@ pub fn check(target: &Target<'_>, earlier: &Earlier) -> Option<Finding> {
         };
         let who = if answer.author.0.is_empty() { &answer.author.1 } else { &answer.author.0 };
         finding = finding.fact("on", quoted).fact("", format!("{}, {who}: {cut}{dots}", day(answer.date)));
-        let mail = Evidence::Mail(answer.message_id.clone());
-        if !finding.evidence.contains(&mail) {
-            finding.evidence.push(mail);
-        }
+        finding.cite(Evidence::Mail(answer.message_id.clone()));
     }
     if more > 0 {
         finding = finding.fact("", format!("and {more} more"));

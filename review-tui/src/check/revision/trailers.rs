@@ -36,7 +36,7 @@ pub fn check(target: &Target<'_>, earlier: &Earlier) -> Option<Finding> {
     let mut finding = Finding::new(RULE, severity, says).key("trailers").fact("earlier", earlier.name());
     for (trailer, id) in lost.into_iter().take(SHOWN) {
         finding = finding.fact("given", trailer);
-        finding.evidence.push(Evidence::Mail(id));
+        finding.cite(Evidence::Mail(id));
     }
     finding.advice = Some("carry them, or say in the changelog why not".to_owned());
     Some(finding)

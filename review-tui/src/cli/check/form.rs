@@ -66,9 +66,10 @@ impl Links {
         format!("[{}]", at + 1)
     }
 
-    fn numbers(&mut self, finding: &Finding) -> String {
-        let numbers: Vec<String> = finding.evidence.iter().map(|evidence| self.number(evidence)).collect();
-        numbers.join(" ")
+    /// A text with the numbers of what it rests on: of one fact or, for none, of the finding as a whole.
+    fn cited(&mut self, said: &str, finding: &Finding, fact: Option<usize>) -> String {
+        let numbers = finding.rests_on(fact).map(|evidence| self.number(evidence));
+        std::iter::once(text::line(said).into_owned()).chain(numbers).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -89,12 +90,12 @@ fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
     for finding in &checked.findings {
         let style = if finding.severity >= Severity::Warning { Style::Warning } else { Style::Mark };
         let head = format!("{}[{}]:", finding.severity.as_str(), finding.rule);
-        out.push_str(&format!(
-            "\n{} {} {}\n",
-            look.paint(style, &head),
-            text::line(&finding.says),
-            links.numbers(finding)
-        ));
+        out.push('\n');
+        let says = format!("{head} {}", links.cited(&finding.says, finding, None));
+        for (at, line) in text::wrap(&says, look.width, 4).into_iter().enumerate() {
+            let line = if at == 0 { line.replacen(&head, &look.paint(style, &head), 1) } else { line };
+            out.push_str(&format!("{line}\n"));
+        }
         if !finding.path.is_empty() {
             out.push_str(&format!("  {}, line {} of the new file\n", text::line(&finding.path), finding.line));
         }
@@ -102,11 +103,21 @@ fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
             out.push_str(&format!("  | {}\n", text::line(&line.replace('\t', "        ")).trim_end()));
         }
         let width = finding.facts.iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).max(6);
-        for (label, said) in &finding.facts {
-            out.push_str(&format!("  {} {}\n", look.paint(Style::Dim, &text::pad(label, width)), text::line(said)));
+        let mut fact = |label: &str, said: &str| {
+            let line = format!("  {} {said}", text::pad(label, width));
+            for (at, line) in text::wrap(&line, look.width, width + 3).into_iter().enumerate() {
+                let line = match line.get(2 + label.len()..).filter(|_| at == 0 && !label.is_empty()) {
+                    Some(rest) => format!("  {}{rest}", look.paint(Style::Dim, label)),
+                    None => line,
+                };
+                out.push_str(&format!("{}\n", line.trim_end()));
+            }
+        };
+        for (at, (label, said)) in finding.facts.iter().enumerate() {
+            fact(&text::line(label), &links.cited(said, finding, Some(at)));
         }
         if let Some(advice) = &finding.advice {
-            out.push_str(&format!("  {} {advice}\n", look.paint(Style::Dim, &text::pad("do", width))));
+            fact("do", advice);
         }
         if let Some(why) = &finding.dismissed {
             out.push_str(&format!(
@@ -156,7 +167,9 @@ fn finding(finding: &Finding) -> Value {
         "line": finding.line,
         "quote": finding.quote,
         "says": finding.says,
-        "facts": finding.facts.iter().map(|(label, said)| json!({ "label": label, "text": said })).collect::<Vec<_>>(),
+        "facts": finding.facts.iter().enumerate().map(|(at, (label, said))| {
+            json!({ "label": label, "text": said, "evidence": finding.rests_on(Some(at)).map(evidence).collect::<Vec<_>>() })
+        }).collect::<Vec<_>>(),
         "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
         "advice": finding.advice,
         "addresses": finding.addresses,
@@ -229,15 +242,10 @@ pub fn reply(checked: &Checked) -> String {
         for line in finding.quote.iter().take(QUOTED) {
             out.push_str(&format!("> {}\n", text::block(line).trim_end()));
         }
-        let mut said = text::line(&finding.says).into_owned();
-        let numbers = links.numbers(finding);
-        if !numbers.is_empty() {
-            said.push_str(&format!(" {numbers}"));
-        }
-        wrap(&said, &mut out);
-        for (label, fact) in &finding.facts {
-            let head = if label.is_empty() { String::new() } else { format!("{label}: ") };
-            wrap(&format!("{head}{}", text::line(fact)), &mut out);
+        wrap(&links.cited(&finding.says, finding, None), &mut out);
+        for (at, (label, fact)) in finding.facts.iter().enumerate() {
+            let head = if label.is_empty() { String::new() } else { format!("{}: ", text::line(label)) };
+            wrap(&format!("{head}{}", links.cited(fact, finding, Some(at))), &mut out);
         }
         out.push('\n');
     }

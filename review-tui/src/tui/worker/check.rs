@@ -70,7 +70,7 @@ fn row(finding: Finding, target: &Target<'_>) -> FindingRow {
         .facts
         .iter()
         .find_map(|(label, said)| (label == "ran").then(|| said.split(' ').next().unwrap_or_default().to_owned()));
-    for (label, said) in &finding.facts {
+    for (at, (label, said)) in finding.facts.iter().enumerate() {
         if !label.is_empty() {
             last.clone_from(label);
         }
@@ -80,21 +80,12 @@ fn row(finding: Finding, target: &Target<'_>) -> FindingRow {
             _ => Lead::None,
         };
         details.push(plain(label, said, lead));
+        details.extend(finding.rests_on(Some(at)).map(see));
     }
     if let Some(advice) = &finding.advice {
         details.push(plain("do", advice, Lead::None));
     }
-    for evidence in &finding.evidence {
-        let (text, lead) = match evidence {
-            Evidence::Mail(id) => (id.clone(), Lead::Mail(id.clone())),
-            Evidence::Commit(id, subject) => {
-                let text = format!("commit {} {subject}", &id[..id.len().min(12)]);
-                (text.trim_end().to_owned(), Lead::Told(clean(&text)))
-            }
-            Evidence::Page(url) => (url.clone(), Lead::Told(clean(url))),
-        };
-        details.push(plain("see", &text, lead));
-    }
+    details.extend(finding.rests_on(None).map(see));
     let beside = beside(&finding, &target.patch);
     let (id, severity, rule) = (finding.id.clone(), finding.severity, finding.rule);
     let (says, path) = (clean(&finding.says), clean(&finding.path));
@@ -118,6 +109,19 @@ fn row(finding: Finding, target: &Target<'_>) -> FindingRow {
         beside,
         reply,
     }
+}
+
+/// Where it can be checked.
+fn see(evidence: &Evidence) -> Detail {
+    let (text, lead) = match evidence {
+        Evidence::Mail(id) => (id.clone(), Lead::Mail(id.clone())),
+        Evidence::Commit(id, subject) => {
+            let text = format!("commit {} {subject}", &id[..id.len().min(12)]);
+            (text.trim_end().to_owned(), Lead::Told(clean(&text)))
+        }
+        Evidence::Page(url) => (url.clone(), Lead::Told(clean(url))),
+    };
+    Detail { label: "see".to_owned(), text: clean(&text), lead }
 }
 
 /// The lines around the one that a finding is about; the whole patch's first lines where it is about none.

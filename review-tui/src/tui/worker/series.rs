@@ -147,16 +147,15 @@ fn remarks(library: &Library, id: &str) -> Vec<Remark> {
     let findings = check::revision::check(&target, &world);
     let mut remarks = Vec::new();
     for finding in findings.iter().filter(|finding| finding.key == "remarks") {
-        let mut mails = finding.evidence.iter().filter_map(|e| match e {
-            check::Evidence::Mail(id) => Some(id.clone()),
-            _ => None,
-        });
-        let first = mails.next().unwrap_or_default();
         let mut on = String::new();
-        for (label, said) in &finding.facts {
-            match label.as_str() {
-                "on" => on = clean(said),
-                "" => remarks.push(Remark { text: format!("{}   on  {on}", clean(said)), id: first.clone() }),
+        for (at, (label, said)) in finding.facts.iter().enumerate() {
+            let mail = finding.rests_on(Some(at)).find_map(|e| match e {
+                check::Evidence::Mail(id) => Some(id.clone()),
+                _ => None,
+            });
+            match (label.as_str(), mail) {
+                ("on", _) => on = clean(said),
+                ("", Some(id)) => remarks.push(Remark { text: format!("{}   on  {on}", clean(said)), id }),
                 _ => {}
             }
         }
