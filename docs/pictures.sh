@@ -15,6 +15,6 @@ draw() { # NAME KEYS [ARGUMENT]
 }
 draw find 'j j' 'mech:static-call'
 draw thread 'f ctrl-u "s:crowded" enter wait enter wait ] wait @ @ j j j'
-draw checks 'f ctrl-u "s:crowded" enter wait enter wait ] wait c wait O'
+draw checks 'f ctrl-u "s:conflicts" enter wait enter wait c wait O'
 draw lineage ':lineage space bpf-dispatcher enter wait j j'
 draw lab ':lab space bpf-dispatcher enter wait r wait'

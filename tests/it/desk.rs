@@ -126,6 +126,10 @@ fn a_fresh_machine_has_something_true_to_show() {
     assert!(shown.contains("built-in archive"), "{shown}");
     let patch = screen(&user, "120x40", "f \"s:conflicts\" enter wait enter wait @", &[]);
     assert!(patch.contains("core: conflicts"), "{patch}");
+    let series = screen(&user, "120x40", "f \"s:crowded\" enter wait enter wait ] wait", &[]);
+    assert!(series.contains("4 mails") && series.contains("1/3 core: parked threads sleep"), "{series}");
+    let checked = screen(&user, "120x40", "f \"s:conflicts\" enter wait enter wait c wait", &[]);
+    assert!(checked.contains("5 rules; "), "{checked}");
     let event = screen(&user, "120x40", "f \"mech:bpf-dispatcher\" enter wait G enter wait", &[]);
     assert!(event.contains("lineage:"), "{event}");
     assert!(user.path(".local/share/provenance/built-in").is_dir());

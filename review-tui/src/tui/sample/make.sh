@@ -9,7 +9,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 git format-patch -q -1 --stdout $first -- core | sed "1,/^\$/{
 /^Subject:/i\\
-Message-ID: <engine-conflicts-$first@provenance.invalid>
+Message-ID: <engine-conflicts-$first@provenance.example>
 }" > "$dir/0.mbox"
 git format-patch -q --cover-letter --thread=shallow --cover-from-description=none -o "$dir/series" $base..$tip -- core
 cover=$(ls "$dir"/series/*cover-letter*)
@@ -18,4 +18,4 @@ sed -i -e 's/\*\*\* SUBJECT HERE \*\*\*/core: the engine on a crowded machine/' 
   -e 's/\*\*\* BLURB HERE \*\*\*/Parked threads sleep instead of spinning, the names in reports are tested, and a thread that\nthe C library is still starting is not taken for one that blocks SIGTRAP./' \
   -e "s/^Date: .*/Date: $date/" "$cover"
 # The project sends under its own name.
-cat "$dir/0.mbox" "$dir"/series/*.patch | sed -e "s/$name/The provenance developers/g" -e "s/$mail/developers@provenance.invalid/g"
+cat "$dir/0.mbox" "$dir"/series/*.patch | sed -e "s/$name/The provenance developers/g" -e "s/$mail/developers@provenance.example/g"
