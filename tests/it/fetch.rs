@@ -53,7 +53,9 @@ fn threads_and_lists_of_a_real_server() {
     assert!(gone.err.contains("is not there (404)") && gone.err.contains("hint: check the id"), "{}", gone.err);
     let nowhere = user.run(["fetch", &format!("{}/nolist", httpd.url)]).ends(3);
     assert!(nowhere.err.contains("git could not read") || nowhere.err.contains("404"), "{}", nowhere.err);
-    assert!(!user.path(".local/share/provenance/lists").join("nolist").exists());
+    let host = httpd.url.trim_start_matches("http://").replace(':', "_");
+    let lists = user.path(".local/share/provenance/lists").join(host);
+    assert!(lists.join("made").is_dir() && !lists.join("nolist").exists());
 }
 
 #[test]

@@ -91,7 +91,13 @@ fn clone(place: &Path, epoch: &Epoch, loud: bool) -> Result<bool, FetchError> {
     }
     let mut command = git(loud);
     command.args(["clone", "--mirror", "--template="]).arg(if loud { "--progress" } else { "--quiet" });
-    run(command.arg("--").arg(&epoch.url).arg(&part), epoch)?;
+    let cloned = run(command.arg("--").arg(&epoch.url).arg(&part), epoch);
+    if cloned.is_err() {
+        let _ = fs::remove_dir_all(&part);
+        // Of a list that is not there nothing stays; what holds another epoch is not empty, and stays.
+        let _ = place.ancestors().skip(1).take(2).try_for_each(fs::remove_dir);
+    }
+    cloned?;
     fs::rename(&part, place).map_err(io(place))?;
     Ok(true)
 }
