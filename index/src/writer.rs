@@ -25,9 +25,6 @@ use crate::store::{Lock, Store, StoreError, links_dir};
 /// each new mail until its commit stays small.
 const BATCH: usize = 150_000;
 
-/// Mails up to which links are derived while tantivy writes.
-const AT_ONCE: usize = 150_000;
-
 /// Below this many new mails one indexing thread is enough, and starts faster than several.
 const SMALL: usize = 2_000;
 
@@ -201,21 +198,14 @@ impl Run<'_> {
             .collect();
         let data = self.data;
         let payload = serde_json::to_string(&self.store.state).expect("plain data serialises");
-        // Tantivy writes its segments while the links are derived; neither counts before the commit, which comes last. Of many
-        // mails both at once would want more memory than either alone.
-        let at_once = rows.len() < AT_ONCE;
-        let derive = move || {
-            Links::write(&links_dir(data), generation, &rows, &twins)?;
-            links::store::update(data, generation, facts, &rows)
-        };
+        // Tantivy writes its segments while the links are derived; neither counts before the commit, which comes last.
         let (links, prepared) = std::thread::scope(|scope| {
-            let links = if at_once { Ok(scope.spawn(derive)) } else { Err(derive) };
+            let links = scope.spawn(move || {
+                Links::write(&links_dir(data), generation, &rows, &twins)?;
+                links::store::update(data, generation, facts, &rows)
+            });
             let prepared = writer.prepare_commit();
-            let links = match links {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                Err(derive) => derive(),
-            };
-            (links, prepared)
+            (links.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), prepared)
         });
         let mut commit = prepared.map_err(|e| self.wrap(e))?;
         links?;

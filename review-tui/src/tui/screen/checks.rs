@@ -31,6 +31,8 @@ pub struct Checks {
     seen: (u16, u16),
     /// Columns of the findings.
     width: u16,
+    /// What is under the cursor changed by itself: its lines are to be brought into sight.
+    came: bool,
 }
 
 /// A row: a finding, or a line below it.
@@ -51,6 +53,7 @@ pub fn open(desk: &mut Desk, id: &str) {
 impl Checks {
     /// Takes the findings of one rule.
     pub fn take(&mut self, rows: Vec<FindingRow>) {
+        self.came = true;
         for row in rows {
             // The gravest stand first; those that came stay in their order.
             let before = |known: &FindingRow| known.sign == '!' || row.sign != '!';
@@ -186,7 +189,6 @@ impl Checks {
     /// Keeps what the keys act on in sight.
     pub fn fit(&mut self, area: Rect) {
         let (list, lines) = self.areas(area);
-        let fresh = self.seen == (0, 0);
         self.seen = (list.height.saturating_sub(2), lines.height.saturating_sub(1));
         self.width = list.width;
         let rows = self.rows();
@@ -201,7 +203,7 @@ impl Checks {
             self.place.top += 1;
         }
         let beside = self.finding().map_or(0, |row| row.beside.len());
-        if fresh {
+        if std::mem::take(&mut self.came) {
             self.seek_line();
         }
         self.top = self.top.min(beside.saturating_sub(usize::from(self.seen.1)));

@@ -15,7 +15,7 @@ use crate::tui::theme::{Ink, Theme};
 const LABEL: usize = 8;
 
 /// Lines that one row takes at most.
-const LINES: usize = 8;
+const LINES: usize = 24;
 
 impl Checks {
     /// The lines of a row: label and words.
