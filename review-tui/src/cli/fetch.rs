@@ -23,7 +23,7 @@ pub struct Arguments {
     /// A mail, whose thread is fetched (Message-ID, or its URL on any public-inbox server); or a list (its name or URL)
     #[arg(value_name = "MSGID|URL|LIST", required_unless_present = "catalogue")]
     names: Vec<String>,
-    /// Ask this server, or this list of one [default: git's provenance.server, else https://lore.kernel.org]
+    /// Ask this server, or this list of one [default: git's provenance.server, else lore.kernel.org]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// Fetch every thread that the catalogue names and that is not indexed yet
