@@ -8,6 +8,7 @@ pub mod derive;
 pub mod edge;
 pub mod fact;
 pub mod pairing;
+mod plain;
 pub mod records;
 pub mod revision;
 pub mod score;

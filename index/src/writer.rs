@@ -157,24 +157,31 @@ impl Run<'_> {
             let mut policy = LogMergePolicy::default();
             policy.set_min_num_segments(6);
             policy.set_min_layer_size(1_000);
-            policy.set_max_docs_before_merge(50_000);
+            // What a large run left is not merged by the next small one: that took a minute for half a million mails.
+            policy.set_max_docs_before_merge(10_000);
             Box::new(policy)
         } else {
             Box::new(NoMergePolicy)
         });
         let mut tasks = plan.tasks;
         if tasks.is_empty() {
-            self.batch(&mut writer, Vec::new(), threads)?;
+            self.batch(&mut writer, Vec::new(), threads, options.relink)?;
         }
         while !tasks.is_empty() {
             let batch = take_batch(&mut tasks);
-            self.batch(&mut writer, batch, threads)?;
+            self.batch(&mut writer, batch, threads, options.relink)?;
         }
         self.progress.phase("merging");
         writer.wait_merging_threads().map_err(|e| self.wrap(e))
     }
 
-    fn batch(&mut self, writer: &mut IndexWriter<Row>, tasks: Vec<Task>, threads: usize) -> Result<(), WriterError> {
+    fn batch(
+        &mut self,
+        writer: &mut IndexWriter<Row>,
+        tasks: Vec<Task>,
+        threads: usize,
+        relink: bool,
+    ) -> Result<(), WriterError> {
         let reader = self.store.index.reader().map_err(|e| self.wrap(e))?;
         let searcher = reader.searcher();
         let known = self.known(&searcher, &tasks)?;
@@ -196,13 +203,14 @@ impl Run<'_> {
             .filter(|added| !deleted.contains(&added.origin))
             .map(|added| added.fact)
             .collect();
+        let grows = deleted.is_empty() && !relink;
         let data = self.data;
         let payload = serde_json::to_string(&self.store.state).expect("plain data serialises");
         // Tantivy writes its segments while the links are derived; neither counts before the commit, which comes last.
         let (links, prepared) = std::thread::scope(|scope| {
             let links = scope.spawn(move || {
                 Links::write(&links_dir(data), generation, &rows, &twins)?;
-                links::store::update(data, generation, facts, &rows)
+                links::store::update(data, generation, facts, &rows, grows)
             });
             let prepared = writer.prepare_commit();
             (links.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), prepared)

@@ -182,6 +182,45 @@ fn links_follow_new_and_deleted_mails() {
     assert_eq!(user.run(["series", "c1@x"]).ok().out, said);
 }
 
+/// The file of links of the newest generation.
+fn graph(user: &User) -> Vec<u8> {
+    let index = std::fs::read_dir(user.path(".local/share/provenance")).expect("data").flatten();
+    let index = index.map(|e| e.path()).find(|p| p.join("links").is_dir()).expect("an index");
+    let files = std::fs::read_dir(index.join("links")).expect("links").flatten().map(|e| e.path());
+    let newest = files.filter(|p| p.extension().is_some_and(|e| e == "graph")).max().expect("a graph");
+    std::fs::read(newest).expect("the graph")
+}
+
+#[test]
+fn talk_leaves_links_as_they_would_be_derived() {
+    let user = User::new();
+    let mut inbox = series(&user);
+    let names = "as said in https://lore.kernel.org/r/later@x and https://lore.kernel.org/r/masked@xxxx\n";
+    inbox.add(letter("names@x", 9, BOB, "Re: engine", Some("c1@x"), names));
+    user.run(["index", "made"]).ok();
+    // Talk in a thread, talk alone, a mail that was named before, an answer to what is missing, one that joins threads, a copy.
+    let mails = [
+        letter("talk@x", 10, BOB, "Re: [PATCH 0/3] engine: make it go", Some("c1@x"), "words"),
+        letter("alone@x", 10, BOB, "a question", None, "words"),
+        letter("later@x", 11, BOB, "named before it came", None, "words"),
+        letter("masked@y.example", 11, BOB, "named by half", None, "words"),
+        letter("lost@x", 12, BOB, "Re: gone", Some("missing@x"), "words"),
+        letter("missing@x", 12, BOB, "gone", Some("c1@x"), "found again"),
+        letter("talk@x", 13, BOB, "a forged id", None, "words"),
+    ];
+    let mut kept = 0;
+    for mail in mails {
+        let before = graph(&user);
+        inbox.add(mail);
+        user.run(["index"]).ok();
+        let now = graph(&user);
+        kept += usize::from(before == now);
+        user.run(["index", "--rebuild-links"]).ok();
+        assert!(graph(&user) == now, "the links differ from those that are derived anew");
+    }
+    assert!(kept >= 3, "plain talk keeps the links: {kept}");
+}
+
 #[test]
 fn the_links_of_the_real_archives_are_as_good_as_they_were() {
     let Some(user) = reviewer() else { return };

@@ -10,7 +10,7 @@ use super::edge::{Edge, commit_node};
 use super::fact::Fact;
 use super::records::{self, FILES, Facts};
 use super::table::{Table, Writer};
-use super::{LinksError, Row, facts_dir};
+use super::{LinksError, Row, facts_dir, plain};
 use crate::store::links_dir;
 
 /// The sections of the file.
@@ -24,6 +24,8 @@ mod section {
     pub const VERSIONS: usize = 6;
     pub const JOINS: usize = 7;
     pub const LANDED: usize = 8;
+    /// What is named and was not there; and every part before an `@` by which mails are named.
+    pub const NAMED: usize = 9;
 }
 
 /// The links of one generation, open for reading.
@@ -56,14 +58,23 @@ fn path(dir: &Path, generation: u64) -> PathBuf {
     dir.join(format!("{generation:08}.graph"))
 }
 
-/// Writes the facts of new mails, derives all links anew and writes them.
+/// Writes the facts of new mails, derives all links anew and writes them. Where nothing but mails was added (`grows`), and they
+/// change no link, the links of the generation before are those of this one.
 ///
 /// # Errors
 /// What the file system says.
-pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: &[Row]) -> Result<(), LinksError> {
+pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: &[Row], grows: bool) -> Result<(), LinksError> {
     let dir = links_dir(data);
     let io = |path: PathBuf, what: &'static str| move |source| LinksError::Io { path, what, source };
     let old = Facts::open(&facts_dir(&dir), generation - 1).map_err(io(dir.clone(), "read"))?;
+    let keeps = grows && old.files() > 0 && old.files() < FILES && keeps(data, &dir, generation, &new, rows);
+    if keeps {
+        let (before, now) = (path(&dir, generation - 1), path(&dir, generation));
+        let _ = std::fs::remove_file(&now);
+        if std::fs::hard_link(&before, &now).or_else(|_| std::fs::copy(&before, &now).map(drop)).is_ok() {
+            return records::write(&facts_dir(&dir), generation, &new, false).map_err(io(dir.clone(), "written"));
+        }
+    }
     let alive: FxHashSet<u64> = rows.iter().map(|row| row.origin).collect();
     let mut all = old.all(&alive).map_err(io(dir.clone(), "read"))?;
     let whole = old.files() == 0 || old.files() >= FILES;
@@ -84,11 +95,28 @@ pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: &[Row]) -> Res
     write(&dir, generation, &derived).map_err(io(path(&dir, generation), "written"))
 }
 
+/// Whether the links of the generation before hold with these mails too. In doubt they do not.
+fn keeps(data: &Path, dir: &Path, generation: u64, new: &[Fact], rows: &[Row]) -> bool {
+    // A commit may have waited for a mail.
+    if !crate::history::Trees::load(data).is_ok_and(|trees| trees.trees.is_empty()) {
+        return false;
+    }
+    let Ok(Some(table)) = Table::<3>::open(&path(dir, generation - 1)) else { return false };
+    // A file from before there was this section says nothing.
+    if table.sections() <= section::NAMED {
+        return false;
+    }
+    let named = |key: u64, masked: bool| {
+        Ok(table.rows(section::NAMED, key)?.iter().any(|[_, kind, _]| *kind == u64::from(masked)))
+    };
+    plain::changes_nothing(new, rows, named).unwrap_or(false)
+}
+
 fn write(dir: &Path, generation: u64, derived: &Derived) -> io::Result<()> {
     let Derived { facts, sendings, revisions, edges, commits, landed } = derived;
     let id = |at: u32| facts[at as usize].id;
     let head = |sending: u32| id(sendings.all[sending as usize].head);
-    let mut sections: [Vec<[u64; 3]>; 9] = Default::default();
+    let mut sections: [Vec<[u64; 3]>; 10] = Default::default();
     sections[section::EDGES] = edges.iter().flat_map(Edge::rows).collect();
     for commit in commits {
         let word = |at: usize| commit_node(commit.get(at..).unwrap_or_default());
@@ -115,6 +143,9 @@ fn write(dir: &Path, generation: u64, derived: &Derived) -> io::Result<()> {
         facts.iter().filter(patch).map(|f| [f.id, u64::from(landed.contains(&f.id)), 0]).collect();
     // What was linked and is not indexed landed all the same.
     sections[section::LANDED].extend(landed.iter().map(|id| [*id, 1, 0]));
+    let ids: FxHashSet<u64> = facts.iter().map(|f| f.id).collect();
+    let cites = facts.iter().flat_map(|f| &f.cites).filter(|(id, _, masked)| *masked || !ids.contains(id));
+    sections[section::NAMED] = cites.map(|(id, _, masked)| [*id, u64::from(*masked), 0]).collect();
     let mut writer = Writer::<3>::default();
     for mut rows in sections {
         rows.sort_unstable();

@@ -86,6 +86,11 @@ impl<const W: usize> Table<W> {
         self.sections.get(section).copied().unwrap_or_default()
     }
 
+    /// Number of sections: an older file may have fewer.
+    pub fn sections(&self) -> usize {
+        self.sections.len()
+    }
+
     /// Number of rows of a section.
     pub fn len(&self, section: usize) -> u64 {
         self.extent(section).1
