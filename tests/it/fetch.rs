@@ -128,7 +128,8 @@ fn answers_that_are_no_thread_are_refused_and_nothing_is_kept() {
         let (error, hint) = said.err.split_once("hint: ").unwrap_or((&said.err, ""));
         assert!(error.contains(why) && !hint.is_empty(), "{why}: {}", said.err);
         assert_eq!(mails(&user), 0, "{why}");
-        assert!(!user.path(".local/share/provenance/fetched.mbox").exists(), "{why}");
+        let left = std::fs::read_dir(user.path(".local/share/provenance")).into_iter().flatten().flatten();
+        assert!(left.count() == 0, "{why}");
         assert!(!user.path(".local/share/provenance/mail").exists(), "{why}");
     }
 }
@@ -177,6 +178,31 @@ fn manifests_that_make_no_sense_are_refused() {
         let said = user.run(["fetch", &format!("{}/made", server.url)]).ends(3);
         assert!(said.err.contains(why), "{why}: {}", said.err);
     }
+}
+
+#[test]
+fn nothing_of_the_tree_in_the_current_directory_counts() {
+    let user = User::new();
+    let server = Server::start(|_| Reply::ok("application/gzip", mbox(ID)));
+    let git = |arguments: &[&str]| {
+        let done = std::process::Command::new("git").arg("-C").arg(user.path("")).args(arguments).output();
+        assert!(done.expect("git starts").status.success());
+    };
+    git(&["init", "-q"]);
+    git(&["config", "provenance.server", "http://127.0.0.1:9/evil"]);
+    user.write(".gitconfig", format!("[provenance]\n\tserver = {}\n", server.url));
+    user.run(["fetch", ID]).ok();
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[test]
+fn a_thread_in_several_pieces_is_read_whole_and_a_search_is_no_list() {
+    let user = User::new();
+    let pieces = [mbox("two@made.example"), mbox(ID)].concat();
+    let server = Server::start(move |_| Reply::ok("application/gzip", pieces.clone()));
+    let said = user.run(["fetch", "--server", &server.url, ID]).ok();
+    assert!(said.err.contains("2 mails imported"), "{}", said.err);
+    user.run(["fetch", &format!("{}/made/?q=s:x", server.url)]).ends(2);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `provenance fetch`: threads and lists from a public-inbox server, imported or mirrored, and indexed.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::process::Command;
 use std::time::Duration;
 
@@ -92,7 +91,7 @@ struct Came {
 
 fn fetch_thread(context: &Context, client: &Client<'_>, list: &Base, id: &str, came: &mut Came) -> Result<(), Failure> {
     let thread = thread::fetch(client, list, id).map_err(|e| failure(&e))?;
-    let path = context.place.data().join("fetched.mbox");
+    let path = context.place.data().join(format!("fetched-{}.mbox", std::process::id()));
     let kept =
         |e: std::io::Error| Failure::from_error(Exit::Unreadable, &FetchError::Io { path: path.clone(), source: e });
     std::fs::create_dir_all(context.place.data()).map_err(kept)?;
@@ -111,8 +110,7 @@ fn fetch_thread(context: &Context, client: &Client<'_>, list: &Base, id: &str, c
 
 fn fetch_list(context: &Context, client: &Client<'_>, list: &Base, name: &str, came: &mut Came) -> Result<(), Failure> {
     let lists = context.place.data().join("lists");
-    let loud = !context.global.quiet && std::io::stderr().is_terminal();
-    let done = list::mirror(client, list, &lists, loud, &|what| context.say(what)).map_err(|e| failure(&e))?;
+    let done = list::mirror(client, list, &lists, &|what| context.say(&text::line(what))).map_err(|e| failure(&e))?;
     let told = [(done.cloned, "new"), (done.changed, "changed"), (done.same, "as before")];
     let told: Vec<String> = told.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let epochs = plural((done.cloned + done.changed + done.same) as u64, "epoch", "epochs");
@@ -181,7 +179,8 @@ fn from_catalogue(
 /// The server: as asked, as git is configured, or lore.
 fn server(arguments: &Arguments) -> Result<Base, Failure> {
     let configured = || {
-        let output = Command::new("git").args(["config", "--get", "provenance.server"]).output().ok()?;
+        // The user's own, never that of the tree in the current directory: it may be the one under review.
+        let output = Command::new("git").args(["config", "--global", "--get", "provenance.server"]).output().ok()?;
         let said = String::from_utf8(output.stdout).ok()?;
         Some(said.trim().to_owned()).filter(|said| !said.is_empty())
     };

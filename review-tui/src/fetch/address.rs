@@ -89,7 +89,7 @@ pub fn target(typed: &str, server: &Base) -> Result<Target, FetchError> {
     let no = || FetchError::NoTarget(typed.chars().take(200).collect());
     if let Some(rest) = typed.strip_prefix("https://").or_else(|| typed.strip_prefix("http://")) {
         let scheme = &typed[..typed.len() - rest.len()];
-        let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+        let (rest, searches) = (rest.split(['?', '#']).next().unwrap_or(rest), rest.contains('?'));
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         if let Some(id) = message_name(typed) {
             let before: Vec<&str> = path.split('/').take_while(|part| !names_mail(part)).collect();
@@ -104,6 +104,10 @@ pub fn target(typed: &str, server: &Base) -> Result<Target, FetchError> {
             }
             let list = Base::parse(&format!("{scheme}{host}/{}", before.join("/")))?;
             return Ok(Target::Thread { list, id });
+        }
+        // A page of search results is not the list.
+        if searches {
+            return Err(no());
         }
         let list = Base::parse(&format!("{scheme}{host}/{}", path.trim_matches('/')))?;
         let name = list.path().rsplit('/').next().filter(|name| is_list(name)).ok_or_else(no)?.to_owned();
@@ -186,9 +190,7 @@ mod tests {
 
     #[test]
     fn a_list_is_named_by_its_name_or_page() {
-        for typed in
-            ["bpf", "https://lore.kernel.org/bpf", "https://lore.kernel.org/bpf/", "https://lore.kernel.org/bpf/?q=s:x"]
-        {
+        for typed in ["bpf", "https://lore.kernel.org/bpf", "https://lore.kernel.org/bpf/"] {
             let Target::List { list, name } = target(typed, &lore()).unwrap() else { panic!("{typed} is a list") };
             assert_eq!((list.as_str(), name.as_str()), ("https://lore.kernel.org/bpf", "bpf"));
             assert_eq!(
@@ -212,6 +214,7 @@ mod tests {
             "ftp://h/l",
             "https://h/a/../b",
             "https://lore.kernel.org/",
+            "https://lore.kernel.org/bpf/?q=s:x",
         ] {
             assert!(target(typed, &lore()).is_err(), "{typed}");
         }

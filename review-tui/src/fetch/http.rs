@@ -20,6 +20,9 @@ const HOPS: u32 = 5;
 /// Bytes of an answer: larger threads there are none, and a manifest of lore has 100 kB.
 const LARGEST: u64 = 256 << 20;
 
+/// How long a whole answer may take, however steadily it drips.
+const WHOLE: Duration = Duration::from_secs(1_800);
+
 /// What the program calls itself before servers.
 pub const NAME: &str = concat!("provenance/", env!("CARGO_PKG_VERSION"));
 
@@ -51,6 +54,7 @@ impl<'t> Client<'t> {
             .timeout_connect(Some(patience))
             .timeout_recv_response(Some(patience))
             .timeout_per_read(Some(patience))
+            .timeout_recv_body(Some(WHOLE))
             .build();
         Client { agent: config.new_agent(), tell }
     }

@@ -33,13 +33,7 @@ pub struct Mirrored {
 ///
 /// # Errors
 /// As [`Client::get`] for the manifest; git's own failures. What was mirrored before stays.
-pub fn mirror(
-    client: &Client<'_>,
-    list: &Base,
-    lists: &Path,
-    loud: bool,
-    tell: Tell<'_>,
-) -> Result<Mirrored, FetchError> {
+pub fn mirror(client: &Client<'_>, list: &Base, lists: &Path, tell: Tell<'_>) -> Result<Mirrored, FetchError> {
     let path = list.path().trim_start_matches('/');
     let dir = lists.join(list.host()).join(path);
     let git = dir.join("git");
@@ -68,12 +62,18 @@ pub fn mirror(
             done.same += 1;
             continue;
         }
-        let result = if known { update(&place, &epoch, loud) } else { clone(&place, &epoch, loud) };
+        // Behind the last epoch there is none; everything else that goes wrong is an error.
+        if guessed && epoch.number > 0 && !known {
+            match client.get(&format!("{}/info/refs?service=git-upload-pack", epoch.url)) {
+                Err(FetchError::NotThere { .. }) => break,
+                other => drop(other?),
+            }
+        }
+        tell(&format!("{} {}", if known { "updating" } else { "cloning" }, epoch.url));
+        let result = if known { update(&place, &epoch) } else { clone(&place, &epoch) };
         match result {
             Ok(changed) if known => *(if changed { &mut done.changed } else { &mut done.same }) += 1,
             Ok(_) => done.cloned += 1,
-            // Behind the last epoch there is none; that there is none at all is an error.
-            Err(_) if guessed && epoch.number > 0 => break,
             Err(error) => return Err(error),
         }
         states.insert(epoch.number, epoch.state);
@@ -84,14 +84,14 @@ pub fn mirror(
 }
 
 /// Clones beside the place and moves the clone there when it is whole.
-fn clone(place: &Path, epoch: &Epoch, loud: bool) -> Result<bool, FetchError> {
+fn clone(place: &Path, epoch: &Epoch) -> Result<bool, FetchError> {
     let part = place.with_extension("part");
     if part.exists() {
         fs::remove_dir_all(&part).map_err(io(&part))?;
     }
-    let mut command = git(loud);
-    command.args(["clone", "--mirror", "--template="]).arg(if loud { "--progress" } else { "--quiet" });
-    let cloned = run(command.arg("--").arg(&epoch.url).arg(&part), epoch);
+    let mut command = git();
+    command.args(["clone", "--mirror", "--template=", "--quiet", "--"]);
+    let cloned = run(command.arg(&epoch.url).arg(&part), epoch).and_then(|()| holds_mail(&part, epoch));
     if cloned.is_err() {
         let _ = fs::remove_dir_all(&part);
         // Of a list that is not there nothing stays; what holds another epoch is not empty, and stays.
@@ -103,22 +103,33 @@ fn clone(place: &Path, epoch: &Epoch, loud: bool) -> Result<bool, FetchError> {
 }
 
 /// Fetches what is new; returns whether there was anything.
-fn update(place: &Path, epoch: &Epoch, loud: bool) -> Result<bool, FetchError> {
+fn update(place: &Path, epoch: &Epoch) -> Result<bool, FetchError> {
     let refs = || {
-        let mut command = git(false);
+        let mut command = git();
         command.arg("--git-dir").arg(place).args(["for-each-ref", "--format=%(objectname) %(refname)"]);
         command.stdout(Stdio::piped()).output().map(|said| said.stdout).unwrap_or_default()
     };
     let before = refs();
-    let mut command = git(loud);
-    command.arg("--git-dir").arg(place).args(["fetch", "--prune"]).arg(if loud { "--progress" } else { "--quiet" });
+    let mut command = git();
+    command.arg("--git-dir").arg(place).args(["fetch", "--prune", "--quiet"]);
     // A force-pushed history is followed: what is gone from it is gone from the index, and said there.
     run(command.arg("--").arg(&epoch.url).arg("+refs/*:refs/*"), epoch)?;
     Ok(before != refs())
 }
 
-/// The user's git: no questions, no other transports, no hooks.
-fn git(loud: bool) -> Command {
+/// The newest commit of an epoch holds one mail, `m`, or the mark of a deleted one, `d`; an epoch may still be empty.
+fn holds_mail(repository: &Path, epoch: &Epoch) -> Result<(), FetchError> {
+    let mut command = git();
+    command.arg("--git-dir").arg(repository).args(["ls-tree", "--name-only", "HEAD"]).stdout(Stdio::piped());
+    let names = command.output().map(|said| said.stdout).unwrap_or_default();
+    match names.as_slice() {
+        b"" | b"m\n" | b"d\n" => Ok(()),
+        _ => Err(FetchError::OtherThing { url: epoch.url.clone(), what: "a repository that holds no mail".to_owned() }),
+    }
+}
+
+/// The user's git: no questions, no other transports, no hooks, nothing of a repository around the current directory.
+fn git() -> Command {
     let mut command = Command::new("git");
     let agent = format!("http.userAgent={NAME}");
     let allowed = ["protocol.allow=never", "protocol.http.allow=always", "protocol.https.allow=always"];
@@ -129,7 +140,7 @@ fn git(loud: bool) -> Command {
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(variable);
     }
-    command.stdout(Stdio::null()).stderr(if loud { Stdio::inherit() } else { Stdio::piped() });
+    command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
 

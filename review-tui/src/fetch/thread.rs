@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use provenance_corpus::archive::mbox::Mbox;
 use provenance_corpus::message::Message;
 
@@ -37,7 +37,7 @@ pub fn fetch(client: &Client<'_>, list: &Base, id: &str) -> Result<Thread, Fetch
         return Err(FetchError::OtherThing { url, what });
     }
     let mut mbox = Vec::new();
-    let inflated = GzDecoder::new(answer.body.as_slice()).take(LARGEST + 1).read_to_end(&mut mbox);
+    let inflated = MultiGzDecoder::new(answer.body.as_slice()).take(LARGEST + 1).read_to_end(&mut mbox);
     if let Err(source) = inflated {
         return Err(FetchError::Damaged { url, source });
     }
