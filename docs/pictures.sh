@@ -15,6 +15,42 @@ draw() { # NAME KEYS [ARGUMENT]
 }
 draw find 'j j' 'mech:static-call'
 draw thread 'f ctrl-u "s:crowded" enter wait enter wait ] wait @ @ j j j'
-draw checks 'f ctrl-u "s:conflicts" enter wait enter wait c wait O'
 draw lineage ':lineage space bpf-dispatcher enter wait j j'
 draw lab ':lab space bpf-dispatcher enter wait r wait'
+# A patch of our own that takes what is another's.
+cat > "$data/takes.eml" << 'MAIL'
+From: Ada Example <ada@example.org>
+To: netdev@vger.kernel.org
+Date: Mon, 2 Mar 2020 10:00:00 +0000
+Subject: [PATCH bpf-next] bpf: jump from the entry of a function
+Message-ID: <takes@provenance.example>
+
+Let the entry jump to what was generated.
+
+Signed-off-by: Ada Example <ada@example.org>
+---
+diff --git a/kernel/bpf/taker.c b/kernel/bpf/taker.c
+new file mode 100644
+--- /dev/null
++++ b/kernel/bpf/taker.c
+@@ -0,0 +1,15 @@
++// SPDX-License-Identifier: GPL-2.0
++#include <linux/bpf.h>
++
++/* What everybody calls, until somebody attaches. */
++int taken(void *context)
++{
++	return 0;
++}
++
++int take(void *image)
++{
++	/* One jump instead of an indirect call. */
++	return bpf_arch_text_poke(&taken, BPF_MOD_JUMP,
++				  NULL, image);
++}
+-- 
+2.39
+MAIL
+"$program" --data-dir "$data" -q index "$data/takes.eml"
+draw checks 'c wait' takes@provenance.example
