@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kernels that shipped: their images are fetched as Debian packages, and the census of `provenance scan` is compared with
 # counts that readelf, nm and objdump make by themselves. Also: how long it takes, and how long objdump takes for the
-# same text. Needs apt, dpkg-deb, binutils, python3; about 6 GB in DIR.
+# same text. Needs apt, dpkg-deb, binutils, python3, xz, zstd; about 6 GB in DIR.
 #
 #     core/benches/images.sh DIR [PROGRAM]
 #
@@ -57,5 +57,29 @@ for modules in */lib/modules/*; do
   "$scan" scan -q "$modules" > /dev/null || true
   printf '%s: scan %s, reading the files with cat %s\n' "$modules" "$(clock "$scan" scan -q "$modules")" \
     "$(clock find "$modules" -name '*.ko*' -exec cat {} +)"
+done
+
+echo "== compressed modules: the middle of five interleaved runs, beside inflating them, two at once"
+middle() { sort -n | sed -n 3p; }
+inflated() { find "$2" -type f -print0 | xargs -0 -P2 -n 300 "$1" -dcq > /dev/null; }
+for modules in */lib/modules/*; do
+  [ -d "$modules" ] || continue
+  for tool in zstd xz; do
+    packed=packed-$tool
+    rm -rf "$packed" && mkdir "$packed"
+    find "$modules" -name '*.ko' -exec cp {} "$packed" \;
+    case $tool in
+      zstd) find "$packed" -type f -print0 | xargs -0 -P2 -n 300 zstd -q --rm ;;
+      xz) find "$packed" -type f -print0 | xargs -0 -P2 -n 300 xz -q -1 --check=crc32 ;;
+    esac
+    ours=() theirs=()
+    for _ in 1 2 3 4 5; do
+      ours+=("$(clock "$scan" scan -q "$packed")")
+      theirs+=("$(clock inflated "$tool" "$packed")")
+    done
+    a=$(printf '%s\n' "${ours[@]}" | middle) b=$(printf '%s\n' "${theirs[@]}" | middle)
+    printf '%s, %s: scan %s s, inflating %s s, ratio %s\n' "$modules" "$tool" "$a" "$b" "$(echo "scale=2; $a / $b" | bc)"
+    rm -rf "$packed"
+  done
 done
 exit $bad

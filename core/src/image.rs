@@ -207,7 +207,9 @@ impl Image {
     /// Reads tables and rules, and keeps the records within these ranges.
     fn claim(&mut self, within: Option<&[Range<u64>]>) {
         let mut records = Vec::new();
-        let known = self.symbols.find(&table::bounds(), &self.space.data);
+        // A linker script puts names around the tables of a vmlinux; in a module they are sections.
+        let bounds = if self.kind == Kind::Module { Vec::new() } else { table::bounds() };
+        let known = self.symbols.find(&bounds, &self.space.data);
         let mut keep = |number: u8, table: &Table, entry: table::Entry| {
             if within.is_some_and(|ranges| !ranges.iter().any(|r| r.contains(&entry.addr))) {
                 return;

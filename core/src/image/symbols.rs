@@ -91,6 +91,9 @@ impl Symbols {
 
     /// The addresses of some names, in one pass.
     pub fn find<'n>(&self, names: &[&'n str], data: &Data) -> HashMap<&'n str, u64> {
+        if names.is_empty() {
+            return HashMap::new();
+        }
         let wanted: HashMap<&[u8], &'n str> = names.iter().map(|n| (n.as_bytes(), *n)).collect();
         let mut begins: Vec<&[u8]> = names.iter().map(|n| &n.as_bytes()[..n.len().min(BEGINNING)]).collect();
         begins.sort_unstable();

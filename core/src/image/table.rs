@@ -89,17 +89,13 @@ const RUNTIME: [(&str, u32); 2] = [("runtime_ptr_", 8), ("runtime_shift_", 1)];
 
 /// Whether relocations of a section with this name have to be applied.
 pub(crate) fn is_table(name: &str) -> bool {
-    let name = base_name(name);
-    SPECS.iter().any(|s| s.section == name) || RUNTIME.iter().any(|(prefix, _)| name.starts_with(prefix))
+    SPECS.iter().any(|s| belongs(name, s.section)) || RUNTIME.iter().any(|(prefix, _)| name.starts_with(prefix))
 }
 
-/// objtool and the compiler may split a table by the text that it belongs to: `.altinstructions.init` and so on.
-fn base_name(name: &str) -> &str {
-    SPECS
-        .iter()
-        .map(|s| s.section)
-        .find(|s| name.strip_prefix(s).is_some_and(|rest| rest.starts_with('.')))
-        .unwrap_or(name)
+/// Whether a section is this table or a part of it: objtool and the compiler may split a table by the text that it belongs
+/// to, `.altinstructions.init` and so on.
+fn belongs(name: &str, table: &str) -> bool {
+    name.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// How a table was found.
@@ -217,7 +213,7 @@ fn places<'a>(space: &'a Space, symbols: &HashMap<&str, u64>) -> Vec<Place<'a>> 
             out.push((table, spec.layouts, bytes));
             continue;
         }
-        for section in space.sections().iter().filter(|s| base_name(&s.name) == spec.section) {
+        for section in space.sections().iter().filter(|s| belongs(&s.name, spec.section)) {
             let table = Table {
                 addr: section.addr,
                 bytes: section.size,
