@@ -267,9 +267,9 @@ fn fact(entry: &Entry) -> Fact {
         author: (crate::links::fact::person_hash(&entry.author.1), crate::links::fact::person_hash(&entry.author.0)),
         title: crate::links::fact::title_hash(&entry.subject),
         date: entry.dates.1,
-        blobs: entry.blobs.clone(),
-        files,
-        cites: entry.cites.clone(),
+        blobs: entry.blobs.as_slice().into(),
+        files: files.into(),
+        cites: entry.cites.as_slice().into(),
         ..Fact::default()
     }
 }
@@ -306,7 +306,7 @@ pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
                     compared.push(entry.id.clone());
                 }
                 if meets || links {
-                    let commit = Commit { id: entry.id.clone(), fact: fact(&entry), told_by: None };
+                    let commit = Commit { id: entry.id.clone(), fact: fact(&entry) };
                     met.insert(entry.id, commit);
                 }
             },

@@ -100,7 +100,7 @@ impl Links {
         by_id.dedup();
         let mut by_root: Vec<[u64; 2]> = by_id.iter().map(|[id, root]| [*root, *id]).collect();
         by_root.sort_unstable();
-        let mut writer = Writer::<2>::default();
+        let mut writer = Writer::<2>::new(3, by_id.len() + by_root.len() + twins.len());
         writer.section(&by_id);
         writer.section(&by_root);
         writer.section(twins);

@@ -9,7 +9,7 @@ pub mod work;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::{IndexWriter, Searcher, Term};
 
 use self::plan::{Item, Plan, Task};
@@ -153,16 +153,7 @@ impl Run<'_> {
             .build();
         let mut writer: IndexWriter<Row> =
             self.store.index.writer_with_options(writer_options).map_err(|e| self.wrap(e))?;
-        writer.set_merge_policy(if items < BATCH / 4 {
-            let mut policy = LogMergePolicy::default();
-            policy.set_min_num_segments(6);
-            policy.set_min_layer_size(1_000);
-            // What a large run left is not merged by the next small one: that took a minute for half a million mails.
-            policy.set_max_docs_before_merge(10_000);
-            Box::new(policy)
-        } else {
-            Box::new(NoMergePolicy)
-        });
+        writer.set_merge_policy(Box::new(merging(items)));
         let mut tasks = plan.tasks;
         if tasks.is_empty() {
             self.batch(&mut writer, Vec::new(), threads, options.relink)?;
@@ -210,7 +201,7 @@ impl Run<'_> {
         let (links, prepared) = std::thread::scope(|scope| {
             let links = scope.spawn(move || {
                 Links::write(&links_dir(data), generation, &rows, &twins)?;
-                links::store::update(data, generation, facts, &rows, grows)
+                links::store::update(data, generation, facts, rows, grows)
             });
             let prepared = writer.prepare_commit();
             (links.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), prepared)
@@ -333,6 +324,23 @@ impl Run<'_> {
         rows.extend(found.added.iter().filter(|added| stays(added)).map(|added| added.row.clone()));
         Ok(rows)
     }
+}
+
+/// Which segments become one. A query looks into each, so that their number is what it costs; merging costs a tenth of what
+/// indexing does. Each mail is merged about once: by a large run while it reads on, and what a large run left is not merged
+/// by the next small one, which took a minute for half a million mails.
+fn merging(items: usize) -> LogMergePolicy {
+    let mut policy = LogMergePolicy::default();
+    if items < BATCH / 4 {
+        policy.set_min_num_segments(6);
+        policy.set_min_layer_size(1_000);
+        policy.set_max_docs_before_merge(10_000);
+    } else {
+        policy.set_min_num_segments(8);
+        policy.set_min_layer_size(BATCH as u32);
+        policy.set_max_docs_before_merge(BATCH / 3);
+    }
+    policy
 }
 
 /// Cuts off what is read before the next commit. A repository that is read whole keeps its old cursor until its

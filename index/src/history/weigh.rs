@@ -84,7 +84,7 @@ pub(super) fn all(
             let equal = weight.patch_ids.iter().find(|id| mails.contains(id));
             commit.fact.patch_id = equal.or(weight.patch_ids.first()).copied().unwrap_or_default();
             commit.fact.lines = weight.lines;
-            commit.fact.sketch.clone_from(&weight.sketch);
+            commit.fact.sketch = weight.sketch.as_slice().into();
         }
     }
     Ok(())

@@ -27,48 +27,54 @@ const ALMOST: f32 = 0.8;
 /// Equal changed lines of the same patch.
 const SAME: f32 = 0.99;
 
-/// A commit, with what of it is compared with mails.
+/// A commit of a tree, with what of it is compared with mails.
 #[derive(Clone, Debug)]
 pub struct Commit {
     /// Its full id.
     pub id: Vec<u8>,
-    /// Author, title, date, blobs, citations; of a commit that a mail tells of, the mail's facts.
+    /// Author, title, date, blobs, citations.
     pub fact: Fact,
-    /// The mail that tells of it.
-    pub told_by: Option<u64>,
 }
 
-/// The commits that mails tell of as merged, and the links of mails that bring commits to other trees.
-pub fn told(facts: &[Fact]) -> (Vec<Commit>, Vec<Edge>) {
-    let (mut commits, mut edges) = (Vec::new(), Vec::new());
-    for fact in facts {
-        for (id, told) in &fact.tells {
-            let node = commit_node(id);
-            match told {
-                Told::Merged => {
-                    commits.push(Commit { id: id.clone(), fact: fact.clone(), told_by: Some(fact.id) });
-                    edges.push(link(Kind::Tells, fact.id, node, Class::Reply, 1000));
-                }
-                Told::Backport | Told::Picked => edges.push(link(Kind::Backport, fact.id, node, Class::Text, 1000)),
+/// The links of a mail that tells of commits: with each that it tells of as merged, the patches that became it.
+pub fn told(fact: &Fact, facts: &[Fact], known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for (id, told) in &fact.tells {
+        let node = commit_node(id);
+        match told {
+            Told::Merged => {
+                edges.push(link(Kind::Tells, fact.id, node, Class::Reply, 1000));
+                edges.extend(find(node, fact, true, facts, known, place));
             }
+            Told::Backport | Told::Picked => edges.push(link(Kind::Backport, fact.id, node, Class::Text, 1000)),
         }
     }
-    (commits, edges)
+    edges
 }
 
 fn link(kind: Kind, from: u64, to: u64, class: Class, confidence: u16) -> Edge {
     Edge { kind, from, to, class, confidence, similarity: 0 }
 }
 
-/// The patches that became a commit.
-pub fn find(commit: &Commit, facts: &[Fact], known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Vec<Edge> {
-    let fact = &commit.fact;
-    let node = commit_node(&commit.id);
+/// The patches that became a commit of a tree.
+pub fn of_tree(commit: &Commit, facts: &[Fact], known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Vec<Edge> {
+    find(commit_node(&commit.id), &commit.fact, false, facts, known, place)
+}
+
+/// The patches that became a commit, which is `told` by the mail whose facts these are, or of a tree.
+fn find(
+    node: u64,
+    fact: &Fact,
+    told: bool,
+    facts: &[Fact],
+    known: &Candidates<'_>,
+    place: &FxHashMap<u64, u32>,
+) -> Vec<Edge> {
     let mut edges = Vec::new();
     let mut named = false;
     // A mail of the robot answers the patch. One that is not indexed is linked all the same: whoever has it may ask.
     let trailers = || fact.cites.iter().filter(|(_, cited, masked)| *cited == Cited::Trailer && !masked).map(|c| c.0);
-    let answered = commit.told_by.map(|_| fact.parent).filter(|parent| *parent != 0);
+    let answered = Some(fact.parent).filter(|parent| told && *parent != 0);
     let last = trailers().next_back();
     for id in trailers() {
         match place.get(&id).map(|at| &facts[*at as usize]) {

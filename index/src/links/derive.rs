@@ -44,10 +44,12 @@ pub fn derive(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u64)
         .collect();
     let known = Candidates::new(&facts, &patches);
     let revisions = revision::find(&facts, &sendings, &known, &place);
-    let (told, mut edges) = commit::told(&facts);
-    edges.extend(revisions.edges.iter().copied());
-    for commit in trees.iter().chain(&told) {
-        edges.extend(commit::find(commit, &facts, &known, &place));
+    let mut edges = revisions.edges.clone();
+    for commit in trees {
+        edges.extend(commit::of_tree(commit, &facts, &known, &place));
+    }
+    for fact in &facts {
+        edges.extend(commit::told(fact, &facts, &known, &place));
     }
     edges.extend(cited::find(&facts, &place));
     edges.sort_unstable();

@@ -99,7 +99,7 @@ impl Blob {
     }
 }
 
-/// What one copy of a mail says.
+/// What one copy of a mail says. Its lists take no more room than they need: a large run holds half a million of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
     /// See [`hash::origin`].
@@ -115,7 +115,7 @@ pub struct Fact {
     /// Hash of the title: letters and digits alone.
     pub title: u64,
     /// Hashes of the words of the title that say something, sorted.
-    pub words: Vec<u32>,
+    pub words: Box<[u32]>,
     /// Date header, seconds since 1970.
     pub date: i64,
     /// Of a robot's mail that tells of a commit: when its author made the patch, seconds since 1970, where somebody else
@@ -138,15 +138,15 @@ pub struct Fact {
     /// Distinct changed lines of weight.
     pub lines: u32,
     /// The smallest [`SKETCH`] hashes of changed lines, sorted.
-    pub sketch: Vec<u32>,
+    pub sketch: Box<[u32]>,
     /// Blobs after the patch.
-    pub blobs: Vec<Blob>,
+    pub blobs: Box<[Blob]>,
     /// Hashes of the paths of changed files, sorted.
-    pub files: Vec<u32>,
+    pub files: Box<[u32]>,
     /// Mails that the text names: hash of the id, or of the part before the `@` where the rest is masked.
-    pub cites: Vec<(u64, Cited, bool)>,
+    pub cites: Box<[(u64, Cited, bool)]>,
     /// Commits that the mail tells of.
-    pub tells: Vec<(Vec<u8>, Told)>,
+    pub tells: Box<[(Vec<u8>, Told)]>,
 }
 
 /// What a title says, whatever its spaces, case and punctuation.
@@ -260,7 +260,7 @@ impl Fact {
             author: (person_hash(&address), person_hash(&name)),
             sender: person_hash(&stored.address),
             title: title_hash(title(&subject)),
-            words: if about && !kinds.reply { words(title(&subject)) } else { Vec::new() },
+            words: if about && !kinds.reply { words(title(&subject)).into() } else { Box::default() },
             date: stored.date,
             authored: if told { authored(&text) } else { 0 },
             parent: message
@@ -289,14 +289,14 @@ impl Fact {
                 .and_then(|id| u64::from_str_radix(id.get(..16)?, 16).ok())
                 .unwrap_or(0),
             lines,
-            sketch,
-            blobs,
-            files,
-            cites: cited(&text, &stored.message_id),
+            sketch: sketch.into(),
+            blobs: blobs.into(),
+            files: files.into(),
+            cites: cited(&text, &stored.message_id).into(),
             tells: if kinds.patch || told {
                 told::commits(&text, told).into_iter().take(NAMED).collect()
             } else {
-                Vec::new()
+                Box::default()
             },
         }
     }

@@ -196,7 +196,14 @@ mod tests {
     fn patch(title: u64, lines: &[u32]) -> Fact {
         let mut sketch = lines.to_vec();
         sketch.sort_unstable();
-        Fact { title, author: (7, 0), files: vec![1], lines: sketch.len() as u32, sketch, ..Fact::default() }
+        Fact {
+            title,
+            author: (7, 0),
+            files: [1].into(),
+            lines: sketch.len() as u32,
+            sketch: sketch.into(),
+            ..Fact::default()
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! next one holds all of it.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::marker::PhantomData;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,9 @@ pub const FILES: usize = 12;
 
 /// No mail's facts are longer; a longer record is damage.
 const LONGEST: usize = 1 << 20;
+
+/// Bytes that are read at once where all records are.
+const BUFFER: usize = 1 << 18;
 
 /// What has a key.
 pub trait Record: Serialize + DeserializeOwned {
@@ -72,22 +75,19 @@ fn damaged() -> io::Error {
 pub fn write<T: Record>(dir: &Path, generation: u64, records: &[T], whole: bool) -> io::Result<()> {
     let mut order: Vec<&T> = records.iter().collect();
     order.sort_unstable_by_key(|r| (r.key(), r.one()));
-    let mut rows = Vec::with_capacity(order.len() * ROW as usize);
-    let mut data = Vec::new();
-    let start = HEADER + ROW * order.len() as u64;
-    for record in order {
-        for value in [record.key(), record.one(), start + data.len() as u64] {
-            rows.extend_from_slice(&value.to_le_bytes());
-        }
-        let bytes = postcard::to_allocvec(record).expect("plain data serialises");
-        data.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-        data.extend(bytes);
-    }
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(&u64::from(whole).to_le_bytes());
     out.extend_from_slice(&(records.len() as u64).to_le_bytes());
-    out.extend(rows);
-    out.extend(data);
+    // The rows are filled in as the records behind them find their places: one buffer, for at scale it is a large one.
+    out.resize(out.len() + order.len() * ROW as usize, 0);
+    for (at, record) in order.into_iter().enumerate() {
+        let values = [record.key(), record.one(), out.len() as u64];
+        let row = &mut out[HEADER as usize + at * ROW as usize..][..ROW as usize];
+        row.chunks_mut(8).zip(values).for_each(|(place, value)| place.copy_from_slice(&value.to_le_bytes()));
+        let bytes = postcard::to_allocvec(record).expect("plain data serialises");
+        out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+        out.extend(bytes);
+    }
     crate::replace_file(&path(dir, generation), &out)
 }
 
@@ -250,16 +250,18 @@ impl Part {
     }
 
     fn each<T: Record>(&self, take: &mut dyn FnMut(T)) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        let mut file = &self.file;
-        io::Seek::seek(&mut file, io::SeekFrom::Start(HEADER + ROW * self.mails))?;
-        file.read_to_end(&mut bytes)?;
-        let mut rest = bytes.as_slice();
+        let mut file = io::BufReader::with_capacity(BUFFER, &self.file);
+        file.seek(io::SeekFrom::Start(HEADER + ROW * self.mails))?;
+        let (mut len, mut bytes) = ([0; 4], Vec::new());
         for _ in 0..self.mails {
-            let (len, after) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
-            let (record, after) = after.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or_else(damaged)?;
-            take(postcard::from_bytes(record).map_err(|_| damaged())?);
-            rest = after;
+            file.read_exact(&mut len)?;
+            let len = u32::from_le_bytes(len) as usize;
+            if len > LONGEST {
+                return Err(damaged());
+            }
+            bytes.resize(len, 0);
+            file.read_exact(&mut bytes)?;
+            take(postcard::from_bytes(&bytes).map_err(|_| damaged())?);
         }
         Ok(())
     }
@@ -274,7 +276,7 @@ mod tests {
     use super::*;
 
     fn fact(id: u64, origin: u64) -> Fact {
-        Fact { id, origin, date: id as i64, sketch: vec![1, 2, 3], ..Fact::default() }
+        Fact { id, origin, date: id as i64, sketch: [1, 2, 3].into(), ..Fact::default() }
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub fn dig(facts: Vec<Fact>, roots: &Roots) -> Dig {
     let mut hidden = facts;
     for fact in hidden.iter_mut().filter(|f| f.flags.told) {
         fact.parent = 0;
-        fact.cites.clear();
+        fact.cites = Box::default();
     }
     // The robot's mails no longer hang below what they answer.
     let robots: FxHashSet<u64> = hidden.iter().filter(|f| f.flags.told).map(|f| f.id).collect();

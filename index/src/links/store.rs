@@ -63,11 +63,11 @@ fn path(dir: &Path, generation: u64) -> PathBuf {
 ///
 /// # Errors
 /// What the file system says.
-pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: &[Row], grows: bool) -> Result<(), LinksError> {
+pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: Vec<Row>, grows: bool) -> Result<(), LinksError> {
     let dir = links_dir(data);
     let io = |path: PathBuf, what: &'static str| move |source| LinksError::Io { path, what, source };
     let old = Facts::open(&facts_dir(&dir), generation - 1).map_err(io(dir.clone(), "read"))?;
-    let keeps = grows && old.files() > 0 && old.files() < FILES && keeps(data, &dir, generation, &new, rows);
+    let keeps = grows && old.files() > 0 && old.files() < FILES && keeps(data, &dir, generation, &new, &rows);
     if keeps {
         let (before, now) = (path(&dir, generation - 1), path(&dir, generation));
         let _ = std::fs::remove_file(&now);
@@ -90,9 +90,10 @@ pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: &[Row], grows:
     }
     let roots = provenance_corpus::thread::roots(rows.iter().map(|r| (r.id, r.references.as_slice())));
     let root: rustc_hash::FxHashMap<u64, u64> = rows.iter().zip(roots).map(|(row, root)| (row.id, root)).collect();
+    drop(rows);
     let trees = crate::history::commits(data, &all).map_err(io(crate::history::dir(data), "read"))?;
     let derived = derive(all, &trees, |id| root.get(&id).copied().unwrap_or(id));
-    write(&dir, generation, &derived).map_err(io(path(&dir, generation), "written"))
+    write(&dir, generation, derived).map_err(io(path(&dir, generation), "written"))
 }
 
 /// Whether the links of the generation before hold with these mails too. In doubt they do not.
@@ -112,13 +113,14 @@ fn keeps(data: &Path, dir: &Path, generation: u64, new: &[Fact], rows: &[Row]) -
     plain::changes_nothing(new, rows, named).unwrap_or(false)
 }
 
-fn write(dir: &Path, generation: u64, derived: &Derived) -> io::Result<()> {
+fn write(dir: &Path, generation: u64, derived: Derived) -> io::Result<()> {
     let Derived { facts, sendings, revisions, edges, commits, landed } = derived;
     let id = |at: u32| facts[at as usize].id;
     let head = |sending: u32| id(sendings.all[sending as usize].head);
     let mut sections: [Vec<[u64; 3]>; 10] = Default::default();
     sections[section::EDGES] = edges.iter().flat_map(Edge::rows).collect();
-    for commit in commits {
+    drop(edges);
+    for commit in &commits {
         let word = |at: usize| commit_node(commit.get(at..).unwrap_or_default());
         sections[section::COMMITS].push([word(0), word(8), word(16)]);
         sections[section::COMMIT_TAILS].push([word(0), word(24), commit.len() as u64]);
@@ -146,7 +148,8 @@ fn write(dir: &Path, generation: u64, derived: &Derived) -> io::Result<()> {
     let ids: FxHashSet<u64> = facts.iter().map(|f| f.id).collect();
     let cites = facts.iter().flat_map(|f| &f.cites).filter(|(id, _, masked)| *masked || !ids.contains(id));
     sections[section::NAMED] = cites.map(|(id, _, masked)| [*id, u64::from(*masked), 0]).collect();
-    let mut writer = Writer::<3>::default();
+    drop((facts, ids));
+    let mut writer = Writer::<3>::new(sections.len(), sections.iter().map(Vec::len).sum());
     for mut rows in sections {
         rows.sort_unstable();
         rows.dedup();

@@ -10,33 +10,39 @@ const MAGIC: &[u8; 8] = b"PVLINKS2";
 /// More sections than any file has; a larger number is damage.
 const MOST_SECTIONS: u64 = 64;
 
-/// Collects the sections of a file with rows of `W` numbers.
-#[derive(Default)]
+/// Collects the sections of a file with rows of `W` numbers, in the one buffer that will be the file.
 pub struct Writer<const W: usize> {
-    lengths: Vec<u64>,
-    rows: Vec<u8>,
+    sections: usize,
+    written: usize,
+    out: Vec<u8>,
 }
 
 impl<const W: usize> Writer<W> {
+    /// A file of so many sections with at most so many rows in all.
+    pub fn new(sections: usize, rows: usize) -> Writer<W> {
+        let head = 16 + 8 * sections;
+        let mut out = Vec::with_capacity(head + rows * W * 8);
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&(sections as u64).to_le_bytes());
+        out.resize(head, 0);
+        Writer { sections, written: 0, out }
+    }
+
     /// Adds a section, which must be sorted.
     pub fn section(&mut self, rows: &[[u64; W]]) {
         debug_assert!(rows.is_sorted());
-        self.lengths.push(rows.len() as u64);
-        self.rows.reserve(rows.len() * W * 8);
+        let length = 16 + 8 * self.written;
+        self.out[length..length + 8].copy_from_slice(&(rows.len() as u64).to_le_bytes());
+        self.written += 1;
         for value in rows.iter().flatten() {
-            self.rows.extend_from_slice(&value.to_le_bytes());
+            self.out.extend_from_slice(&value.to_le_bytes());
         }
     }
 
     /// The bytes of the file.
     pub fn finish(self) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
-        out.extend_from_slice(&(self.lengths.len() as u64).to_le_bytes());
-        for length in self.lengths {
-            out.extend_from_slice(&length.to_le_bytes());
-        }
-        out.extend(self.rows);
-        out
+        debug_assert_eq!(self.written, self.sections);
+        self.out
     }
 }
 
@@ -167,7 +173,7 @@ mod tests {
     fn table(rows: &[[u64; 2]]) -> (tempfile::TempDir, Table<2>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
-        let mut writer = Writer::default();
+        let mut writer = Writer::new(3, rows.len());
         writer.section(rows);
         writer.section(&[]);
         writer.section(&[]);
