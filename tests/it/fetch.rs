@@ -66,6 +66,13 @@ fn a_real_list_is_fetched_by_its_epochs() {
     let copied = std::process::Command::new("cp").arg("-r").arg(archives.join("xdp-newbies")).arg(&clone).status();
     assert!(copied.expect("cp starts").success());
     let Some(httpd) = Httpd::start(&user, "xdp-newbies", &clone) else { return };
+    let lists = user.path(".local/share/provenance/lists");
+    std::fs::create_dir_all(&lists).expect("made");
+    let other = std::fs::File::create(lists.join("index.lock")).expect("made");
+    other.lock().expect("locked");
+    let refused = user.run(["fetch", "--server", &httpd.url, "xdp-newbies"]);
+    assert!(refused.code == 19 && refused.err.contains("another process is fetching a list"), "{}", refused.err);
+    drop(other);
     let said = user.run(["fetch", "--server", &httpd.url, "xdp-newbies"]).ok();
     assert!(said.err.contains("xdp-newbies: 1 epoch (1 new)"), "{}", said.err);
     let direct = User::new();

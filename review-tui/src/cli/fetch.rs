@@ -8,8 +8,10 @@ use clap::Args;
 use provenance_corpus::archive::{Source, SourceKind};
 use provenance_index::hash;
 use provenance_index::sources::Sources;
+use provenance_index::store::{Lock, StoreError};
 
 use super::failure::{Exit, Failure};
+use super::place::store_failure;
 use super::text::{self, count, plural};
 use super::{Context, import, index};
 use crate::fetch::address::{Base, Target, target};
@@ -110,6 +112,14 @@ fn fetch_thread(context: &Context, client: &Client<'_>, list: &Base, id: &str, c
 
 fn fetch_list(context: &Context, client: &Client<'_>, list: &Base, name: &str, came: &mut Came) -> Result<(), Failure> {
     let lists = context.place.data().join("lists");
+    // Two that clone one epoch would take each other's half for their own.
+    let _lock = Lock::take(&lists).map_err(|error| match error {
+        StoreError::Locked { holder, .. } => {
+            Failure::new(Exit::Locked, format!("another process is fetching a list ({})", text::line(&holder)))
+                .hint("wait for it, then run the same command again")
+        }
+        error => store_failure(&error),
+    })?;
     let done = list::mirror(client, list, &lists, &|what| context.say(&text::line(what))).map_err(|e| failure(&e))?;
     let told = [(done.cloned, "new"), (done.changed, "changed"), (done.same, "as before")];
     let told: Vec<String> = told.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
