@@ -3,6 +3,7 @@
 //!
 //! libgit2 reads the trees. What it refuses (reftable, SHA-256, an owner that the user trusts) the user's git is asked for.
 
+pub mod changes;
 pub mod command;
 pub mod mainline;
 pub mod walk;

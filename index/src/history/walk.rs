@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use git2::{Delta, DiffOptions, Oid, Repository, Sort};
+use git2::{Oid, Repository, Sort};
 use provenance_corpus::trailer;
 
+use super::changes::Trees;
 use super::{Entry, HistoryError, Tree};
 use crate::links::fact::{Blob, cited};
 use crate::links::told;
@@ -74,14 +75,16 @@ fn parallel(path: &Path, ids: &[Oid], progress: &dyn Fn(u64)) -> Result<Vec<Entr
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8)).min(ids.len() / CHUNK + 1);
     let next = AtomicUsize::new(0);
     let work = || -> Result<Vec<Entry>, String> {
-        let repository = Repository::open(path).map_err(|e| e.message().to_owned())?;
+        let say = |e: git2::Error| e.message().to_owned();
+        let repository = Repository::open(path).map_err(say)?;
+        let mut trees = Trees::new(repository.odb().map_err(say)?);
         let mut entries = Vec::new();
         loop {
             let start = next.fetch_add(CHUNK, Ordering::Relaxed);
             let Some(chunk) = ids.get(start..ids.len().min(start + CHUNK)).filter(|chunk| !chunk.is_empty()) else {
                 return Ok(entries);
             };
-            entries.extend(chunk.iter().filter_map(|id| entry(&repository, *id)));
+            entries.extend(chunk.iter().filter_map(|id| entry(&repository, &mut trees, *id)));
         }
     };
     let mut entries = Vec::with_capacity(ids.len());
@@ -100,7 +103,7 @@ fn parallel(path: &Path, ids: &[Oid], progress: &dyn Fn(u64)) -> Result<Vec<Entr
 }
 
 /// One commit; `None` where it cannot be read, as in a partial clone: nothing is ever fetched.
-fn entry(repository: &Repository, id: Oid) -> Option<Entry> {
+fn entry(repository: &Repository, trees: &mut Trees<'_>, id: Oid) -> Option<Entry> {
     let commit = repository.find_commit(id).ok()?;
     let (author, message) = (commit.author(), String::from_utf8_lossy(commit.message_bytes()).into_owned());
     let mut entry = of_message(id.as_bytes(), &message);
@@ -111,7 +114,7 @@ fn entry(repository: &Repository, id: Oid) -> Option<Entry> {
     entry.dates = (author.when().seconds(), commit.time().seconds());
     entry.merge = commit.parent_count() > 1;
     if !entry.merge {
-        touched(repository, &commit, &mut entry);
+        touched(trees, &commit, &mut entry);
     }
     Some(entry)
 }
@@ -131,15 +134,10 @@ pub(super) fn of_message(id: &[u8], message: &str) -> Entry {
 }
 
 /// Paths and blobs, by comparing trees: no content is read.
-fn touched(repository: &Repository, commit: &git2::Commit<'_>, entry: &mut Entry) {
-    let Ok(new) = commit.tree() else { return };
-    let old = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
-    let mut options = DiffOptions::new();
-    options.ignore_submodules(true).skip_binary_check(true);
-    let Ok(diff) = repository.diff_tree_to_tree(old.as_ref(), Some(&new), Some(&mut options)) else { return };
-    for delta in diff.deltas().take(PATHS) {
-        let file = if delta.status() == Delta::Deleted { delta.old_file() } else { delta.new_file() };
-        entry.paths.extend(file.path_bytes().map(|path| String::from_utf8_lossy(path).into_owned()));
-        entry.blobs.extend(Blob::parse(&delta.new_file().id().to_string()));
+fn touched(trees: &mut Trees<'_>, commit: &git2::Commit<'_>, entry: &mut Entry) {
+    let parent = commit.parent(0).ok().map(|parent| parent.tree_id());
+    for (path, blob) in trees.changes(parent, Some(commit.tree_id()), PATHS).into_iter().take(PATHS) {
+        entry.paths.push(String::from_utf8_lossy(&path).into_owned());
+        entry.blobs.extend(blob.and_then(|id| Blob::parse(&id.to_string())));
     }
 }

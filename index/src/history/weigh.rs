@@ -9,6 +9,7 @@ use provenance_corpus::patch_id;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use super::changes::Trees;
 use super::{Tree, command};
 use crate::document::hex;
 use crate::links::commit::Commit;
@@ -18,6 +19,9 @@ use crate::links::records::{self, FILES, Record, Records};
 
 /// A patch above this many bytes is not compared: nobody sent it by mail.
 const LONGEST: usize = 4 << 20;
+
+/// A commit that changes more files than this is not compared either.
+const MOST: usize = 1_000;
 
 /// What the lines of a commit say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,11 +66,12 @@ pub(super) fn all(
     let mut known: FxHashMap<Vec<u8>, Weight> = FxHashMap::default();
     kept.each(|_| true, |weight| drop(known.insert(weight.id.clone(), weight)))?;
     let repository = Repository::open(&tree.path).ok();
+    let mut trees = repository.as_ref().and_then(|repository| repository.odb().ok()).map(Trees::new);
     let mut new: Vec<Weight> = Vec::new();
     for id in wanted.iter().filter(|id| !known.contains_key(*id)) {
-        let found = match &repository {
-            Some(repository) => by_libgit2(repository, id),
-            None => by_command(&tree.path, id),
+        let found = match (&repository, &mut trees) {
+            (Some(repository), Some(trees)) => by_libgit2(repository, trees, id),
+            _ => by_command(&tree.path, id),
         };
         // One that cannot be read now may be there later, as in a partial clone.
         new.extend(found);
@@ -90,10 +95,23 @@ pub(super) fn all(
     Ok(())
 }
 
-fn by_libgit2(repository: &Repository, id: &[u8]) -> Option<Weight> {
+fn by_libgit2(repository: &Repository, trees: &mut Trees<'_>, id: &[u8]) -> Option<Weight> {
     let commit = repository.find_commit(Oid::from_bytes(id).ok()?).ok()?;
     let new = commit.tree().ok()?;
     let old = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
+    // libgit2 would walk through the whole of both trees, three times.
+    let changes = trees.changes(old.as_ref().map(git2::Tree::id), Some(new.id()), MOST + 1);
+    if changes.len() > MOST {
+        return None;
+    }
+    let options = || {
+        let mut options = DiffOptions::new();
+        options.disable_pathspec_match(true);
+        for (path, _) in &changes {
+            options.pathspec(path.as_slice());
+        }
+        options
+    };
     let text = |options: &mut DiffOptions| -> Option<Vec<u8>> {
         let mut diff = repository.diff_tree_to_tree(old.as_ref(), Some(&new), Some(options)).ok()?;
         diff.find_similar(Some(DiffFindOptions::new().renames(true))).ok()?;
@@ -108,10 +126,9 @@ fn by_libgit2(repository: &Repository, id: &[u8]) -> Option<Weight> {
         .ok()?;
         Some(text)
     };
-    let myers = text(&mut DiffOptions::new())?;
+    let myers = text(&mut options())?;
     let mut weight = of_patch(id, &myers);
-    for more in [text(DiffOptions::new().minimal(true)), text(DiffOptions::new().patience(true))].into_iter().flatten()
-    {
+    for more in [text(options().minimal(true)), text(options().patience(true))].into_iter().flatten() {
         weight.add(&more);
     }
     Some(weight)

@@ -10,6 +10,9 @@ const MAGIC: &[u8; 8] = b"PVLINKS2";
 /// More sections than any file has; a larger number is damage.
 const MOST_SECTIONS: u64 = 64;
 
+/// Rows that are read at once.
+const BLOCK: usize = 64;
+
 /// Collects the sections of a file with rows of `W` numbers, in the one buffer that will be the file.
 pub struct Writer<const W: usize> {
     sections: usize,
@@ -134,17 +137,22 @@ impl<const W: usize> Table<W> {
 
     /// All rows of the keys from `first` to `last`.
     pub fn range(&self, section: usize, first: u64, last: u64) -> io::Result<Vec<[u64; W]>> {
-        let mut rows = Vec::new();
+        let mut found = Vec::new();
+        let (start, rows) = self.extent(section);
         let mut at = self.lower_bound(section, first)?;
-        while at < self.extent(section).1 {
-            let row = self.row(section, at)?;
-            if row[0] > last {
+        while at < rows {
+            let mut block = [[[0; 8]; W]; BLOCK];
+            let block = &mut block[..(rows - at).min(BLOCK as u64) as usize];
+            self.file.read_exact_at(block.as_flattened_mut().as_flattened_mut(), start + at * Self::ROW)?;
+            let block = block.iter().map(|row| row.map(u64::from_le_bytes));
+            let before = found.len();
+            found.extend(block.take_while(|row| row[0] <= last));
+            if found.len() - before < BLOCK {
                 break;
             }
-            rows.push(row);
-            at += 1;
+            at += BLOCK as u64;
         }
-        Ok(rows)
+        Ok(found)
     }
 
     /// All rows of a key.
@@ -191,6 +199,8 @@ mod tests {
             prop_assert_eq!(table.first(0, key).unwrap().map(|row| row[1]), expected.first().copied());
             prop_assert_eq!(table.rows(0, key).unwrap().iter().map(|row| row[1]).collect::<Vec<_>>(), expected);
             prop_assert!(table.rows(3, key).unwrap().is_empty());
+            let below: Vec<_> = rows.iter().filter(|r| r[0] <= key).copied().collect();
+            prop_assert_eq!(table.range(0, 0, key).unwrap(), below);
             prop_assert_eq!(table.all(0).unwrap(), rows);
         }
 
