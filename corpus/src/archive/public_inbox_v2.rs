@@ -212,8 +212,9 @@ fn object_database(directory: &Path) -> Result<Odb<'static>, git2::Error> {
 /// Two settings of libgit2, both for the whole process.
 ///
 /// Hashes: libgit2 computes SHA-1 with collision detection over each object read, which takes longer than inflating it.
-/// Damage on disk is still found, by zlib's checksum; `git fsck` is there for the rest. Cache: each mail is read once.
-pub(super) fn relax_libgit2() {
+/// Damage on disk is still found, by zlib's checksum; `git fsck` is there for the rest. Cache: each mail is read once, and who compares
+/// trees remembers those.
+pub fn relax_libgit2() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         git2::opts::strict_hash_verification(false);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use git2::{Oid, Repository, Sort};
+use provenance_corpus::archive::public_inbox_v2::relax_libgit2;
 use provenance_corpus::trailer;
 
 use super::changes::Trees;
@@ -45,6 +46,7 @@ pub fn resolve(path: &Path, name: &str) -> Option<Vec<u8>> {
 /// Reads the commits that are new since the last time; an error is libgit2's reason.
 pub fn read(tree: &Tree, progress: &dyn Fn(u64)) -> Result<Read, String> {
     let say = |e: git2::Error| e.message().to_owned();
+    relax_libgit2();
     let repository = Repository::open(&tree.path).map_err(say)?;
     let mut tips: Vec<Oid> = Vec::new();
     for reference in repository.references().map_err(say)?.flatten() {
