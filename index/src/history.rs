@@ -21,6 +21,7 @@ use crate::links::commit::Commit;
 use crate::links::edge::commit_node;
 use crate::links::fact::{Blob, Cited, Fact, Told};
 use crate::links::records::{self, FILES, Record, Records};
+use crate::writer::Progress;
 
 /// A commit of a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,44 +159,63 @@ impl Trees {
     ///
     /// # Errors
     /// What the file system says. A tree that cannot be read is remembered as such and costs the others nothing.
-    pub fn update(&mut self, data: &Path, progress: &dyn Fn(u64)) -> Result<u64, HistoryError> {
-        let mut added = 0;
+    pub fn update(&mut self, data: &Path, progress: &dyn Progress) -> Result<u64, HistoryError> {
+        let before: u64 = self.trees.iter().map(|tree| tree.commits).sum();
         for tree in &mut self.trees {
-            let read = walk::read(tree, progress).or_else(|reason| {
-                tree.by_command = Some(reason);
-                command::read(tree, progress)
-            });
-            match read {
-                Err(reason) => tree.refused = Some(reason),
-                Ok(read) => {
-                    tree.refused = None;
-                    tree.shallow = read.shallow;
-                    if !read.entries.is_empty() {
-                        added += read.entries.len() as u64;
-                        tree.add(data, read.entries).map_err(|source| {
-                            let path = tree_dir(data, tree.number);
-                            HistoryError::Io { path, source }
-                        })?;
-                    }
-                    tree.tips = read.tips;
-                    mainline::update(data, tree).map_err(|source| {
-                        let path = tree_dir(data, tree.number);
-                        HistoryError::Io { path, source }
-                    })?;
-                }
-            }
+            let path = tree_dir(data, tree.number);
+            tree.update(data, progress).map_err(|source| HistoryError::Io { path, source })?;
         }
         self.save(data).map_err(|source| HistoryError::Io { path: dir(data), source })?;
-        Ok(added)
+        Ok(self.trees.iter().map(|tree| tree.commits).sum::<u64>() - before)
     }
 }
 
 impl Tree {
+    fn update(&mut self, data: &Path, progress: &dyn Progress) -> io::Result<()> {
+        self.refused = None;
+        let before = (self.generation, self.commits, self.newest);
+        let (tips, shallow) = match walk::find(self) {
+            Ok(walk) => {
+                progress.begin(walk.commits());
+                for part in walk.parts(progress) {
+                    match part {
+                        Ok(entries) => self.add(data, entries)?,
+                        Err(reason) => {
+                            // What was written of it does not count, and is written again.
+                            (self.generation, self.commits, self.newest) = before;
+                            self.refused = Some(reason);
+                            return Ok(());
+                        }
+                    }
+                }
+                (walk.tips, walk.shallow)
+            }
+            Err(reason) => {
+                self.by_command = Some(reason);
+                match command::read(self) {
+                    Ok(read) => {
+                        self.add(data, read.entries)?;
+                        (read.tips, read.shallow)
+                    }
+                    Err(reason) => {
+                        self.refused = Some(reason);
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        (self.tips, self.shallow) = (tips, shallow);
+        mainline::update(data, self)
+    }
+
     fn records(&self, data: &Path) -> io::Result<Records<Entry>> {
         Records::open(&tree_dir(data, self.number), self.generation)
     }
 
     fn add(&mut self, data: &Path, mut entries: Vec<Entry>) -> io::Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         let dir = tree_dir(data, self.number);
         let old = self.records(data)?;
         let whole = self.generation == 0 || old.files() >= FILES;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::walk::{Read, of_message};
+use super::walk::of_message;
 use super::{Entry, HistoryError, Tree};
 use crate::document::unhex;
 use crate::links::fact::Blob;
@@ -62,8 +62,18 @@ pub fn patch(path: &Path, id: &str, algorithm: &str) -> Option<String> {
     .ok()
 }
 
+/// What was read of a tree.
+pub struct Read {
+    /// New commits.
+    pub entries: Vec<Entry>,
+    /// The tips now.
+    pub tips: Vec<String>,
+    /// The history ends before its beginning.
+    pub shallow: bool,
+}
+
 /// Reads the commits that are new since the last time; an error is git's reason.
-pub fn read(tree: &Tree, progress: &dyn Fn(u64)) -> Result<Read, String> {
+pub fn read(tree: &Tree) -> Result<Read, String> {
     let tips = output(git(&tree.path).args([
         "for-each-ref",
         "--format=%(objectname)",
@@ -103,7 +113,6 @@ pub fn read(tree: &Tree, progress: &dyn Fn(u64)) -> Result<Read, String> {
     if !status.success() && entries.is_empty() {
         return Err("git log failed".to_owned());
     }
-    progress(entries.len() as u64);
     Ok(Read { entries, tips, shallow })
 }
 

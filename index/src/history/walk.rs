@@ -11,6 +11,7 @@ use super::changes::Trees;
 use super::{Entry, HistoryError, Tree};
 use crate::links::fact::{Blob, cited};
 use crate::links::told;
+use crate::writer::Progress;
 
 /// Paths that are kept of one commit; a commit that moves a whole tree says nothing by more.
 const PATHS: usize = 512;
@@ -18,10 +19,15 @@ const PATHS: usize = 512;
 /// Commits that a thread takes at a time.
 const CHUNK: usize = 256;
 
-/// What was read of a tree.
-pub struct Read {
-    /// New commits.
-    pub entries: Vec<Entry>,
+/// Commits that are read before they are written, at least: a kernel's million would fill gigabytes. Each part is a file of
+/// records, of which there may be a few.
+const PART: usize = if cfg!(test) { 3 } else { 50_000 };
+const PARTS: usize = 8;
+
+/// The new commits of a tree, to be read.
+pub struct Walk {
+    path: PathBuf,
+    ids: Vec<Oid>,
     /// The tips now.
     pub tips: Vec<String>,
     /// The history ends before its beginning.
@@ -43,8 +49,8 @@ pub fn resolve(path: &Path, name: &str) -> Option<Vec<u8>> {
     Some(commit.id().as_bytes().to_vec())
 }
 
-/// Reads the commits that are new since the last time; an error is libgit2's reason.
-pub fn read(tree: &Tree, progress: &dyn Fn(u64)) -> Result<Read, String> {
+/// Finds the commits that are new since the last time; an error is libgit2's reason.
+pub fn find(tree: &Tree) -> Result<Walk, String> {
     let say = |e: git2::Error| e.message().to_owned();
     relax_libgit2();
     let repository = Repository::open(&tree.path).map_err(say)?;
@@ -69,11 +75,23 @@ pub fn read(tree: &Tree, progress: &dyn Fn(u64)) -> Result<Read, String> {
     }
     // A parent that is missing ends the walk there, as in a shallow clone.
     let ids: Vec<Oid> = walk.flatten().collect();
-    let entries = parallel(&tree.path, &ids, progress)?;
-    Ok(Read { entries, tips: tips.iter().map(Oid::to_string).collect(), shallow: repository.is_shallow() })
+    let tips = tips.iter().map(Oid::to_string).collect();
+    Ok(Walk { path: tree.path.clone(), ids, tips, shallow: repository.is_shallow() })
 }
 
-fn parallel(path: &Path, ids: &[Oid], progress: &dyn Fn(u64)) -> Result<Vec<Entry>, String> {
+impl Walk {
+    /// Number of commits.
+    pub fn commits(&self) -> u64 {
+        self.ids.len() as u64
+    }
+
+    /// Reads them, part by part.
+    pub fn parts<'w>(&'w self, progress: &'w dyn Progress) -> impl Iterator<Item = Result<Vec<Entry>, String>> + 'w {
+        self.ids.chunks(PART.max(self.ids.len() / PARTS)).map(move |ids| parallel(&self.path, ids, progress))
+    }
+}
+
+fn parallel(path: &Path, ids: &[Oid], progress: &dyn Progress) -> Result<Vec<Entry>, String> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8)).min(ids.len() / CHUNK + 1);
     let next = AtomicUsize::new(0);
     let work = || -> Result<Vec<Entry>, String> {
@@ -87,6 +105,7 @@ fn parallel(path: &Path, ids: &[Oid], progress: &dyn Fn(u64)) -> Result<Vec<Entr
                 return Ok(entries);
             };
             entries.extend(chunk.iter().filter_map(|id| entry(&repository, &mut trees, *id)));
+            progress.advance(chunk.len() as u64, 0);
         }
     };
     let mut entries = Vec::with_capacity(ids.len());
@@ -100,7 +119,6 @@ fn parallel(path: &Path, ids: &[Oid], progress: &dyn Fn(u64)) -> Result<Vec<Entr
     for result in results {
         entries.extend(result?);
     }
-    progress(entries.len() as u64);
     Ok(entries)
 }
 
@@ -141,5 +159,42 @@ fn touched(trees: &mut Trees<'_>, commit: &git2::Commit<'_>, entry: &mut Entry) 
     for (path, blob) in trees.changes(parent, Some(commit.tree_id()), PATHS).into_iter().take(PATHS) {
         entry.paths.push(String::from_utf8_lossy(&path).into_owned());
         entry.blobs.extend(blob.and_then(|id| Blob::parse(&id.to_string())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Trees;
+    use git2::{Repository, Signature, Time};
+
+    fn commit(repository: &Repository, at: i64) {
+        let who = Signature::new("Ada", "ada@example.org", &Time::new(1_600_000_000 + at * 60, 0)).unwrap();
+        let blob = repository.blob(format!("{at}\n").as_bytes()).unwrap();
+        let parent = repository.head().and_then(|head| head.peel_to_commit()).ok();
+        let mut tree = repository.treebuilder(parent.as_ref().map(|p| p.tree().unwrap()).as_ref()).unwrap();
+        tree.insert(format!("file{at}"), blob, 0o100_644).unwrap();
+        let tree = repository.find_tree(tree.write().unwrap()).unwrap();
+        let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+        repository.commit(Some("HEAD"), &who, &who, &format!("change {at}"), &tree, &parents).unwrap();
+    }
+
+    #[test]
+    fn a_tree_is_read_in_parts_and_then_what_is_new() {
+        let (dir, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let repository = Repository::init(dir.path()).unwrap();
+        (0..40).for_each(|at| commit(&repository, at));
+        let mut trees = Trees::default();
+        assert!(trees.attach(dir.path()).unwrap());
+        assert_eq!(trees.update(data.path(), &()).unwrap(), 40);
+        assert_eq!(trees.update(data.path(), &()).unwrap(), 0);
+        (40..50).for_each(|at| commit(&repository, at));
+        let mut trees = Trees::load(data.path()).unwrap();
+        assert_eq!(trees.update(data.path(), &()).unwrap(), 10);
+        let all = super::super::beginning(data.path(), "", 1_000).unwrap();
+        assert_eq!((all.len(), trees.trees[0].commits), (50, 50));
+        let head = repository.head().unwrap().peel_to_commit().unwrap();
+        let (_, entry) = super::super::find(data.path(), head.id().as_bytes()).unwrap().unwrap();
+        assert_eq!((entry.subject.as_str(), entry.paths.as_slice()), ("change 49", &["file49".to_owned()][..]));
+        assert_eq!(trees.trees[0].newest, 1_600_000_000 + 49 * 60);
     }
 }

@@ -64,7 +64,9 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         sources.save(data).map_err(|e| sources_failure(&e))?;
     }
     exit = attach_images(context, &arguments.image)?.unwrap_or(exit);
-    let trees = trees::update(context, &arguments.repo)?;
+    let bar = Bar::new(context.global.quiet, "commits");
+    let trees = trees::update(context, &arguments.repo, &bar)?;
+    bar.finish();
     if sources.repositories().is_empty() && !trees.any && !arguments.image.is_empty() {
         return Ok(exit);
     }
@@ -77,7 +79,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     };
     let relink = trees.relink || arguments.rebuild_links;
     options.relink = relink;
-    let bar = Bar::new(context.global.quiet);
+    let bar = Bar::new(context.global.quiet, "mails");
     let start = Instant::now();
     let report = writer::update(data, &sources, options, &bar).map_err(|e| writer_failure(&e))?;
     bar.finish();
@@ -254,37 +256,40 @@ fn writer_failure(error: &WriterError) -> Failure {
     }
 }
 
-/// Mails read, rate and remaining time, on a terminal only.
-struct Bar(ProgressBar);
+/// Mails or commits read, rate and remaining time, on a terminal only.
+struct Bar {
+    bar: ProgressBar,
+    what: &'static str,
+}
 
 impl Bar {
-    fn new(quiet: bool) -> Bar {
+    fn new(quiet: bool, what: &'static str) -> Bar {
         let hidden = quiet || !std::io::stderr().is_terminal();
         let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        Bar(ProgressBar::with_draw_target(None, target))
+        Bar { bar: ProgressBar::with_draw_target(None, target), what }
     }
 
     fn finish(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
         // The bar is talk; if stderr is gone, so is whoever listened.
         let _ = std::io::stderr().flush();
     }
 }
 
 impl Progress for Bar {
-    fn begin(&self, mails: u64) {
-        let style =
-            ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} mails, {per_sec}, {eta} left");
-        self.0.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        self.0.set_message("reading");
-        self.0.set_length(mails);
+    fn begin(&self, all: u64) {
+        let form = format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {}, {{per_sec}}, {{eta}} left", self.what);
+        let style = ProgressStyle::with_template(&form);
+        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        self.bar.set_message("reading");
+        self.bar.set_length(all);
     }
 
-    fn advance(&self, mails: u64, _bytes: u64) {
-        self.0.inc(mails);
+    fn advance(&self, more: u64, _bytes: u64) {
+        self.bar.inc(more);
     }
 
     fn phase(&self, what: &str) {
-        self.0.set_message(what.to_owned());
+        self.bar.set_message(what.to_owned());
     }
 }

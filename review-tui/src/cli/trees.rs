@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use provenance_index::history::{self, HistoryError, Trees};
+use provenance_index::writer::Progress;
 
 use super::Context;
 use super::failure::{Exit, Failure};
@@ -21,7 +22,7 @@ pub struct Found {
 }
 
 /// Attaches these trees and reads what is new in all.
-pub fn update(context: &Context, paths: &[PathBuf]) -> Result<Found, Failure> {
+pub fn update(context: &Context, paths: &[PathBuf], progress: &dyn Progress) -> Result<Found, Failure> {
     let data = context.place.data();
     let mut trees = load(context)?;
     for path in paths {
@@ -33,7 +34,7 @@ pub fn update(context: &Context, paths: &[PathBuf]) -> Result<Found, Failure> {
         return Ok(Found::default());
     }
     let start = Instant::now();
-    let added = trees.update(data, &|_| {}).map_err(|e| failure(&e))?;
+    let added = trees.update(data, progress).map_err(|e| failure(&e))?;
     let seconds = start.elapsed().as_secs_f64();
     let mut found = Found { any: true, relink: added > 0 || !paths.is_empty(), refused: false };
     for tree in &trees.trees {
