@@ -92,8 +92,9 @@ struct Answer {
 /// What was looked through: lists and trees.
 fn searched(context: &Context, letters: &Letters<'_>) -> Result<String, Failure> {
     let trees = trees::load(context)?.trees;
+    let read = trees.iter().filter(|tree| tree.commits > 0);
     let trees: Vec<String> =
-        trees.iter().map(|tree| format!("{} to {}", tree.path.display(), dates::day(tree.newest))).collect();
+        read.map(|tree| format!("{} to {}", tree.path.display(), dates::day(tree.newest))).collect();
     let trees = if trees.is_empty() { "no tree attached".to_owned() } else { format!("trees: {}", trees.join(", ")) };
     Ok(format!("{}; {trees}", horizon::indexed(Some(letters.reader))))
 }

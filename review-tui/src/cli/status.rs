@@ -124,7 +124,8 @@ fn beside(trees: &Trees, images: &Images, look: &Look) -> String {
     for tree in &trees.trees {
         let path = tree.path.to_string_lossy();
         let path = text::line(&path);
-        out.push_str(&format!("{:>9}  {}  {path}\n", count(tree.commits), dates::day(tree.newest)));
+        let newest = if tree.commits > 0 { dates::day(tree.newest) } else { "none".to_owned() };
+        out.push_str(&format!("{:>9}  {newest:<10}  {path}\n", count(tree.commits)));
         if tree.shallow {
             out.push_str("           shallow: what lies before is not known\n");
         }
