@@ -1,17 +1,22 @@
 //! An open index: a snapshot that stays as it is while `index` writes the next one.
 
+mod copies;
+
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::DocSetCollector;
 use tantivy::query::{Query, TermQuery, TermSetQuery};
-use tantivy::schema::document::Value;
-use tantivy::schema::{IndexRecordOption, TantivyDocument};
+use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, ReloadPolicy, Searcher, Term};
 
+use copies::Columns;
+pub use copies::Copy;
+pub(crate) use copies::by_origin;
+
 use crate::collapse::{self, Collapse, Dedup, Entry, Sort};
-use crate::document::Stored;
 use crate::links::{self, Links, LinksError};
 use crate::schema::Fields;
 use crate::state::State;
@@ -55,17 +60,7 @@ pub struct Reader {
     pub state: State,
     /// What is derived from all mails.
     pub links: Links,
-}
-
-/// One copy of a mail, with the number of its repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Copy {
-    /// Number of the repository.
-    pub repository: u32,
-    /// What copies of one mail share, see [`crate::hash::mail`].
-    pub key: u64,
-    /// What the index keeps.
-    pub stored: Stored,
+    columns: OnceLock<Vec<Columns>>,
 }
 
 /// How hits are wanted.
@@ -108,6 +103,7 @@ impl Reader {
             fields: store.fields,
             state: store.state,
             links,
+            columns: OnceLock::new(),
         })
     }
 
@@ -239,23 +235,6 @@ impl Reader {
         Ok(parents.difference(&present).count() as u64)
     }
 
-    /// What the index keeps of one copy.
-    pub fn copy(&self, doc: DocAddress) -> Result<Copy, ReaderError> {
-        copy(&self.searcher, &self.fields, doc).map_err(|e| self.wrap(e))
-    }
-
-    /// All copies of the mails of these ids, web pages included, in the order of the ids.
-    pub fn copies(&self, mid_hash: u64) -> Result<Vec<Copy>, ReaderError> {
-        let mut copies = Vec::new();
-        let ids = std::iter::once(mid_hash).chain(self.links.pages_of_mail(mid_hash));
-        for id in ids {
-            for doc in self.addresses(id)? {
-                copies.push(self.copy(doc)?);
-            }
-        }
-        Ok(copies)
-    }
-
     /// All indexed mails of the thread that an id belongs to, one entry for each id; empty where the id is neither
     /// indexed nor known to the links.
     pub fn thread(&self, mid_hash: u64) -> Result<Vec<u64>, ReaderError> {
@@ -302,31 +281,6 @@ impl Reader {
     }
 }
 
-fn copy(searcher: &Searcher, fields: &Fields, doc: DocAddress) -> tantivy::Result<Copy> {
-    let document: TantivyDocument = searcher.doc(doc)?;
-    let bytes = document.get_first(fields.stored).and_then(|v| v.as_bytes()).unwrap_or_default();
-    let stored = Stored::from_bytes(bytes)
-        .map_err(|e| tantivy::TantivyError::InternalError(format!("a stored document does not decode: {e}")))?;
-    let segment = searcher.segment_reader(doc.segment_ord);
-    let repository = segment.fast_fields().u64("repository")?.first(doc.doc_id).unwrap_or_default();
-    let key = segment.fast_fields().u64("key")?.first(doc.doc_id).unwrap_or_default();
-    Ok(Copy { repository: u32::try_from(repository).unwrap_or(u32::MAX), key, stored })
-}
-
-/// What the index keeps of the copies of these origins.
-pub(crate) fn by_origin(
-    searcher: &Searcher,
-    fields: &Fields,
-    origins: &FxHashSet<u64>,
-) -> tantivy::Result<Vec<(u32, Stored)>> {
-    if origins.is_empty() {
-        return Ok(Vec::new());
-    }
-    let terms = origins.iter().map(|origin| Term::from_field_u64(fields.origin, *origin));
-    let docs = searcher.search(&TermSetQuery::new(terms), &DocSetCollector)?;
-    docs.into_iter().map(|doc| copy(searcher, fields, doc).map(|c| (c.repository, c.stored))).collect()
-}
-
 /// What the links are derived from, of all copies but those of the given origins.
 pub(crate) fn link_rows(searcher: &Searcher, without: &FxHashSet<u64>) -> tantivy::Result<Vec<links::Row>> {
     let mut rows = Vec::new();
@@ -362,15 +316,5 @@ impl Reader {
         let facts = self.links.facts.all(&alive).map_err(|e| self.io(e))?;
         let roots = self.links.all_roots().map_err(|e| self.io(e))?;
         Ok((facts, roots.into_iter().map(|[id, root]| (id, root)).collect()))
-    }
-
-    /// A mail by its hash: the first copy that is no web page, where it is indexed.
-    ///
-    /// # Errors
-    /// A damaged index.
-    pub fn mail(&self, mid_hash: u64) -> Result<Option<Copy>, ReaderError> {
-        let copies = self.copies(mid_hash)?;
-        let real = copies.iter().position(|copy| !copy.stored.kinds.page).unwrap_or(0);
-        Ok(copies.into_iter().nth(real))
     }
 }

@@ -4,12 +4,17 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use tantivy::Index;
-use tantivy::directory::MmapDirectory;
+use serde::Deserialize;
+use tantivy::directory::{Directory, MmapDirectory};
 use tantivy::tokenizer::TokenizerManager;
+use tantivy::{Index, IndexSettings};
 
 use crate::schema::{Fields, SCHEMA_VERSION};
 use crate::state::State;
+
+/// Bytes of stored documents that are compressed together: a page of hits, which lie all over the index, inflates one such
+/// block a hit.
+const STORED_BLOCK: usize = 4 << 10;
 
 /// Why the index could not be opened or locked.
 #[derive(Debug, thiserror::Error)]
@@ -111,21 +116,29 @@ impl Store {
         let wrap = |source| StoreError::Tantivy { data: data.to_owned(), source };
         let directory = MmapDirectory::open(&dir).map_err(|e| wrap(e.into()))?;
         let (schema, _) = Fields::build();
-        let index = Index::open_or_create(directory, schema).map_err(wrap)?;
+        let settings = IndexSettings { docstore_blocksize: STORED_BLOCK, ..IndexSettings::default() };
+        let index = Index::builder().schema(schema).settings(settings).open_or_create(directory).map_err(wrap)?;
         Store::with_index(data, index)
     }
 
     fn with_index(data: &Path, mut index: Index) -> Result<Store, StoreError> {
         let wrap = |source| StoreError::Tantivy { data: data.to_owned(), source };
         index.set_tokenizers(tokenizers());
-        let payload = index.load_metas().map_err(wrap)?.payload;
-        let state = match payload {
-            Some(text) => serde_json::from_str(&text).map_err(|_| StoreError::Payload { data: data.to_owned() })?,
-            None => State::default(),
+        let bytes = index.directory().atomic_read(Path::new("meta.json")).map_err(|e| wrap(e.into()))?;
+        let unknown = |_| StoreError::Payload { data: data.to_owned() };
+        let state = match serde_json::from_slice(&bytes).map_err(unknown)? {
+            Payload { payload: Some(text) } => serde_json::from_str(&text).map_err(unknown)?,
+            Payload { payload: None } => State::default(),
         };
         let (_, fields) = Fields::build();
         Ok(Store { index, fields, state })
     }
+}
+
+/// What of tantivy's `meta.json` says what was indexed. Its schema, ten times as long, was read when the index was opened.
+#[derive(Deserialize)]
+struct Payload {
+    payload: Option<String>,
 }
 
 /// Our tokenizers under the names that the schema uses, and tantivy's own.

@@ -39,12 +39,12 @@ fn picture(c: char) -> char {
 
 /// Columns that a clean line takes.
 pub fn width(text: &str) -> usize {
-    text.width()
+    if text.is_ascii() { text.len() } else { text.width() }
 }
 
 /// The text, cut to at most `columns`, with `…` where something is missing.
 pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
-    if text.width() <= columns {
+    if width(text) <= columns {
         return Cow::Borrowed(text);
     }
     let mut out = String::new();
