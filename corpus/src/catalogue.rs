@@ -23,19 +23,33 @@ pub use words::{Commit, Day, EventId, MechanismId, MessageId, Node, SLUG_MAX};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// The built-in files as `build.rs` wrote them: name and decoded content of each, in postcard.
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalogue.postcard"));
 
-/// All mechanisms with their events and edges, checked.
-#[derive(Clone, Debug, Default)]
+/// All mechanisms with their events and edges, checked. Where only the built-in files make it up, it is decoded when it is
+/// first asked: a query that no event answers needs nothing but its digest, and decoding is a fifth of such a query.
+#[derive(Clone, Debug)]
 pub struct Catalogue {
+    facts: OnceLock<Facts>,
+    digest: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Facts {
     mechanisms: Vec<Mechanism>,
     events: Vec<Event>,
     edges: Vec<Edge>,
     by_name: FxHashMap<String, u32>,
     by_event: FxHashMap<String, u32>,
-    digest: u64,
+}
+
+impl Default for Catalogue {
+    /// No mechanism.
+    fn default() -> Catalogue {
+        Catalogue { facts: Facts::default().into(), digest: 0 }
+    }
 }
 
 impl Catalogue {
@@ -44,7 +58,7 @@ impl Catalogue {
     /// # Errors
     /// Only in a broken build; a test loads it.
     pub fn built_in() -> Result<Catalogue, CatalogueError> {
-        Catalogue::with_texts(embedded()?, &[])
+        Ok(Catalogue { facts: load::assemble(embedded()?)?.into(), digest: digest(&[]) })
     }
 
     /// The built-in catalogue, and after it every `*.toml` of `dir`, in the order of their names. A file may define a new
@@ -54,7 +68,6 @@ impl Catalogue {
     /// # Errors
     /// The first thing that is wrong in any file, see [`CatalogueError`].
     pub fn with_files(dir: &Path) -> Result<Catalogue, CatalogueError> {
-        let mut files = embedded()?;
         let read_error = |path: &Path| {
             let path = path.to_owned();
             move |source| CatalogueError::Read { path, source }
@@ -72,20 +85,25 @@ impl Catalogue {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(read_error(dir)(e)),
         }
+        if paths.is_empty() {
+            return Ok(Catalogue { facts: OnceLock::new(), digest: digest(&[]) });
+        }
         paths.sort();
+        let mut files = embedded()?;
         let mut texts = Vec::with_capacity(paths.len());
         for path in paths {
             let text = std::fs::read_to_string(&path).map_err(read_error(&path))?;
             files.push(load::parse(&path.display().to_string(), &text)?);
             texts.push(text);
         }
-        Catalogue::with_texts(files, &texts)
+        Ok(Catalogue { facts: load::assemble(files)?.into(), digest: digest(&texts) })
     }
 
-    fn with_texts(files: Vec<load::Decoded>, texts: &[String]) -> Result<Catalogue, CatalogueError> {
-        let mut hasher = FxHasher::default();
-        (EMBEDDED, texts).hash(&mut hasher);
-        Ok(Catalogue { digest: hasher.finish(), ..load::assemble(files)? })
+    fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| {
+            // What is compiled in was loaded by a test, so that this fails in a broken build only.
+            embedded().and_then(load::assemble).unwrap_or_else(|e| panic!("the built-in catalogue is wrong: {e}"))
+        })
     }
 
     /// Tells catalogues apart: what is derived from one and kept on disk bears its digest. For
@@ -100,22 +118,22 @@ impl Catalogue {
     /// The first thing that is wrong in any file, see [`CatalogueError`].
     pub fn from_toml<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Catalogue, CatalogueError> {
         let files = files.into_iter().map(|(name, text)| load::parse(name, text));
-        load::assemble(files.collect::<Result<_, _>>()?)
+        Ok(Catalogue { facts: load::assemble(files.collect::<Result<_, _>>()?)?.into(), digest: 0 })
     }
 
     /// All mechanisms, built-in ones by slug, then those of the reader's files.
     pub fn mechanisms(&self) -> &[Mechanism] {
-        &self.mechanisms
+        &self.facts().mechanisms
     }
 
     /// All events, by the day they happened, within a day in the order of the files.
     pub fn events(&self) -> &[Event] {
-        &self.events
+        &self.facts().events
     }
 
     /// All edges.
     pub fn edges(&self) -> &[Edge] {
-        &self.edges
+        &self.facts().edges
     }
 
     /// Finds a mechanism by slug, name or alias; case, spaces, `_` and `-` do not matter (`static key` is `jump-label`).
@@ -123,46 +141,59 @@ impl Catalogue {
     /// # Errors
     /// [`UnknownMechanism`], which lists names that look like it.
     pub fn mechanism(&self, name: &str) -> Result<&Mechanism, UnknownMechanism> {
-        if let Some(index) = self.by_name.get(&normal(name)) {
-            return Ok(&self.mechanisms[*index as usize]);
+        let facts = self.facts();
+        if let Some(index) = facts.by_name.get(&normal(name)) {
+            return Ok(&facts.mechanisms[*index as usize]);
         }
-        let names = self
+        let names = facts
             .mechanisms
             .iter()
             .flat_map(|m| std::iter::once(m.slug.as_str()).chain(m.aliases.iter().map(String::as_str)));
         let mut found = near(name, names);
         if found.is_empty() {
-            found = self.mechanisms.iter().map(|m| m.slug.to_string()).collect();
+            found = facts.mechanisms.iter().map(|m| m.slug.to_string()).collect();
         }
         Err(UnknownMechanism { name: name.chars().take(SLUG_MAX).collect(), near: found })
     }
 
     /// Finds an event by its id.
     pub fn event(&self, id: &str) -> Option<&Event> {
-        self.by_event.get(id).map(|i| &self.events[*i as usize])
+        self.facts().event(id)
     }
 
     /// The events of one mechanism's own file, by the day they happened.
     pub fn events_of<'c>(&'c self, slug: &'c MechanismId) -> impl Iterator<Item = &'c Event> {
-        self.events.iter().filter(move |e| e.mechanism == *slug)
+        self.events().iter().filter(move |e| e.mechanism == *slug)
     }
 
     /// Every mail that events and edges of one mechanism give as evidence; what `mech:` looks for beside words.
     pub fn mails_of<'c>(&'c self, slug: &'c MechanismId) -> impl Iterator<Item = &'c MessageId> {
-        let events = self.events.iter().filter(move |e| e.mechanism == *slug || e.also.contains(slug));
-        let edges = self.edges.iter().filter(move |e| e.mechanism == *slug);
+        let events = self.events().iter().filter(move |e| e.mechanism == *slug || e.also.contains(slug));
+        let edges = self.edges().iter().filter(move |e| e.mechanism == *slug);
         events.flat_map(|e| &e.evidence).chain(edges.flat_map(|e| &e.evidence)).filter_map(|e| e.mail.as_ref())
     }
 
     /// Every mail that anything gives as evidence; some more than once.
     pub fn mails(&self) -> impl Iterator<Item = &MessageId> {
-        let events = self.events.iter().flat_map(|e| &e.evidence);
-        events.chain(self.edges.iter().flat_map(|e| &e.evidence)).filter_map(|e| e.mail.as_ref())
+        let events = self.events().iter().flat_map(|e| &e.evidence);
+        events.chain(self.edges().iter().flat_map(|e| &e.evidence)).filter_map(|e| e.mail.as_ref())
+    }
+}
+
+impl Facts {
+    fn event(&self, id: &str) -> Option<&Event> {
+        self.by_event.get(id).map(|i| &self.events[*i as usize])
     }
 
     fn is_slug(&self, name: &str) -> bool {
         self.by_name.get(name).is_some_and(|i| self.mechanisms[*i as usize].slug.as_str() == name)
     }
+}
+
+fn digest(texts: &[String]) -> u64 {
+    let mut hasher = FxHasher::default();
+    (EMBEDDED, texts).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn embedded() -> Result<Vec<load::Decoded>, CatalogueError> {

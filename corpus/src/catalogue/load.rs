@@ -1,9 +1,9 @@
-//! From files to a checked [`Catalogue`]. A file that is wrong in one place is refused whole.
+//! From files to a checked [`super::Catalogue`]. A file that is wrong in one place is refused whole.
 
 use super::error::CatalogueError;
 use super::model::{Edge, EdgeKind, Event, Evidence, Mechanism};
 use super::words::{Day, Node};
-use super::{Catalogue, near, normal};
+use super::{Facts, near, normal};
 use rustc_hash::FxHashMap;
 
 /// A decoded file and the name that errors give it.
@@ -53,8 +53,8 @@ fn field_and_message(text: &str, at: usize, message: &str) -> String {
 }
 
 /// Puts files together, later ones adding to earlier ones, and checks the whole.
-pub(super) fn assemble(files: Vec<Decoded>) -> Result<Catalogue, CatalogueError> {
-    let mut catalogue = Catalogue::default();
+pub(super) fn assemble(files: Vec<Decoded>) -> Result<Facts, CatalogueError> {
+    let mut catalogue = Facts::default();
     let mut names: Vec<String> = Vec::with_capacity(files.len());
     let mut events: Vec<(usize, Event)> = Vec::with_capacity(files.iter().map(|f| f.mechanism.events.len()).sum());
     let mut edges: Vec<(usize, Edge)> = Vec::with_capacity(files.iter().map(|f| f.mechanism.edges.len()).sum());
@@ -97,7 +97,7 @@ pub(super) fn assemble(files: Vec<Decoded>) -> Result<Catalogue, CatalogueError>
     Ok(catalogue)
 }
 
-fn define(catalogue: &mut Catalogue, file: &str, mechanism: Mechanism) -> Result<(), CatalogueError> {
+fn define(catalogue: &mut Facts, file: &str, mechanism: Mechanism) -> Result<(), CatalogueError> {
     let slug = mechanism.slug.to_string();
     for symbol in &mechanism.symbols {
         check_interval(file, &symbol.name, symbol.from, symbol.until)?;
@@ -152,7 +152,7 @@ fn define(catalogue: &mut Catalogue, file: &str, mechanism: Mechanism) -> Result
     Ok(())
 }
 
-fn take_name(catalogue: &mut Catalogue, file: &str, name: &str, index: u32) -> Result<(), CatalogueError> {
+fn take_name(catalogue: &mut Facts, file: &str, name: &str, index: u32) -> Result<(), CatalogueError> {
     if let Some(other) = catalogue.by_name.insert(normal(name), index) {
         let taken_by = format!("a name of {}", catalogue.mechanisms[other as usize].slug);
         return Err(CatalogueError::Duplicate { file: file.to_owned(), name: name.to_owned(), taken_by });
@@ -244,7 +244,7 @@ fn check_event(file: &str, event: &Event) -> Result<(), CatalogueError> {
     }
 }
 
-fn check_references(catalogue: &Catalogue, file: &str, event: &Event) -> Result<(), CatalogueError> {
+fn check_references(catalogue: &Facts, file: &str, event: &Event) -> Result<(), CatalogueError> {
     let nowhere = |field: &'static str, target: &str| CatalogueError::Nowhere {
         file: file.to_owned(),
         entry: format!("event {}", event.id),
@@ -285,7 +285,7 @@ fn first_recorded(events: &[Event]) -> FxHashMap<&str, Day> {
 }
 
 fn check_edge(
-    catalogue: &Catalogue,
+    catalogue: &Facts,
     first: &FxHashMap<&str, Day>,
     file: &str,
     edge: &mut Edge,
@@ -347,7 +347,7 @@ fn check_edge(
     Ok(())
 }
 
-fn near_nodes(catalogue: &Catalogue, target: &str) -> Vec<String> {
+fn near_nodes(catalogue: &Facts, target: &str) -> Vec<String> {
     let slugs = catalogue.mechanisms.iter().map(|m| m.slug.as_str());
     near(target, slugs.chain(catalogue.events.iter().map(|e| e.id.as_str())))
 }

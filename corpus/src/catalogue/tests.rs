@@ -166,7 +166,18 @@ fn the_compact_form_says_what_the_files_say() {
         .collect();
     let read = Catalogue::from_toml(files.iter().map(|(n, t)| (n.as_str(), t.as_str()))).expect("the files load");
     let compiled = built_in();
-    assert_eq!(read.events, compiled.events);
-    assert_eq!(read.edges, compiled.edges);
-    assert_eq!(read.mechanisms, compiled.mechanisms);
+    assert_eq!(read.events(), compiled.events());
+    assert_eq!(read.edges(), compiled.edges());
+    assert_eq!(read.mechanisms(), compiled.mechanisms());
+}
+
+#[test]
+fn without_files_of_ones_own_the_catalogue_is_decoded_when_asked() {
+    let lazy = Catalogue::with_files(Path::new("/nonexistent/catalogue")).expect("a catalogue");
+    assert!(lazy.facts.get().is_none());
+    let eager = built_in();
+    assert_eq!(lazy.digest(), eager.digest());
+    assert!(lazy.facts.get().is_none(), "the digest needs no facts");
+    assert_eq!(lazy.events(), eager.events());
+    assert!(Catalogue::default().events().is_empty());
 }
