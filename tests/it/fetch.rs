@@ -58,6 +58,43 @@ fn threads_and_lists_of_a_real_server() {
     assert!(lists.join("made").is_dir() && !lists.join("nolist").exists());
 }
 
+/// Makes the tree of a v1 inbox hold one more mail.
+fn add_v1(repository: &git2::Repository, name: &str, text: String) {
+    let tip = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
+    let mut builder = git2::build::TreeUpdateBuilder::new();
+    let blob = repository.blob(text.as_bytes()).expect("a blob");
+    builder.upsert(format!("{}/{}", &name[..2], &name[2..]), blob, git2::FileMode::Blob);
+    let empty = repository.treebuilder(None).and_then(|tree| tree.write()).expect("a tree");
+    let base = tip.as_ref().map_or(empty, git2::Commit::tree_id);
+    let base = repository.find_tree(base).expect("a tree");
+    let tree = builder.create_updated(repository, &base).and_then(|id| repository.find_tree(id)).expect("a tree");
+    let who = git2::Signature::new("Ada", "ada@example.org", &git2::Time::new(1_700_000_000, 0)).expect("a signature");
+    let parents: Vec<&git2::Commit<'_>> = tip.iter().collect();
+    repository.commit(Some("HEAD"), &who, &who, "mail", &tree, &parents).expect("a commit");
+}
+
+#[test]
+fn a_v1_list_is_one_repository() {
+    let user = User::new();
+    let inbox = user.path("old.git");
+    let mut options = git2::RepositoryInitOptions::new();
+    let repository = git2::Repository::init_opts(&inbox, options.bare(true).initial_head("master")).expect("bare");
+    add_v1(&repository, "00112233445566778899aabbccddeeff00112233", mail("one@old.example", "old news", &[], "One.\n"));
+    let Some(httpd) = Httpd::start(&user, "old", &inbox) else { return };
+    let list = format!("{}/old", httpd.url);
+    let said = user.run(["fetch", &list]).ok();
+    assert!(said.err.contains("old: a v1 repository (1 new)"), "{}", said.err);
+    user.run(["show", "one@old.example"]).ok();
+    let same = user.run(["fetch", &list]).ok();
+    assert!(same.err.contains("(1 as before)") && same.err.contains("nothing new"), "{}", same.err);
+    add_v1(&repository, "ff112233445566778899aabbccddeeff00112233", mail("two@old.example", "newer", &[], "Two.\n"));
+    httpd.index(&inbox);
+    let more = user.run(["fetch", &list]).ok();
+    assert!(more.err.contains("(1 changed)"), "{}", more.err);
+    user.run(["show", "two@old.example"]).ok();
+    assert_eq!(mails(&user), 2);
+}
+
 #[test]
 fn a_real_list_is_fetched_by_its_epochs() {
     let Some(archives) = archives() else { return };
@@ -175,7 +212,7 @@ fn manifests_that_make_no_sense_are_refused() {
     };
     let outside = br#"{"/../../x.git":{},"/other/git/0.git":{},"ssh://h/made/git/0.git":{},"/made/git/-1.git":{}}"#;
     for (body, why) in [
-        (gz(outside), "it names no `/made/git/N.git`"),
+        (gz(outside), "it names neither `/made/git/N.git` nor `/made`"),
         (gz(b"[1, 2]"), "makes no sense"),
         (gz(&vec![b' '; 20 << 20]), "it has more than 16 MB"),
         (b"<html>".to_vec(), "not with a manifest"),

@@ -123,7 +123,10 @@ fn fetch_list(context: &Context, client: &Client<'_>, list: &Base, name: &str, c
     let done = list::mirror(client, list, &lists, &|what| context.say(&text::line(what))).map_err(|e| failure(&e))?;
     let told = [(done.cloned, "new"), (done.changed, "changed"), (done.same, "as before")];
     let told: Vec<String> = told.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    let epochs = plural((done.cloned + done.changed + done.same) as u64, "epoch", "epochs");
+    let epochs = match (done.cloned + done.changed + done.same) as u64 {
+        _ if done.v1 => "a v1 repository".to_owned(),
+        count => plural(count, "epoch", "epochs"),
+    };
     context.say(&format!("{}: {epochs} ({})", text::line(name), told.join(", ")));
     came.anything = true;
     attach(context, |sources| {

@@ -13,14 +13,16 @@ use super::{FetchError, Tell};
 /// Epochs that are tried one by one where there is no manifest.
 const MOST: u32 = 1_000;
 
-/// Which states of which epochs are here.
-type States = BTreeMap<u32, String>;
+/// Which states of which epochs are here, by the names of their repositories.
+type States = BTreeMap<String, String>;
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mirrored {
-    /// Where the epochs lie: to be attached.
+    /// Where the epochs lie, or the repository of a v1 list: to be attached.
     pub dir: PathBuf,
+    /// The list has no epochs.
+    pub v1: bool,
     /// Epochs that are new here.
     pub cloned: usize,
     /// Epochs in which something changed.
@@ -36,8 +38,6 @@ pub struct Mirrored {
 pub fn mirror(client: &Client<'_>, list: &Base, lists: &Path, tell: Tell<'_>) -> Result<Mirrored, FetchError> {
     let path = list.path().trim_start_matches('/');
     let dir = lists.join(list.host()).join(path);
-    let git = dir.join("git");
-    fs::create_dir_all(&git).map_err(io(&git))?;
     let file = dir.join("fetched.json");
     let mut states: States =
         fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
@@ -51,19 +51,27 @@ pub fn mirror(client: &Client<'_>, list: &Base, lists: &Path, tell: Tell<'_>) ->
             let list = list.clone();
             Box::new((0..MOST).map(move |number| {
                 let url = format!("{}/git/{number}.git", list.as_str());
-                Epoch { number, url, state: String::new() }
+                Epoch { number: Some(number), url, state: String::new() }
             }))
         }
     };
     for epoch in all {
-        let place = git.join(format!("{}.git", epoch.number));
+        // As public-inbox lays them out: the directory of a v1 list is its repository, named after it.
+        let name = epoch.number.map_or_else(|| "v1".to_owned(), |number| number.to_string());
+        let place = match epoch.number {
+            Some(number) => dir.join("git").join(format!("{number}.git")),
+            None => dir.join(Path::new(path).file_name().unwrap_or_default()).with_added_extension("git"),
+        };
+        if epoch.number.is_none() {
+            (done.v1, done.dir) = (true, place.clone());
+        }
         let known = place.is_dir();
-        if known && !epoch.state.is_empty() && states.get(&epoch.number) == Some(&epoch.state) {
+        if known && !epoch.state.is_empty() && states.get(&name) == Some(&epoch.state) {
             done.same += 1;
             continue;
         }
         // Behind the last epoch there is none; everything else that goes wrong is an error.
-        if guessed && epoch.number > 0 && !known {
+        if guessed && epoch.number > Some(0) && !known {
             match client.get(&format!("{}/info/refs?service=git-upload-pack", epoch.url)) {
                 Err(FetchError::NotThere { .. }) => break,
                 other => drop(other?),
@@ -76,7 +84,7 @@ pub fn mirror(client: &Client<'_>, list: &Base, lists: &Path, tell: Tell<'_>) ->
             Ok(_) => done.cloned += 1,
             Err(error) => return Err(error),
         }
-        states.insert(epoch.number, epoch.state);
+        states.insert(name, epoch.state);
         let text = serde_json::to_vec_pretty(&states).unwrap_or_default();
         provenance_index::replace_file(&file, &text).map_err(io(&file))?;
     }
@@ -86,6 +94,8 @@ pub fn mirror(client: &Client<'_>, list: &Base, lists: &Path, tell: Tell<'_>) ->
 /// Clones beside the place and moves the clone there when it is whole.
 fn clone(place: &Path, epoch: &Epoch) -> Result<bool, FetchError> {
     let part = place.with_extension("part");
+    let above = place.parent().unwrap_or(place);
+    fs::create_dir_all(above).map_err(io(above))?;
     if part.exists() {
         fs::remove_dir_all(&part).map_err(io(&part))?;
     }
@@ -117,13 +127,17 @@ fn update(place: &Path, epoch: &Epoch) -> Result<bool, FetchError> {
     Ok(before != refs())
 }
 
-/// The newest commit of an epoch holds one mail, `m`, or the mark of a deleted one, `d`; an epoch may still be empty.
+/// The newest commit of an epoch holds one mail, `m`, or the mark of a deleted one, `d`; that of a v1 list a folder for each
+/// beginning of a hash. Either may still be empty.
 fn holds_mail(repository: &Path, epoch: &Epoch) -> Result<(), FetchError> {
     let mut command = git();
     command.arg("--git-dir").arg(repository).args(["ls-tree", "--name-only", "HEAD"]).stdout(Stdio::piped());
     let names = command.output().map(|said| said.stdout).unwrap_or_default();
+    let is_hex = |name: &[u8]| name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit);
     match names.as_slice() {
-        b"" | b"m\n" | b"d\n" => Ok(()),
+        b"" => Ok(()),
+        b"m\n" | b"d\n" if epoch.number.is_some() => Ok(()),
+        names if epoch.number.is_none() && names.trim_ascii_end().split(|b| *b == b'\n').all(is_hex) => Ok(()),
         _ => Err(FetchError::OtherThing { url: epoch.url.clone(), what: "a repository that holds no mail".to_owned() }),
     }
 }

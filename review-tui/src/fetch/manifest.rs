@@ -25,11 +25,17 @@ struct Entry {
     modified: Option<i64>,
 }
 
-/// An epoch of a list on a server.
+impl Entry {
+    fn state(&self) -> String {
+        self.fingerprint.clone().or(self.modified.map(|m| m.to_string())).unwrap_or_default()
+    }
+}
+
+/// An epoch of a list on a server, or the one repository of a v1 list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
-    /// Its number.
-    pub number: u32,
+    /// Its number; v1 has no epochs.
+    pub number: Option<u32>,
     /// What git clones.
     pub url: String,
     /// Changes when the repository does; empty where the server does not say.
@@ -66,12 +72,13 @@ fn parse(text: &[u8], list: &Base) -> Result<Vec<Epoch>, String> {
         .iter()
         .filter_map(|(path, entry)| {
             let number = number(path, list.path())?;
-            let state = entry.fingerprint.clone().or(entry.modified.map(|m| m.to_string())).unwrap_or_default();
-            Some(Epoch { number, url: format!("{}{path}", list.root()), state })
+            Some(Epoch { number: Some(number), url: format!("{}{path}", list.root()), state: entry.state() })
         })
         .collect();
     if epochs.is_empty() {
-        return Err(format!("it names no `{}/git/N.git`", list.path()));
+        let v1 = entries.get(list.path()).filter(|_| list.path().len() > 1);
+        let entry = v1.ok_or_else(|| format!("it names neither `{0}/git/N.git` nor `{0}`", list.path()))?;
+        epochs.push(Epoch { number: None, url: list.as_str().to_owned(), state: entry.state() });
     }
     epochs.sort_by_key(|epoch| epoch.number);
     Ok(epochs)
@@ -95,7 +102,9 @@ mod tests {
             "/bpf/git/../../x.git":{},"/netdev/git/2.git":{},"/bpf/git/007.git":{},"/bpf/git/4000000000.git":{},"https://evil/bpf/git/3.git":{}}"#;
         let epochs = parse(text, &list).unwrap();
         let seen: Vec<_> = epochs.iter().map(|e| (e.number, e.url.as_str(), e.state.as_str())).collect();
-        assert_eq!(seen, [(0, "https://h/bpf/git/0.git", "ab"), (1, "https://h/bpf/git/1.git", "5")]);
+        assert_eq!(seen, [(Some(0), "https://h/bpf/git/0.git", "ab"), (Some(1), "https://h/bpf/git/1.git", "5")]);
+        let v1 = parse(br#"{"/bpf":{"modified":7},"/bpf/x":{}}"#, &list).unwrap();
+        assert_eq!(v1, [Epoch { number: None, url: "https://h/bpf".to_owned(), state: "7".to_owned() }]);
         for bad in ["", "[]", "{}", "{\"/x/git/0.git\":{}}", "{\"/bpf/git/0.git\":7}"] {
             assert!(parse(bad.as_bytes(), &list).is_err(), "{bad}");
         }

@@ -24,7 +24,8 @@ impl Httpd {
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let url = format!("http://127.0.0.1:{port}");
         let mut init = command(&home, "public-inbox-init");
-        init.args(["-V2", "-L", "basic", name])
+        let version = if inbox.join("git").is_dir() { "-V2" } else { "-V1" };
+        init.args([version, "-L", "basic", name])
             .arg(inbox)
             .arg(format!("{url}/{name}"))
             .arg(format!("{name}@lists.example"));
