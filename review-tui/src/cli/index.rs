@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use provenance_corpus::archive::{self, public_inbox_config};
 use provenance_index::events::Events;
 use provenance_index::sources::{Layout, OWN, Sources, SourcesError};
@@ -278,9 +278,12 @@ impl Bar {
 
 impl Progress for Bar {
     fn begin(&self, all: u64) {
-        let form = format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {}, {{per_sec}}, {{eta}} left", self.what);
-        let style = ProgressStyle::with_template(&form);
-        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let form = format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {}, {{rate}}/s, {{eta}} left", self.what);
+        let style = ProgressStyle::with_template(&form).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // A bar that cannot be written is not shown; nothing depends on it.
+            let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
+        }));
         self.bar.set_message("reading");
         self.bar.set_length(all);
     }
