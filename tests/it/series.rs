@@ -127,12 +127,16 @@ fn two_third_versions_a_missing_part_and_a_mail_that_is_no_patch_are_told() {
         Some("c2-2@x"),
         "> +first_call(alpha);\n\nno.",
     ));
+    inbox.add(letter("talk@x", 12, BOB, "a question", None, "how?"));
     user.run(["index", "made"]).ok();
     let said = user.run(["series", "c1@x"]).ok().out;
     assert_eq!(said.matches("\nv3 ").count(), 2, "{said}");
     assert!(said.contains("not indexed: 2 of 2"), "{said}");
-    let no = user.run(["series", "r@x"]).ends(2);
-    assert!(no.err.contains("neither a patch nor a cover letter"), "{}", no.err);
+    let answer = user.run(["series", "r@x"]).ok();
+    assert_eq!(answer.out, said, "an answer to a patch leads to its series");
+    assert!(answer.err.contains("r@x is about c2-2@x, whose series this is"), "{}", answer.err);
+    let no = user.run(["series", "talk@x"]).ends(2);
+    assert!(no.err.contains("neither a patch nor a cover letter, and answers none"), "{}", no.err);
     let none = user.run(["series", "nobody@x"]).ends(3);
     assert!(none.err.contains("is not in the indexed lists"), "{}", none.err);
 }

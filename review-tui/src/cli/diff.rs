@@ -93,7 +93,7 @@ pub fn compared(
 }
 
 fn compare(letters: &mut Letters<'_>, id: &str, asked: &[String], all: bool) -> Result<Comparison, Failure> {
-    let mail = id_of(letters.reader, id);
+    let mail = gather::about(letters, id_of(letters.reader, id))?;
     let mut versions = gather::versions(letters, mail)?;
     if versions.is_empty() {
         return Err(no_series(letters, id)?);

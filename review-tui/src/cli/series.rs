@@ -39,9 +39,16 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let id = show::message_id(&arguments.message)?;
     let reader = context.place.required_reader()?;
     let letters = Letters::open(context.place.data(), &reader)?;
-    let versions = gather::versions(&letters, id_of(&reader, &id))?;
+    let asked = id_of(&reader, &id);
+    let mail = gather::about(&letters, asked)?;
+    let versions = gather::versions(&letters, mail)?;
     if versions.is_empty() {
         return Err(no_series(&letters, &id)?);
+    }
+    if mail != asked
+        && let Some(patch) = letters.stored(mail)?
+    {
+        context.say(&format!("{} is about {}, whose series this is", text::line(&id), text::line(&patch.message_id)));
     }
     let mut out = context.paged();
     match arguments.format {
@@ -70,7 +77,7 @@ pub fn no_series(letters: &Letters<'_>, id: &str) -> Result<Failure, Failure> {
         Some(root) => format!("the thread begins with {root}; `provenance thread {id}` shows it"),
         None => format!("`provenance show {id}` shows the mail"),
     };
-    Ok(Failure::new(Exit::Usage, format!("{id} is neither a patch nor a cover letter")).hint(hint))
+    Ok(Failure::new(Exit::Usage, format!("{id} is neither a patch nor a cover letter, and answers none")).hint(hint))
 }
 
 fn draw(versions: &[Version], letters: &Letters<'_>, look: &Look) -> Result<String, Failure> {

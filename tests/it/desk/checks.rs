@@ -92,8 +92,14 @@ fn a_series_is_a_table_of_fates() {
     assert!(first.contains("there is no indexed version before v1"), "{first}");
     let remark = screen(&user, size, "v wait tab enter wait", &["one3@made.example"]);
     assert!(remark.contains("what if the second argument"), "{remark}");
-    let none = screen(&user, size, "v wait", &["remark@made.example"]);
-    assert!(none.contains("neither a patch nor a cover letter"), "{none}");
+    let answer = screen(&user, size, "v wait", &["remark@made.example"]);
+    assert!(answer.contains("v3") && answer.contains("2/3"), "an answer leads to the series: {answer}");
+    let other = User::new();
+    let mut inbox = Inbox::new(&other.path("made"));
+    inbox.add(mail("talk@made.example", "a question", &[], "How?\n"));
+    other.run(["index".as_ref(), inbox.dir.as_os_str()]).ok();
+    let none = screen(&other, size, "v wait", &["talk@made.example"]);
+    assert!(none.contains("neither a patch nor a cover letter, and answers none"), "{none}");
 }
 
 #[test]

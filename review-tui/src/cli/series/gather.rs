@@ -2,7 +2,8 @@
 
 use provenance_corpus::subject::Subject;
 use provenance_index::document::Stored;
-use provenance_index::links::edge::Class;
+use provenance_index::hash;
+use provenance_index::links::edge::{Class, Kind};
 use provenance_index::links::fact::Fact;
 use provenance_index::links::pairing::{self, Pair};
 
@@ -120,6 +121,31 @@ impl Version {
         }
         (!said.is_empty()).then(|| said.join("; "))
     }
+}
+
+/// The patch or cover letter that a mail is about: itself, else what became the commit that it tells of, else the nearest of
+/// the mails that it answers; itself again where there is none.
+pub fn about(letters: &Letters<'_>, id: u64) -> Result<u64, Failure> {
+    /// Mails that an answer may be below a patch; References may hold thousands.
+    const DEPTH: usize = 100;
+    let is_part = |mail| letters.reader.links.graph.sending(mail).map(|found| found.is_some());
+    if is_part(id).map_err(|e| links_failure(&e))? {
+        return Ok(id);
+    }
+    let mut others = Vec::new();
+    for told in letters.edges(id)?.into_iter().filter(|e| e.kind == Kind::Tells && e.from == id) {
+        let made = letters.edges(told.to)?.into_iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form));
+        others.extend(made.map(|e| e.from));
+    }
+    let stored = letters.stored(id)?;
+    let answered = stored.iter().flat_map(|stored| stored.references.iter().rev()).take(DEPTH);
+    others.extend(answered.map(|id| hash::message_id(id)));
+    for other in others {
+        if is_part(other).map_err(|e| links_failure(&e))? {
+            return Ok(other);
+        }
+    }
+    Ok(id)
 }
 
 /// All versions of the series that a mail is part of, by date; none where it is part of none.

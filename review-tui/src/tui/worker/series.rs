@@ -9,7 +9,7 @@ use provenance_index::links::pairing::Fate;
 use super::Library;
 use crate::check::{self, Target, World};
 use crate::cli::letters::Letters;
-use crate::cli::series::gather::{Version, versions};
+use crate::cli::series::gather::{Version, about, versions};
 use crate::cli::series::reason;
 use crate::cli::terminal::Look;
 use crate::cli::{dates, diff};
@@ -31,9 +31,10 @@ pub(super) fn series(library: &Library, id: &str) -> Result<SeriesFacts, String>
     let shelf = library.shelf();
     let reader = shelf.reader.as_ref().ok_or("nothing is indexed")?;
     let letters = Letters::open(library.shelf_data(), reader).map_err(|e| e.what)?;
-    let mut all = versions(&letters, hash::message_id(id)).map_err(|e| e.what)?;
+    let mut all =
+        about(&letters, hash::message_id(id)).and_then(|mail| versions(&letters, mail)).map_err(|e| e.what)?;
     all.truncate(MOST);
-    let last = all.last().ok_or("this mail is neither a patch nor a cover letter")?;
+    let last = all.last().ok_or("this mail is neither a patch nor a cover letter, and answers none")?;
     let mut facts = SeriesFacts { title: clean(&last.title()), ..SeriesFacts::default() };
     let author = all[0].address().to_owned();
     for version in &all {
