@@ -30,6 +30,14 @@ fn the_seeds_patch_takes_bytes_of_ftrace() {
     settings.bind(|| insta::assert_snapshot!("check_seed", quiet));
 }
 
+#[test]
+fn where_a_robots_mails_go_is_not_where_a_patch_is_sent() {
+    let Some(user) = reviewer() else { return };
+    // Of the indexed patches to arch/riscv nearly all are commits of the tip tree, whose robot writes to x86@ whatever it merges.
+    let said = user.run(["check", "--no-engine", "20260527123530.2593918-1-wanghan@linux.alibaba.com"]).ok().out;
+    assert!(said.contains("riscv: ") && !said.contains("x86@kernel.org"), "{said}");
+}
+
 fn check_one(user: &User, name: &str, subject: &str, path: &str, added: &[&str]) -> crate::harness::Said {
     let mail = letter(&format!("{name}@x"), 3, ADA, subject, None, &patch("why", path, "\tgo();", added));
     let file = user.write(&format!("{name}.eml"), mail);

@@ -2,6 +2,7 @@
 //! one does not.
 
 use provenance_corpus::message::Message;
+use provenance_corpus::patch::Patch;
 use provenance_corpus::robot;
 use provenance_corpus::trailer::{self, Kind as TrailerKind};
 use provenance_index::collapse::{Dedup, Sort};
@@ -21,10 +22,24 @@ const ENOUGH: usize = 20;
 /// Of them so many must have gone to a list.
 const HABIT: f32 = 0.6;
 
+/// Of them so many must be people's own, and as many of those must have gone there: a robot's mails go where its tree's mails
+/// go, whatever they touch.
+const OWN: usize = 5;
+
 /// The part of a path that has lists of its own: an architecture or driver class, else a subsystem.
 fn area(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.split('/').collect();
     (parts.len() > 2 && matches!(parts[0], "arch" | "drivers" | "net" | "fs")).then(|| parts[..2].join("/"))
+}
+
+/// Whether a patch touches another area of the same kind as well, so that its recipients say nothing of this one.
+fn reaches_beyond(patch: &Patch<'_>, here: &str) -> bool {
+    let kind = here.split('/').next();
+    patch
+        .files
+        .iter()
+        .filter_map(|file| area(file.path()))
+        .any(|other| other != here && other.split('/').next() == kind)
 }
 
 /// Lists that most mails about the same area went to, and this one does not.
@@ -48,37 +63,47 @@ pub fn lists(target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Optio
             mail_only: true,
         };
         let Ok(answer) = search(&question, Some(reader), world.catalogue) else { continue };
-        let (mut to, mut from): (FxHashMap<String, usize>, FxHashSet<String>) = Default::default();
-        let mut mails = 0;
+        // In how many mails an address is, and in how many of those of people.
+        let mut to: FxHashMap<String, (usize, usize)> = FxHashMap::default();
+        let mut from: FxHashSet<String> = FxHashSet::default();
+        let (mut mails, mut people) = (0, 0);
         let mut example = None;
         for hit in answer.hits {
             let Some(copy) = hit.mail.as_ref().map(|mail| mail.shown()) else { continue };
             let Ok(bytes) = raw.read(copy) else { continue };
             let message = Message::parse(&bytes);
-            mails += 1;
-            if copy.stored.message_id != *target.message.message_id {
-                example.get_or_insert_with(|| copy.stored.message_id.clone());
-            }
+            let text = message.text();
             from.extend(message.from.iter().map(|p| p.address.to_lowercase()));
             // Nor is anybody a list who signs or reviews.
-            let text = message.text();
             from.extend(trailer::parse(&text).iter().filter_map(|t| {
                 let person = t.kind == TrailerKind::Person;
                 person.then(|| t.address()).flatten().map(|a| a.address.to_lowercase())
             }));
+            if Patch::parse(&text).is_none_or(|patch| reaches_beyond(&patch, &area)) {
+                continue;
+            }
+            mails += 1;
+            if copy.stored.message_id != *target.message.message_id {
+                example.get_or_insert_with(|| copy.stored.message_id.clone());
+            }
             // A robot's mail goes to the list of such mails, which is nobody's to write to.
             let robot = robot::is(&copy.stored.author, &copy.stored.address);
-            let people = message.cc.iter().chain(message.to.iter().filter(|_| !robot));
-            let addresses: FxHashSet<String> = people.map(|p| p.address.to_lowercase()).collect();
-            addresses.into_iter().for_each(|address| *to.entry(address).or_default() += 1);
+            people += usize::from(!robot);
+            let reached = message.cc.iter().chain(message.to.iter().filter(|_| !robot));
+            let addresses: FxHashSet<String> = reached.map(|p| p.address.to_lowercase()).collect();
+            for address in addresses {
+                let count = to.entry(address).or_default();
+                *count = (count.0 + 1, count.1 + usize::from(!robot));
+            }
         }
-        if mails < ENOUGH {
+        if mails < ENOUGH || people < OWN {
             continue;
         }
-        let usual = |n: &usize| *n as f32 >= HABIT * mails as f32;
+        let usual = |all: usize, own: usize| all as f32 >= HABIT * mails as f32 && own as f32 >= HABIT * people as f32;
         let mut missing: Vec<(String, usize)> = to
             .into_iter()
-            .filter(|(address, n)| usual(n) && !from.contains(address) && !reached.address(address))
+            .filter(|(address, (all, own))| usual(*all, *own) && !from.contains(address) && !reached.address(address))
+            .map(|(address, (all, _))| (address, all))
             .collect();
         missing.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         if missing.is_empty() {
