@@ -124,7 +124,7 @@ fn of_catalogue(target: &Target<'_>, world: &World<'_>, kin: &Kin<'_>) -> Option
     for similar in events.iter().take(MOST) {
         let event = similar.event;
         let what = event.subject.as_ref().map_or_else(|| event.text.clone(), |subject| format!("\"{subject}\""));
-        let who = event.authors.first().map_or("", String::as_str);
+        let who = event.authors.first().map_or("author not recorded", String::as_str);
         let lines = format!("{} {what} ({who})", event.happened);
         finding = finding.fact("", lines);
         mail_of(event).into_iter().for_each(|id| finding.cite(Evidence::Mail(id.to_owned())));

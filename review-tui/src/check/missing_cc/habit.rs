@@ -22,9 +22,9 @@ const ENOUGH: usize = 20;
 /// Of them so many must have gone to a list.
 const HABIT: f32 = 0.6;
 
-/// Of them so many must be people's own, and as many of those must have gone there: a robot's mails go where its tree's mails
-/// go, whatever they touch.
-const OWN: usize = 5;
+/// So many people must have sent some of them, and as great a share of those people must have sent theirs to the list: a robot
+/// writes where its tree's mails go, whatever they touch, and one author's series of twenty versions is one habit.
+const AUTHORS: usize = 3;
 
 /// The part of a path that has lists of its own: an architecture or driver class, else a subsystem.
 fn area(path: &str) -> Option<String> {
@@ -63,13 +63,14 @@ pub fn lists(target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Optio
             mail_only: true,
         };
         let Ok(answer) = search(&question, Some(reader), world.catalogue) else { continue };
-        // In how many mails an address is, and in how many of those of people.
-        let mut to: FxHashMap<String, (usize, usize)> = FxHashMap::default();
-        let mut from: FxHashSet<String> = FxHashSet::default();
-        let (mut mails, mut people) = (0, 0);
+        // In how many mails an address is, and which people's.
+        let mut to: FxHashMap<String, (usize, FxHashSet<String>)> = FxHashMap::default();
+        let (mut from, mut authors): (FxHashSet<String>, FxHashSet<String>) = Default::default();
+        let mut mails = 0;
         let mut example = None;
         for hit in answer.hits {
-            let Some(copy) = hit.mail.as_ref().map(|mail| mail.shown()) else { continue };
+            let Some(mail) = &hit.mail else { continue };
+            let copy = mail.shown();
             let Ok(bytes) = raw.read(copy) else { continue };
             let message = Message::parse(&bytes);
             let text = message.text();
@@ -88,30 +89,36 @@ pub fn lists(target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Optio
             }
             // A robot's mail goes to the list of such mails, which is nobody's to write to.
             let robot = robot::is(&copy.stored.author, &copy.stored.address);
-            people += usize::from(!robot);
+            let author = Some(copy.stored.address.to_lowercase()).filter(|_| !robot);
+            authors.extend(author.clone());
             let reached = message.cc.iter().chain(message.to.iter().filter(|_| !robot));
             let addresses: FxHashSet<String> = reached.map(|p| p.address.to_lowercase()).collect();
-            for address in addresses {
-                let count = to.entry(address).or_default();
-                *count = (count.0 + 1, count.1 + usize::from(!robot));
+            // That all of a list's archive went to the list says nothing of who else writes to it.
+            let mut came_by = mail.copies.iter().flat_map(|copy| &copy.stored.lists);
+            let only = came_by.next().filter(|list| came_by.all(|other| other == *list));
+            for address in addresses.into_iter().filter(|address| Some(&address.replace('@', ".")) != only) {
+                let (mails, authors) = to.entry(address).or_default();
+                *mails += 1;
+                authors.extend(author.clone());
             }
         }
-        if mails < ENOUGH || people < OWN {
+        if mails < ENOUGH || authors.len() < AUTHORS {
             continue;
         }
-        let usual = |all: usize, own: usize| all as f32 >= HABIT * mails as f32 && own as f32 >= HABIT * people as f32;
+        let usual = |part: usize, all: usize| part as f32 >= HABIT * all as f32;
         let mut missing: Vec<(String, usize)> = to
             .into_iter()
-            .filter(|(address, (all, own))| usual(*all, *own) && !from.contains(address) && !reached.address(address))
-            .map(|(address, (all, _))| (address, all))
+            .filter(|(_, (n, by))| usual(*n, mails) && usual(by.len(), authors.len()))
+            .filter(|(address, _)| !from.contains(address) && !reached.address(address))
+            .map(|(address, (n, _))| (address, n))
             .collect();
         missing.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        if missing.is_empty() {
-            continue;
-        }
         let names: Vec<String> = missing.iter().map(|(address, _)| address.clone()).collect();
-        let verb = if names.len() == 1 { "is" } else { "are" };
-        let says = format!("{area}/ is touched; {} {verb} not in To or Cc", names.join(" and "));
+        let says = match names.split_last() {
+            Some((last, [])) => format!("{area}/ is touched; {last} is not in To or Cc"),
+            Some((last, rest)) => format!("{area}/ is touched; {} and {last} are not in To or Cc", rest.join(", ")),
+            None => continue,
+        };
         let shares: Vec<String> = missing.iter().map(|(address, n)| format!("{address} in {n} of {mails}")).collect();
         let mut finding = Finding::new(RULE, Severity::Note, says).key("lists").fact(
             "why",
