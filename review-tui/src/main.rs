@@ -1,8 +1,8 @@
 //! `provenance`: see `provenance --help`.
 #![forbid(unsafe_code)]
 
-use std::process::ExitCode;
+mod join;
 
-fn main() -> ExitCode {
-    provenance::cli::main()
+fn main() -> std::process::ExitCode {
+    provenance::main(join::desk)
 }

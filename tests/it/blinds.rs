@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use provenance::check::{self, Finding, Severity, Target, World};
 use provenance_corpus::catalogue::Catalogue;
 use provenance_corpus::message::Message;
 use provenance_corpus::patch::Patch;
 use provenance_index::reader::Reader;
+use provenance_review::check::{self, Finding, Severity, Target, World};
 use toml::{Table, Value};
 
 use crate::harness::{User, reviewer, shared};

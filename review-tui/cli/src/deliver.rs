@@ -1,0 +1,95 @@
+//! Hits as mail: into a mbox or a maildir, byte for byte as the archive holds them.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::Path;
+
+use provenance_corpus::archive::{maildir, mbox};
+use provenance_corpus::message::Message;
+use provenance_index::raw::Raw;
+use provenance_index::search::{Answer, Mail};
+use provenance_review::failure::{Exit, Failure};
+use provenance_review::text::plural;
+use rustc_hash::FxHashSet;
+
+use super::Context;
+
+/// The mails of an answer; events that are no indexed mail have none.
+fn of(answer: &Answer) -> Vec<Mail> {
+    answer.hits.iter().filter_map(|hit| hit.mail.clone()).collect()
+}
+
+/// Calls `deliver` with each raw mail; what cannot be read is said, and the rest goes on.
+fn each(
+    context: &Context,
+    mails: &[Mail],
+    mut deliver: impl FnMut(&Mail, &[u8]) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    let mut raw = Raw::open(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    let mut exit = Exit::Done;
+    for mail in mails {
+        match raw.read(mail.shown()) {
+            Ok(bytes) => deliver(mail, &bytes)?,
+            Err(error) => {
+                context.say(&format!("not delivered: {}: {error}", mail.shown().stored.message_id));
+                exit = Exit::Unreadable;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// Writes all mails of an answer to a stream.
+pub fn mboxrd(context: &Context, answer: &Answer, out: &mut dyn Write) -> Result<Exit, Failure> {
+    mails(context, &of(answer), out)
+}
+
+/// Writes mails to a stream.
+pub fn mails(context: &Context, mails: &[Mail], out: &mut dyn Write) -> Result<Exit, Failure> {
+    each(context, mails, |_, bytes| mbox::write(&mut &mut *out, bytes).map_err(Failure::from))
+}
+
+/// Adds the mails that a file does not hold yet.
+pub fn mboxrd_file(context: &Context, answer: &Answer, path: &Path) -> Result<Exit, Failure> {
+    let refuse = |e: io::Error| {
+        let mut failure = Failure::new(Exit::Unreadable, format!("{} cannot be written", path.display()));
+        failure.causes.push(e.to_string());
+        failure
+    };
+    let mut present: FxHashSet<String> = FxHashSet::default();
+    if path.exists() {
+        let file = File::open(path).map_err(refuse)?;
+        for mail in mbox::Mbox::new(BufReader::new(file)) {
+            let mail = mail.map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+            present.insert(Message::parse(&mail.bytes).message_id.to_string());
+        }
+    }
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        fs::create_dir_all(parent).map_err(refuse)?;
+    }
+    let mut out = BufWriter::new(File::options().append(true).create(true).open(path).map_err(refuse)?);
+    let mut added = 0;
+    let exit = each(context, &of(answer), |mail, bytes| {
+        if present.insert(mail.shown().stored.message_id.clone()) {
+            mbox::write(&mut out, bytes).map_err(refuse)?;
+            added += 1;
+        }
+        Ok(())
+    })?;
+    out.flush().map_err(refuse)?;
+    context.say(&format!("{} new in {}", plural(added, "mail", "mails"), path.display()));
+    Ok(exit)
+}
+
+/// Adds the mails that a maildir does not hold yet.
+pub fn maildir(context: &Context, answer: &Answer, dir: &Path) -> Result<Exit, Failure> {
+    let mut folder = maildir::Maildir::open(dir).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    let mut added = 0;
+    let exit = each(context, &of(answer), |_, bytes| {
+        let new = folder.deliver(bytes).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+        added += u64::from(matches!(new, maildir::Delivered::New(_)));
+        Ok(())
+    })?;
+    context.say(&format!("{} new in {}", plural(added, "mail", "mails"), dir.display()));
+    Ok(exit)
+}

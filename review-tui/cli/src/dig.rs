@@ -1,0 +1,407 @@
+//! `provenance dig`: from a commit to the mails that it came from, and from a mail to the commits that it became. Offline.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use provenance_corpus::citation;
+use provenance_index::document::hex;
+use provenance_index::hash;
+use provenance_index::history::{self, command, walk};
+use provenance_index::links::edge::{Class, Edge, Kind, commit_node};
+use provenance_review::failure::{Exit, Failure};
+use provenance_review::look::{Look, Style};
+use provenance_review::series::{self, reason};
+use provenance_review::session::letters::{Letters, id_of, links_failure};
+use provenance_review::session::message_id;
+use provenance_review::{dates, horizon, json, text};
+use serde_json::json;
+
+use super::{Context, trees};
+
+/// `dig REV|MSGID`
+#[derive(Args)]
+pub struct Arguments {
+    /// A commit as git names it, or seven digits of its id or more; or a mail by message-id or lore link
+    #[arg(value_name = "REV|MSGID")]
+    what: String,
+    /// The repository that REV is a name in [default: the one around the current directory]
+    #[arg(long, value_name = "PATH")]
+    repo: Option<PathBuf>,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+    /// End with 1 where nothing is found
+    #[arg(long)]
+    exit_code: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// One end of an answer: a mail with the link that leads there, and the other versions of it.
+struct Source {
+    edge: Edge,
+    mail: Line,
+    versions: Vec<(String, Line, Class)>,
+}
+
+/// A mail, indexed or not.
+#[derive(Clone)]
+struct Line {
+    message_id: Option<String>,
+    /// The Message-ID of one that is not indexed, where it is known.
+    unindexed: Option<String>,
+    date: Option<i64>,
+    author: String,
+    subject: String,
+}
+
+/// Runs the subcommand.
+pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let reader = context.place.required_reader()?;
+    let mut letters = Letters::open(context.place.data(), &reader)?;
+    let value = match citation::message_name(&arguments.what) {
+        Some(id) => of_mail(context, &letters, &id)?,
+        None => of_commit(context, &mut letters, &arguments)?,
+    };
+    let mut out = context.paged();
+    match arguments.format {
+        Format::Text => out.write_all(value.text.as_bytes())?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &value.json).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    out.finish()?;
+    if value.found {
+        return Ok(Exit::Done);
+    }
+    context.say(&searched(context, &letters)?);
+    Ok(if arguments.exit_code { Exit::Findings } else { Exit::Done })
+}
+
+struct Answer {
+    text: String,
+    json: serde_json::Value,
+    found: bool,
+}
+
+/// What was looked through: lists and trees.
+fn searched(context: &Context, letters: &Letters<'_>) -> Result<String, Failure> {
+    let trees = trees::load(context)?.trees;
+    let read = trees.iter().filter(|tree| tree.commits > 0);
+    let trees: Vec<String> =
+        read.map(|tree| format!("{} to {}", tree.path.display(), dates::day(tree.newest))).collect();
+    let trees = if trees.is_empty() { "no tree attached".to_owned() } else { format!("trees: {}", trees.join(", ")) };
+    Ok(format!("{}; {trees}", horizon::indexed(Some(letters.reader))))
+}
+
+/// The full ids that a name may stand for.
+fn resolve(context: &Context, letters: &Letters<'_>, arguments: &Arguments) -> Result<Vec<Vec<u8>>, Failure> {
+    let name = arguments.what.as_str();
+    let here = arguments.repo.clone().unwrap_or_else(|| PathBuf::from("."));
+    if let Some(id) = walk::resolve(&here, name).or_else(|| command::resolve(&here, name)) {
+        return Ok(vec![id]);
+    }
+    let digits = name.to_ascii_lowercase();
+    let named = (7..=64).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    if !named {
+        return Err(Failure::new(Exit::Usage, format!("`{}` names neither a commit nor a mail", text::line(name)))
+            .hint(
+                "give a message-id, or a commit: with --repo PATH any name that git knows, without it 7 digits or more",
+            ));
+    }
+    let mut found = letters.reader.links.graph.commits(&digits).map_err(|e| links_failure(&e))?;
+    let kept = history::beginning(context.place.data(), &digits, 16).map_err(|e| links_failure(&e))?;
+    found.extend(kept);
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments) -> Result<Answer, Failure> {
+    let ids = resolve(context, letters, arguments)?;
+    let look = &context.look;
+    if ids.len() > 1 {
+        let list: Vec<String> = ids.iter().map(|id| hex(id)).collect();
+        return Err(Failure::new(Exit::Usage, format!("`{}` is the beginning of several commits", arguments.what))
+            .hint(format!("they are {}", list.join(", "))));
+    }
+    let Some(id) = ids.first() else {
+        let json = json!({ "format": json::FORMAT, "commit": arguments.what, "mails": [], "searched": searched(context, letters)? });
+        let text = format!("commit {} is not known from any indexed mail or tree\n", text::line(&arguments.what));
+        return Ok(Answer { text, json, found: false });
+    };
+    let name = hex(id);
+    let edges = letters.edges(commit_node(id))?;
+    let kept = history::find(context.place.data(), id).map_err(|e| links_failure(&e))?;
+    let mut sources = Vec::new();
+    // A mail that is not indexed is named by what tells of the commit.
+    let mut named: Vec<String> = Vec::new();
+    for edge in edges.iter().filter(|e| e.kind == Kind::Tells) {
+        if let Some(copy) = letters.copy(edge.from)? {
+            named.extend(copy.stored.references.iter().cloned());
+            named.extend(citation::citations(&letters.text(&copy)?).map(|c| c.message_id));
+        }
+    }
+    for (_, value) in kept.iter().flat_map(|(_, entry)| &entry.trailers) {
+        named.extend(citation::message_name(value));
+    }
+    for edge in edges.iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form)) {
+        let mut source = source(letters, *edge)?;
+        if source.mail.message_id.is_none() {
+            source.mail.unindexed = named.iter().find(|id| hash::message_id(id) == edge.from).cloned();
+        }
+        sources.push(source);
+    }
+    // The sure ones first, then the newest.
+    sources.sort_by_key(|s| (s.edge.kind, std::cmp::Reverse(s.edge.confidence), s.mail.date));
+    let of_kind = |kind: Kind| -> Result<Vec<Line>, Failure> {
+        edges.iter().filter(|e| e.kind == kind).map(|e| line(letters, e.from)).collect()
+    };
+    let (told, backports) = (of_kind(Kind::Tells)?, of_kind(Kind::Backport)?);
+    let subject = match (&kept, told.first()) {
+        (Some((_, entry)), _) => format!("(\"{}\")", entry.subject),
+        (None, Some(mail)) => format!("(\"{}\")", provenance_corpus::subject::Subject::parse(&mail.subject).title),
+        (None, None) => String::new(),
+    };
+    let mut out = format!("{} {}\n", look.paint(Style::Strong, &format!("commit {name}")), text::line(&subject));
+    if let Some((tree, entry)) = &kept {
+        out.push_str(&format!(
+            "{}, {}; in {}\n",
+            text::line(&entry.author.0),
+            dates::day(entry.dates.0),
+            tree.path.display()
+        ));
+    }
+    for mail in &told {
+        out.push_str(&format!("told of by {}\n", mail.draw(look)));
+    }
+    for s in &sources {
+        out.push_str(&s.draw(look));
+    }
+    for mail in &backports {
+        out.push_str(&format!("backport   {}\n", mail.draw(look)));
+    }
+    if sources.is_empty() {
+        out.push_str("no mail is known that it came from\n");
+    }
+    let json = json!({
+        "format": json::FORMAT,
+        "commit": name,
+        "subject": kept.as_ref().map(|(_, entry)| entry.subject.clone()),
+        "tree": kept.as_ref().map(|(tree, _)| tree.path.display().to_string()),
+        "told_by": told.iter().map(Line::value).collect::<Vec<_>>(),
+        "mails": sources.iter().map(Source::value).collect::<Vec<_>>(),
+        "backports": backports.iter().map(Line::value).collect::<Vec<_>>(),
+        "searched": searched(context, letters)?,
+    });
+    Ok(Answer { text: out, json, found: !sources.is_empty() })
+}
+
+fn source(letters: &Letters<'_>, edge: Edge) -> Result<Source, Failure> {
+    let mail = line(letters, edge.from)?;
+    let mut versions = Vec::new();
+    // Every version of the patch that led there, by walking the links between them; a circle ends at what was seen.
+    let mut open = vec![edge.from];
+    let mut seen = vec![edge.from];
+    while let Some(at) = open.pop() {
+        for link in letters.edges(at)?.into_iter().filter(|e| e.kind == Kind::Revision) {
+            let other = if link.from == at { link.to } else { link.from };
+            if seen.len() < 200 && !seen.contains(&other) {
+                seen.push(other);
+                open.push(other);
+                if let Some(stored) = letters.stored(other)? {
+                    let version = stored.version.map_or_else(String::new, |(major, _)| format!("v{major}"));
+                    versions.push((version, line(letters, other)?, link.class));
+                }
+            }
+        }
+    }
+    versions.sort_by_key(|(_, line, _)| line.date);
+    Ok(Source { edge, mail, versions })
+}
+
+fn line(letters: &Letters<'_>, id: u64) -> Result<Line, Failure> {
+    Ok(match letters.stored(id)? {
+        Some(stored) => Line {
+            message_id: Some(stored.message_id),
+            unindexed: None,
+            date: Some(stored.date),
+            author: stored.author,
+            subject: stored.subject,
+        },
+        None => Line { message_id: None, unindexed: None, date: None, author: String::new(), subject: String::new() },
+    })
+}
+
+impl Line {
+    fn draw(&self, look: &Look) -> String {
+        let Some(id) = &self.message_id else {
+            let id = self.unindexed.as_deref().map_or_else(|| "a mail".to_owned(), |id| text::line(id).into_owned());
+            return format!("{}   {}", look.paint(Style::Name, &id), look.paint(Style::Dim, "not indexed"));
+        };
+        format!(
+            "{}  {}  {}   {}",
+            look.paint(Style::Dim, &self.date.map_or_else(String::new, dates::day)),
+            text::fit(&text::line(&self.author), 20),
+            text::line(&self.subject),
+            look.paint(Style::Name, &text::line(id))
+        )
+    }
+
+    fn value(&self) -> serde_json::Value {
+        json!({
+            "message_id": self.message_id.as_ref().or(self.unindexed.as_ref()),
+            "indexed": self.message_id.is_some(),
+            "date": self.date.map(dates::second),
+            "from": self.author,
+            "subject": self.subject,
+        })
+    }
+}
+
+fn why(edge: &Edge) -> String {
+    let lines = if edge.similarity > 0 { format!(", {} % of lines", edge.similarity / 10) } else { String::new() };
+    format!("{}{lines}, {:.1} %", reason(edge.class), f64::from(edge.confidence) / 10.0)
+}
+
+impl Source {
+    fn draw(&self, look: &Look) -> String {
+        let verb = if self.edge.kind == Kind::Commit { "came from " } else { "other form" };
+        let mut out = format!("{verb} {}\n", self.mail.draw(look));
+        out.push_str(&look.paint(Style::Dim, &format!("             by {}\n", why(&self.edge))));
+        for (version, mail, class) in &self.versions {
+            let by = look.paint(Style::Dim, &format!("({})", reason(*class)));
+            out.push_str(&format!("    {} {} {by}\n", text::pad(version, 5), mail.draw(look)));
+        }
+        out
+    }
+
+    fn value(&self) -> serde_json::Value {
+        let mut value = self.mail.value();
+        value["kind"] = self.edge.kind.as_str().into();
+        value["class"] = self.edge.class.as_str().into();
+        value["confidence"] = (f64::from(self.edge.confidence) / 1000.0).into();
+        value["versions"] = self
+            .versions
+            .iter()
+            .map(|(version, line, class)| {
+                let mut value = line.value();
+                value["version"] = version.clone().into();
+                value["class"] = class.as_str().into();
+                value
+            })
+            .collect();
+        value
+    }
+}
+
+fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer, Failure> {
+    let look = &context.look;
+    let node = id_of(letters.reader, id);
+    let edges = letters.edges(node)?;
+    let stored = letters.stored(node)?;
+    if stored.is_none() && edges.is_empty() {
+        return Err(message_id::not_indexed(id, letters.reader));
+    }
+    let mut out = match &stored {
+        Some(stored) => format!(
+            "{}\n{}, {}\n",
+            look.paint(Style::Strong, &text::line(&stored.subject)),
+            text::line(&stored.author),
+            dates::day(stored.date)
+        ),
+        None => format!("{} is not in the indexed lists, and known from what names it\n", text::line(id)),
+    };
+    let mut commits = Vec::new();
+    // A cover letter stands for its patches.
+    let mut patches = vec![node];
+    if let Some((head, 0)) = letters.reader.links.graph.sending(node).map_err(|e| links_failure(&e))? {
+        let members = letters.reader.links.graph.members(head).map_err(|e| links_failure(&e))?;
+        patches.extend(members.iter().filter(|m| m.number > 0).map(|m| m.mail));
+    }
+    for patch in &patches {
+        for (commit, edge) in letters.commits(*patch)? {
+            let about = if *patch == node { String::new() } else { line(letters, *patch)?.subject };
+            commits.push((commit, edge, about));
+        }
+    }
+    // What this form did not become, a later one may have.
+    let mut later = Vec::new();
+    if commits.is_empty() {
+        let fake = Edge { kind: Kind::Form, from: node, to: 0, class: Class::Text, confidence: 0, similarity: 0 };
+        for (_, mail, _) in source(letters, fake)?.versions {
+            let Some(other) = mail.message_id.as_deref().map(|id| id_of(letters.reader, id)) else { continue };
+            for (commit, edge) in letters.commits(other)? {
+                later.push((commit, edge, mail.clone()));
+            }
+        }
+    }
+    for (commit, edge, about) in &commits {
+        let verb = match edge.kind {
+            Kind::Commit => "became    ",
+            Kind::Form => "other form",
+            Kind::Tells => "tells of  ",
+            _ => "backports ",
+        };
+        let about = if about.is_empty() { String::new() } else { format!("   {}", text::line(about)) };
+        out.push_str(&format!("{verb} commit {}   by {}{about}\n", look.paint(Style::Name, commit), why(edge)));
+    }
+    for (commit, edge, mail) in &later {
+        out.push_str(&format!(
+            "later form became commit {}   by {}\n    {}\n",
+            look.paint(Style::Name, commit),
+            why(edge),
+            mail.draw(look)
+        ));
+    }
+    let mut versions = Vec::new();
+    for version in series::versions(letters, node)? {
+        versions.push(json!({ "version": version.name(), "head": version.head_id() }));
+    }
+    let cites = |cited: bool| -> Result<Vec<(Line, Class)>, Failure> {
+        let mine = edges.iter().filter(|e| e.kind == Kind::Cites && (if cited { e.to } else { e.from }) == node);
+        mine.map(|e| Ok((line(letters, if cited { e.from } else { e.to })?, e.class))).collect()
+    };
+    let (names, named_by) = (cites(false)?, cites(true)?);
+    for (verb, list) in [("names     ", &names), ("named by  ", &named_by)] {
+        for (mail, class) in list.iter().take(40) {
+            let how = look.paint(Style::Dim, &format!("({})", class.as_str()));
+            out.push_str(&format!("{verb} {} {how}\n", mail.draw(look)));
+        }
+    }
+    let found = !commits.is_empty() || !later.is_empty();
+    if !found {
+        out.push_str("no commit is known that it became\n");
+    }
+    let commit = |(id, edge): (&String, &Edge)| json!({ "commit": id, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": f64::from(edge.confidence) / 1000.0 });
+    let cited = |list: &[(Line, Class)]| {
+        let value = |(line, class): &(Line, Class)| {
+            let mut value = line.value();
+            value["class"] = class.as_str().into();
+            value
+        };
+        list.iter().map(value).collect::<Vec<_>>()
+    };
+    let json = json!({
+        "format": json::FORMAT,
+        "message_id": id,
+        "commits": commits.iter().map(|(id, edge, _)| commit((id, edge))).collect::<Vec<_>>(),
+        "later_forms": later.iter().map(|(id, edge, mail)| {
+            let mut value = commit((id, edge));
+            value["mail"] = mail.value();
+            value
+        }).collect::<Vec<_>>(),
+        "versions": versions,
+        "names": cited(&names),
+        "named_by": cited(&named_by),
+        "searched": searched(context, letters)?,
+    });
+    Ok(Answer { text: out, json, found })
+}

@@ -1,0 +1,298 @@
+//! `provenance index`: archives are attached or imported, and the index is brought up to date.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use provenance_corpus::archive::{self, public_inbox_config};
+use provenance_index::events::Events;
+use provenance_index::sources::{Layout, OWN, Sources, SourcesError};
+use provenance_index::writer::{self, Options, Progress, Report, WriterError};
+use provenance_review::failure::{Exit, Failure};
+use provenance_review::session::images::Images;
+use provenance_review::session::place::store_failure;
+use provenance_review::text::{self, count, plural};
+
+use super::{Context, import, trees};
+
+/// `index [PATH...]`
+#[derive(Args, Default)]
+pub struct Arguments {
+    /// A public-inbox clone, an epoch, a folder of clones (attached, read in place); a mbox (.gz), a maildir, a mail, a
+    /// web archive's page, a folder of them, - for stdin (imported); none: bring all known sources up to date
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Attach the git tree at PATH, or around the current directory: commits are linked to the mails that they came from
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = ".")]
+    repo: Vec<PathBuf>,
+    /// Attach a kernel image (vmlinux or .ko): checks and the review desk show who owns the bytes of a function there
+    #[arg(long, value_name = "PATH")]
+    image: Vec<PathBuf>,
+    /// Derive all links anew from what is kept of the mails and trees: for links that are damaged
+    #[arg(long)]
+    rebuild_links: bool,
+    /// Threads that read; as many index [default: the processors, at most 8]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// Runs the subcommand.
+pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let data = context.place.data();
+    let mut sources = Sources::load(data).map_err(|e| sources_failure(&e))?;
+    let mut exit = Exit::Done;
+    let mut changed = rescan(&mut sources);
+    for path in &arguments.paths {
+        match take(context, &mut sources, path) {
+            Ok(taken) => {
+                changed |= taken.changed;
+                if taken.partly {
+                    exit = Exit::Unreadable;
+                }
+            }
+            // One bad path does not keep the others from being read.
+            Err(failure) if arguments.paths.len() > 1 => {
+                context.say(failure.text().trim_end());
+                exit = failure.exit;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if changed {
+        sources.save(data).map_err(|e| sources_failure(&e))?;
+    }
+    exit = attach_images(context, &arguments.image)?.unwrap_or(exit);
+    let bar = Bar::new(context.global.quiet, "commits");
+    let trees = trees::update(context, &arguments.repo, &bar)?;
+    bar.finish();
+    if sources.repositories().is_empty() && !trees.any && !arguments.image.is_empty() {
+        return Ok(exit);
+    }
+    if sources.repositories().is_empty() && !trees.any {
+        return Err(nothing_known(context));
+    }
+    let mut options = match arguments.threads {
+        Some(threads) => Options { threads: threads.clamp(1, 8), ..Options::default() },
+        None => Options::default(),
+    };
+    let relink = trees.relink || arguments.rebuild_links;
+    options.relink = relink;
+    let bar = Bar::new(context.global.quiet, "mails");
+    let start = Instant::now();
+    let report = writer::update(data, &sources, options, &bar).map_err(|e| writer_failure(&e))?;
+    bar.finish();
+    keep_events(context)?;
+    if arguments.rebuild_links {
+        context.say("the links are derived anew");
+    }
+    if !relink || report.added + report.deleted > 0 {
+        tell(context, &report, start.elapsed().as_secs_f64());
+    }
+    exit = if trees.refused { Exit::Unreadable } else { exit };
+    Ok(if report.failed > 0 || !report.refused.is_empty() { Exit::Unreadable } else { exit })
+}
+
+/// A catalogue that does not load is for `query` to refuse; the mails are indexed all the same.
+fn keep_events(context: &Context) -> Result<(), Failure> {
+    match context.place.catalogue() {
+        Ok(catalogue) => Events::keep(&catalogue, context.place.data()).map_err(|e| writer_failure(&e)),
+        Err(failure) => {
+            context.say(failure.text().trim_end());
+            Ok(())
+        }
+    }
+}
+
+#[derive(Default)]
+struct Taken {
+    /// The list of sources changed.
+    changed: bool,
+    /// Part of what was asked for could not be read.
+    partly: bool,
+}
+
+/// Attaches the clones in a folder; whether there is a new one.
+pub fn attach_folder(sources: &mut Sources, folder: &Path) -> Result<bool, Failure> {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let found = archive::detect(folder).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    Ok(found.repositories.iter().fold(false, |new, repository| new | attach(sources, repository, &absolute)))
+}
+
+/// Attaches or imports what lies at a path.
+fn take(context: &Context, sources: &mut Sources, path: &Path) -> Result<Taken, Failure> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = archive::detect(path).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    let mut taken = Taken::default();
+    for skipped in &found.skipped {
+        context.debug(&format!("passed over: {}: {}", skipped.path.display(), skipped.why));
+    }
+    for repository in &found.repositories {
+        taken.changed |= attach(sources, repository, &absolute);
+    }
+    if !found.repositories.is_empty() && !taken.changed {
+        context.say(&format!("{} is attached already", path.display()));
+    }
+    if !found.sources.is_empty() {
+        taken.partly |= import::run(context, &path.display().to_string(), &found.sources)?;
+        sources.attach_own(&import::epoch(context)?);
+        taken.changed = true;
+    }
+    Ok(taken)
+}
+
+/// Attaches images; the exit code if one of them could not be read and others could.
+fn attach_images(context: &Context, paths: &[PathBuf]) -> Result<Option<Exit>, Failure> {
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let data = context.place.data();
+    let unkept = |error: std::io::Error| {
+        Failure::from_error(Exit::Unreadable, &error).hint("check images.json in the data directory, or remove it")
+    };
+    let mut images = Images::load(data).map_err(unkept)?;
+    let mut exit = None;
+    for path in paths {
+        match images.attach(path) {
+            Ok((image, true)) => context.say(&format!("{} is attached", text::line(&image.name()))),
+            Ok((image, false)) => context.say(&format!("{} is attached already", text::line(&image.name()))),
+            Err(error) => {
+                let mut failure = Failure::from_error(Exit::Unreadable, &error);
+                failure.what = format!("{}: {}", path.display(), failure.what);
+                let failure = failure.hint(
+                    "attach one vmlinux (with symbols) or one module; `provenance scan PATH` shows what is in it",
+                );
+                if paths.len() == 1 {
+                    return Err(failure);
+                }
+                context.say(failure.text().trim_end());
+                exit = Some(failure.exit);
+            }
+        }
+    }
+    images.save(data).map_err(unkept)?;
+    Ok(exit)
+}
+
+fn attach(sources: &mut Sources, repository: &archive::Repository, root: &Path) -> bool {
+    let layout = if repository.epoch.is_some() { Layout::PublicInboxV2 } else { Layout::PublicInboxV1 };
+    sources.attach(&repository.path, &repository.list, root, layout)
+}
+
+/// New epochs of clones that were attached before.
+fn rescan(sources: &mut Sources) -> bool {
+    let mut roots: Vec<PathBuf> =
+        sources.repositories().iter().filter(|r| r.number != OWN).map(|r| r.attached_as.clone()).collect();
+    roots.sort();
+    roots.dedup();
+    let mut changed = false;
+    for root in roots {
+        // A root that is gone keeps its mails in the index; the run will say that it cannot be read.
+        for repository in archive::detect(&root).map(|found| found.repositories).unwrap_or_default() {
+            changed |= attach(sources, &repository, &root);
+        }
+    }
+    changed
+}
+
+/// On the first run, what the user's public-inbox knows is offered, not attached unasked.
+fn nothing_known(context: &Context) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("no source is known in {}", context.place.data().display()));
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let given = std::env::var_os("PI_CONFIG").map(PathBuf::from);
+    let offered = match public_inbox_config::inboxes(&home, given.as_deref()) {
+        Ok(inboxes) => inboxes,
+        Err(error) => {
+            context.say(&error.to_string());
+            Vec::new()
+        }
+    };
+    if offered.is_empty() {
+        return failure.hint("name one: `provenance index PATH`, where PATH is a clone from lore, a mbox, a maildir");
+    }
+    let paths: Vec<String> = offered.iter().map(|inbox| format!("'{}'", inbox.inboxdir.display())).collect();
+    failure.hint(format!("your public-inbox configuration names some: `provenance index {}`", paths.join(" ")))
+}
+
+fn tell(context: &Context, report: &Report, seconds: f64) {
+    for (name, gone) in &report.rewritten {
+        let gone = plural(*gone, "mail", "mails");
+        context.say(&format!("{name}: its history was rewritten; {gone} no longer there, removed"));
+    }
+    for (path, reason) in &report.refused {
+        context.say(&format!("not read: {}: {}", text::line(path), text::line(reason)));
+    }
+    if report.failed > 0 {
+        context.say(&format!(
+            "{} could not be read (`provenance status` names them)",
+            plural(report.failed, "mail", "mails")
+        ));
+    }
+    if report.added == 0 && report.deleted == 0 {
+        context.say("nothing new");
+        return;
+    }
+    let removed = if report.deleted > 0 { format!(", {} removed", count(report.deleted)) } else { String::new() };
+    let rate = (report.added as f64 / seconds.max(0.001)) as u64;
+    context.say(&format!(
+        "{} indexed{removed} in {seconds:.1} s ({} mails/s, {} MB)",
+        plural(report.added, "mail", "mails"),
+        count(rate),
+        count(report.bytes / 1_000_000),
+    ));
+}
+
+fn sources_failure(error: &SourcesError) -> Failure {
+    Failure::from_error(Exit::Unreadable, error)
+        .hint("check the permissions and the space, or name another place with --data-dir")
+}
+
+fn writer_failure(error: &WriterError) -> Failure {
+    match error {
+        WriterError::Store(error) => store_failure(error),
+        _ => Failure::from_error(Exit::Unreadable, error)
+            .hint("check the permissions and the space of the data directory, then run `provenance index` again"),
+    }
+}
+
+/// Mails or commits read, rate and remaining time, on a terminal only.
+struct Bar {
+    bar: ProgressBar,
+    what: &'static str,
+}
+
+impl Bar {
+    fn new(quiet: bool, what: &'static str) -> Bar {
+        let hidden = quiet || !std::io::stderr().is_terminal();
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        Bar { bar: ProgressBar::with_draw_target(None, target), what }
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+        // The bar is talk; if stderr is gone, so is whoever listened.
+        let _ = std::io::stderr().flush();
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, all: u64) {
+        let form = format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {}, {{rate}}/s, {{eta}} left", self.what);
+        let style = ProgressStyle::with_template(&form).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // A bar that cannot be written is not shown; nothing depends on it.
+            let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
+        }));
+        self.bar.set_message("reading");
+        self.bar.set_length(all);
+    }
+
+    fn advance(&self, more: u64, _bytes: u64) {
+        self.bar.inc(more);
+    }
+
+    fn phase(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+    }
+}

@@ -1,0 +1,260 @@
+//! `provenance query`: hits as text, JSON, or mail.
+
+use std::io::Write;
+use std::mem::ManuallyDrop;
+use std::path::PathBuf;
+use std::process::Command;
+
+use clap::{Args, ValueEnum};
+use provenance_index::collapse::{Dedup, Sort};
+use provenance_index::query::{dates, join_args};
+use provenance_index::reader::Reader;
+use provenance_index::search::{self, Answer, Question, SearchError};
+use provenance_review::failure::{Exit, Failure};
+use provenance_review::look::Style;
+use provenance_review::session::place::reader_failure;
+use provenance_review::{horizon, json};
+
+use super::terminal::Output;
+use super::{Context, deliver, hits};
+
+/// `query TERMS...`
+#[derive(Args)]
+pub struct Arguments {
+    /// The query: public-inbox's language (s: f: d: dfn: dfb: ...) and mech: id: rev: is: trailer: as-of:
+    #[arg(required = true, value_name = "TERMS")]
+    terms: Vec<String>,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+    /// Write the mails to maildir:DIR or mboxrd:FILE; a second run adds only what is new
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<String>,
+    /// Start a mail reader on the folder of --output (mutt, mail, or a command with %f)
+    #[arg(long, value_name = "CMD", requires = "output")]
+    mua: Option<String>,
+    /// At most N hits; 0 means all [default: 50, and all for mails]
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<usize>,
+    /// Pass over the first N hits
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    offset: usize,
+    /// Sort by
+    #[arg(short, long, value_enum, default_value_t)]
+    sort: SortBy,
+    /// Oldest (or worst) first
+    #[arg(short, long)]
+    reverse: bool,
+    /// Add all mails of the threads of the hits
+    #[arg(short, long)]
+    threads: bool,
+    /// Take two copies for one mail by
+    #[arg(short, long, value_enum, default_value_t, value_name = "BY")]
+    dedupe: DedupeBy,
+    /// Print the number of hits, nothing else
+    #[arg(long)]
+    count: bool,
+    /// Show how the query is understood, run nothing
+    #[arg(long)]
+    explain: bool,
+    /// Only what could be known on that day: mails that had arrived, events that were recorded
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<String>,
+    /// Leave out the catalogue's events: the very hits that public-inbox would give
+    #[arg(long)]
+    mail_only: bool,
+    /// Exit with 1 where nothing is found
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned lines for reading
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// The mails themselves, as b4 and git am take them
+    Mboxrd,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum SortBy {
+    #[default]
+    Date,
+    Relevance,
+    Received,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum DedupeBy {
+    Mid,
+    #[default]
+    Content,
+    None,
+}
+
+/// Hits of a text or JSON answer, unless asked otherwise: what one reads at a sitting.
+const LIMIT: usize = 50;
+
+/// Runs the subcommand.
+pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let query = join_args(&arguments.terms);
+    let now = jiff::Timestamp::now().as_second();
+    let as_of = match &arguments.as_of {
+        Some(text) => Some(dates::as_of(text, now).map_err(|e| Failure::from_error(Exit::Usage, &e))?),
+        None => None,
+    };
+    // The process ends with the answer: to take these apart first would be a tenth of its time.
+    let reader = ManuallyDrop::new(context.place.reader()?);
+    let catalogue = ManuallyDrop::new(context.place.catalogue()?);
+    if arguments.explain {
+        let text = search::explained(&query, reader.as_ref(), &catalogue, now).map_err(|e| failure(&e, &query))?;
+        let mut out = context.paged();
+        out.write_all(text.as_bytes())?;
+        out.finish()?;
+        return Ok(Exit::Done);
+    }
+    let mails_wanted = arguments.output.is_some() || arguments.format == Format::Mboxrd;
+    let limit = match arguments.limit {
+        Some(0) => None,
+        Some(n) => Some(n),
+        None if mails_wanted => None,
+        None => Some(LIMIT),
+    };
+    let question = Question {
+        query: query.clone(),
+        as_of,
+        dedup: match arguments.dedupe {
+            DedupeBy::Mid => Dedup::MessageId,
+            DedupeBy::Content => Dedup::Content,
+            DedupeBy::None => Dedup::None,
+        },
+        sort: match arguments.sort {
+            SortBy::Date => Sort::Date,
+            SortBy::Relevance => Sort::Relevance,
+            SortBy::Received => Sort::Received,
+        },
+        reverse: arguments.reverse,
+        threads: arguments.threads,
+        limit: if arguments.count { Some(0) } else { limit },
+        offset: arguments.offset,
+        now,
+        mail_only: arguments.mail_only,
+    };
+    let answer = search::search(&question, reader.as_ref(), &catalogue).map_err(|e| failure(&e, &query))?;
+    let exit = if arguments.exit_code && answer.total == 0 { Exit::Findings } else { Exit::Done };
+    let printed = print(context, &arguments, &answer, reader.as_ref())?;
+    Ok(if printed == Exit::Done { exit } else { printed })
+}
+
+fn print(context: &Context, arguments: &Arguments, answer: &Answer, reader: Option<&Reader>) -> Result<Exit, Failure> {
+    if arguments.count {
+        writeln!(std::io::stdout(), "{}", answer.total)?;
+        return Ok(Exit::Done);
+    }
+    if let Some(folder) = &arguments.output {
+        return to_folder(context, arguments, answer, reader, folder);
+    }
+    match arguments.format {
+        Format::Text => {
+            let mut out = context.paged();
+            out.write_all(hits::lines(&answer.hits, &context.look).as_bytes())?;
+            let footer = horizon::of_answer(answer, reader, arguments.offset);
+            // The horizon belongs to the answer: it is printed with it, and as talk where the answer is data for a pipe.
+            if context.look.width.is_some() {
+                writeln!(out, "{}", context.look.paint(Style::Dim, &format!("# {footer}")))?;
+            } else {
+                context.say(&footer);
+            }
+            out.finish()?;
+            Ok(Exit::Done)
+        }
+        Format::Json => {
+            let mut out = context.paged();
+            serde_json::to_writer_pretty(&mut out, &json::answer(answer, reader)).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+            out.finish()?;
+            Ok(Exit::Done)
+        }
+        Format::Jsonl => {
+            let mut out = Output::plain();
+            for hit in &answer.hits {
+                serde_json::to_writer(&mut out, &json::line(hit)).map_err(std::io::Error::from)?;
+                writeln!(out)?;
+            }
+            out.finish()?;
+            Ok(Exit::Done)
+        }
+        Format::Mboxrd => {
+            let mut out = Output::plain();
+            let exit = deliver::mboxrd(context, answer, &mut out)?;
+            out.finish()?;
+            Ok(exit)
+        }
+    }
+}
+
+fn to_folder(
+    context: &Context,
+    arguments: &Arguments,
+    answer: &Answer,
+    reader: Option<&Reader>,
+    folder: &str,
+) -> Result<Exit, Failure> {
+    let (kind, path) = folder.split_once(':').unwrap_or(("maildir", folder));
+    let path = PathBuf::from(path);
+    let exit = match kind {
+        "maildir" => deliver::maildir(context, answer, &path)?,
+        "mboxrd" => deliver::mboxrd_file(context, answer, &path)?,
+        _ => {
+            return Err(Failure::new(Exit::Usage, format!("there is no folder kind `{kind}`"))
+                .hint("use -o maildir:DIR or -o mboxrd:FILE"));
+        }
+    };
+    context.say(&horizon::of_answer(answer, reader, arguments.offset));
+    if let Some(mua) = &arguments.mua {
+        start(mua, kind, &path)?;
+    }
+    Ok(exit)
+}
+
+/// Starts a mail reader as lei does: by name the ones whose options are known, else a command with `%f`.
+fn start(mua: &str, kind: &str, path: &std::path::Path) -> Result<(), Failure> {
+    let mut words = mua.split_whitespace();
+    let program = words.next().unwrap_or("mutt");
+    let mut command = Command::new(program);
+    let rest: Vec<&str> = words.collect();
+    if rest.iter().any(|w| w.contains("%f")) {
+        command.args(rest.iter().map(|w| w.replace("%f", &path.to_string_lossy())));
+    } else {
+        command.args(rest).arg("-f").arg(path);
+        if kind == "mboxrd" && program == "mail" {
+            command.arg("-R");
+        }
+    }
+    let status = command.status().map_err(|e| {
+        let mut failure = Failure::new(Exit::Usage, format!("the mail reader `{mua}` cannot be started"));
+        failure.causes.push(e.to_string());
+        failure.hint("the mails are in the folder of --output")
+    })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Unreadable, format!("the mail reader `{mua}` ended with {status}")))
+    }
+}
+
+/// A bad query points at the place; a bad index says how to mend it.
+pub fn failure(error: &SearchError, query: &str) -> Failure {
+    match error {
+        SearchError::Query(error) => Failure::new(Exit::Usage, format!("{error}\n{}", error.render(query)))
+            .hint("`provenance query --help` and `man provenance-query` list the prefixes"),
+        SearchError::Reader(error) => reader_failure(error),
+        SearchError::Events(_) => Failure::from_error(Exit::Unreadable, error),
+    }
+}

@@ -1,0 +1,131 @@
+//! `provenance __score`: how good the links are, measured on what is indexed. Hidden: it is for those who work on them.
+
+pub mod cc;
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+use provenance_corpus::message::Message;
+use provenance_corpus::patch::Patch;
+use provenance_index::links::score;
+use provenance_index::reader::Reader;
+use provenance_review::check::verdict::{self, Verdicts};
+use provenance_review::check::{Severity, Target, World, code, ownership};
+use provenance_review::failure::{Exit, Failure};
+use provenance_review::session::letters::Letters;
+use provenance_review::session::place::reader_failure;
+use provenance_review::text;
+
+use super::Context;
+use super::terminal::Output;
+
+/// `__score WHAT`
+#[derive(Args)]
+pub struct Arguments {
+    /// What is scored
+    #[arg(value_enum)]
+    what: What,
+    /// Name what was missed and what is wrong
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// From a commit to its patch
+    Dig,
+    /// From a version of a series to the others
+    Revisions,
+    /// From a patch to those who joined its thread unasked
+    Cc,
+    /// Ownership warnings over every indexed patch, as of its date, and what each is about
+    Alarms,
+}
+
+/// Runs the subcommand.
+pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let reader = context.place.required_reader()?;
+    match arguments.what {
+        What::Alarms => return alarms(context, &reader),
+        What::Cc => return cc::run(context, &reader, arguments.verbose),
+        What::Dig | What::Revisions => {}
+    }
+    let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
+    let name = |id: u64| -> Result<String, Failure> {
+        let copy = reader.mail(id).map_err(|e| reader_failure(&e))?;
+        Ok(copy.map_or_else(
+            || format!("{id:016x}"),
+            |c| format!("{}  {}", c.stored.message_id, text::line(&c.stored.subject)),
+        ))
+    };
+    let mut out = Output::plain();
+    let mut pairs: Vec<(&str, u64, u64, String)> = Vec::new();
+    match arguments.what {
+        What::Dig => {
+            let score = score::dig(facts, &roots);
+            out.write_all(score.text().as_bytes())?;
+            pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
+            pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
+        }
+        What::Alarms | What::Cc => {}
+        What::Revisions => {
+            let score = score::revisions(facts, &roots);
+            out.write_all(score.text().as_bytes())?;
+            pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
+            pairs.extend(score.wrong.iter().map(|(a, b)| ("wrong", *a, *b, String::new())));
+        }
+    }
+    if arguments.verbose {
+        for (what, a, b, class) in pairs {
+            writeln!(out, "{what} {class}\n  {}\n  {}", name(a)?, name(b)?)?;
+        }
+    }
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+/// The ownership rule over every diff of the indexed lists.
+fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
+    let catalogue = context.place.catalogue()?;
+    let world = World::new(&catalogue, None, context.place.data());
+    let verdicts = Verdicts::load(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    let mut letters = Letters::open(context.place.data(), reader)?;
+    let (facts, _) = reader.facts().map_err(|e| reader_failure(&e))?;
+    let mut ids: Vec<u64> = facts.iter().filter(|f| f.flags.patch).map(|f| f.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let (mut diffs, mut notes) = (0u64, 0u64);
+    let mut alarms = Vec::new();
+    for id in ids {
+        let Some(copy) = letters.copy(id)? else { continue };
+        let bytes = letters.bytes(&copy)?;
+        let message = Message::parse(&bytes);
+        let text = message.text();
+        if !ownership::suspect(&text, &catalogue, copy.stored.date) {
+            diffs += 1;
+            continue;
+        }
+        let Some(patch) = Patch::parse(&text) else { continue };
+        diffs += 1;
+        let target = Target { message: &message, text: &text, patch, as_of: copy.stored.date };
+        let code = code::read(&target.patch);
+        for finding in ownership::check(&target, &world, &code) {
+            notes += u64::from(finding.severity == Severity::Note);
+            if finding.severity >= Severity::Warning {
+                let id = verdict::id(&finding, target.text);
+                let judged = verdicts.of(&id).map_or_else(String::new, |why| format!("; dismissed: {why}"));
+                alarms.push(format!(
+                    "{}  {}, {}:{}, {id}{judged}",
+                    copy.stored.message_id, copy.stored.subject, finding.path, finding.line
+                ));
+            }
+        }
+    }
+    let mut out = Output::plain();
+    writeln!(out, "diffs {diffs}\nnotes {notes}\nwarnings {}", alarms.len())?;
+    for alarm in alarms {
+        writeln!(out, "  {}", text::line(&alarm))?;
+    }
+    out.finish()?;
+    Ok(Exit::Done)
+}

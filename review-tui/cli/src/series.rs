@@ -1,0 +1,272 @@
+//! `provenance series`: the versions of a series, and what became of each patch from one to the next.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+use provenance_index::links::edge::{Class, Kind};
+use provenance_index::links::pairing::{Fate, Pair};
+use provenance_review::failure::{Exit, Failure};
+use provenance_review::look::{Look, Style};
+use provenance_review::series::{self, Part, Version, no_series, reason};
+use provenance_review::session::letters::{Letters, id_of};
+use provenance_review::session::message_id;
+use provenance_review::text::{self, plural};
+use provenance_review::{dates, horizon, json};
+use serde_json::json;
+
+use super::Context;
+
+/// `series MSGID`
+#[derive(Args)]
+pub struct Arguments {
+    /// Any mail of the series: a message-id, bare, in angle brackets, as id: or mid:, or any lore link
+    #[arg(value_name = "MSGID")]
+    message: String,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Runs the subcommand.
+pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    let id = message_id::typed(&arguments.message)?;
+    let reader = context.place.required_reader()?;
+    let letters = Letters::open(context.place.data(), &reader)?;
+    let asked = id_of(&reader, &id);
+    let mail = series::about(&letters, asked)?;
+    let versions = series::versions(&letters, mail)?;
+    if versions.is_empty() {
+        return Err(no_series(&letters, &id)?);
+    }
+    if mail != asked
+        && let Some(patch) = letters.stored(mail)?
+    {
+        context.say(&format!("{} is about {}, whose series this is", text::line(&id), text::line(&patch.message_id)));
+    }
+    let mut out = context.paged();
+    match arguments.format {
+        Format::Text => out.write_all(draw(&versions, &letters, &context.look)?.as_bytes())?,
+        Format::Json => {
+            let value = value(&versions, &letters)?;
+            serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    out.finish()?;
+    context.say(&horizon::indexed(Some(&reader)));
+    Ok(Exit::Done)
+}
+
+fn draw(versions: &[Version], letters: &Letters<'_>, look: &Look) -> Result<String, Failure> {
+    let mut out = String::new();
+    let (first, last) = (&versions[0], &versions[versions.len() - 1]);
+    out.push_str(&format!("{}\n", look.paint(Style::Strong, &text::line(&last.title()))));
+    let span = if versions.len() > 1 {
+        format!(", {} to {}", dates::day(first.date), dates::day(last.date))
+    } else {
+        format!(", {}", dates::day(first.date))
+    };
+    let count = plural(versions.len() as u64, "version", "versions");
+    out.push_str(&format!("{}; {count}{span}\n", text::line(&last.author())));
+    for (at, version) in versions.iter().enumerate() {
+        let by = match at.checked_sub(1).map(|before| &versions[before]) {
+            Some(before) if before.address() != version.address() => format!("   by {}", text::line(&version.author())),
+            _ => String::new(),
+        };
+        out.push_str(&format!(
+            "\n{} {}  {}   {}{by}\n",
+            look.paint(Style::Strong, &text::pad(&version.name(), 7)),
+            dates::day(version.date),
+            version.count(),
+            look.paint(Style::Name, &text::line(version.head_id())),
+        ));
+        for (earlier, class) in &version.joined {
+            if let Some(other) = versions.iter().find(|v| v.head == *earlier) {
+                out.push_str(
+                    &look.paint(Style::Dim, &format!("        after {} by {}\n", other.name(), reason(*class))),
+                );
+            }
+        }
+        if let Some(problem) = version.problem() {
+            out.push_str(&format!("        {}\n", look.paint(Style::Warning, &problem)));
+        }
+        match version.before.and_then(|before| versions.get(before)) {
+            Some(before) => {
+                for pair in &version.pairs {
+                    out.push_str(&row(pair, before, version, letters, look)?);
+                }
+                if version.version.1 > 0 {
+                    let kept =
+                        before.parts.len().saturating_sub(version.pairs.iter().filter(|p| p.older.is_some()).count());
+                    if kept > 0 {
+                        out.push_str(&format!("        {} not sent again\n", plural(kept as u64, "patch", "patches")));
+                    }
+                }
+            }
+            None => {
+                for part in &version.parts {
+                    let title = text::line(&part.title).into_owned();
+                    out.push_str(&format!(
+                        "  {} {}{}\n",
+                        text::pad(&part.number(), 6),
+                        title,
+                        landed(part, letters, look)?
+                    ));
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn row(
+    pair: &Pair,
+    before: &Version,
+    version: &Version,
+    letters: &Letters<'_>,
+    look: &Look,
+) -> Result<String, Failure> {
+    let older = pair.older.map(|at| &before.parts[at]);
+    let newer = pair.newer.map(|at| &version.parts[at]);
+    let moved = older.zip(newer).filter(|(o, n)| o.place != n.place).is_some();
+    let (word, style) = fate(&pair.fate, moved);
+    let title = newer.or(older).map_or("", |part| part.title.as_str());
+    let number = newer.map_or_else(|| "-".to_owned(), Part::number);
+    let mut tail = match (&pair.fate, older) {
+        (Fate::Split(at), _) => format!("from {} {}", before.name(), before.parts[*at].number()),
+        (Fate::Merged(at), Some(old)) => {
+            format!("was {} {}, now in {}", before.name(), old.number(), version.parts[*at].number())
+        }
+        (_, Some(old)) => format!("was {} {}", before.name(), old.number()),
+        (_, None) => String::new(),
+    };
+    if let (Some(old), Some(new)) = (older, newer)
+        && old.title != new.title
+    {
+        tail.push_str(&format!(" \"{}\"", text::line(&old.title)));
+    }
+    if let Some(class) = pair.class {
+        tail.push_str(&format!(", by {}", reason(class)));
+    }
+    let lone = match (older, newer) {
+        (None, Some(new)) => elsewhere(new, version, letters, true)?,
+        (Some(old), None) => elsewhere(old, before, letters, false)?,
+        _ => None,
+    };
+    if let Some(lone) = lone {
+        tail = if tail.is_empty() { lone } else { format!("{tail}; {lone}") };
+    }
+    let landed = newer.map_or(Ok(String::new()), |part| landed(part, letters, look))?;
+    Ok(format!(
+        "  {} {} {}   {}{landed}\n",
+        text::pad(&number, 6),
+        look.paint(style, &text::pad(&word, 20)),
+        text::line(title),
+        look.paint(Style::Dim, &tail),
+    ))
+}
+
+fn fate(fate: &Fate, renumbered: bool) -> (String, Style) {
+    let (word, style) = match fate {
+        Fate::Same if renumbered => return ("same, renumbered".to_owned(), Style::Dim),
+        Fate::Same => ("same".to_owned(), Style::Dim),
+        Fate::Changed(kept) if renumbered => {
+            return (format!("renumbered, {} % kept", (kept * 100.0) as u32), Style::Warning);
+        }
+        Fate::Changed(kept) => (format!("changed, {} % kept", (kept * 100.0) as u32), Style::Warning),
+        Fate::Added => ("added".to_owned(), Style::Added),
+        Fate::Split(_) => ("split off".to_owned(), Style::Added),
+        Fate::Dropped => ("dropped".to_owned(), Style::Removed),
+        Fate::Merged(_) => ("merged".to_owned(), Style::Removed),
+    };
+    (word, style)
+}
+
+/// Where a patch without its other half came from, or went to: another series.
+fn elsewhere(part: &Part, version: &Version, letters: &Letters<'_>, came: bool) -> Result<Option<String>, Failure> {
+    for edge in letters.edges(part.mail)?.into_iter().filter(|e| e.kind == Kind::Revision) {
+        let (end, other) = if came { (edge.from, edge.to) } else { (edge.to, edge.from) };
+        if end != part.mail || version.chain.contains(&other) {
+            continue;
+        }
+        if let Some(stored) = letters.stored(other)? {
+            let verb = if came { "moved from" } else { "moved to" };
+            return Ok(Some(format!(
+                "{verb} \"{}\" {} ({})",
+                text::line(&stored.subject),
+                text::line(&stored.message_id),
+                reason(edge.class)
+            )));
+        }
+    }
+    Ok(None)
+}
+
+fn landed(part: &Part, letters: &Letters<'_>, look: &Look) -> Result<String, Failure> {
+    let commits = letters.commits(part.mail)?;
+    let landed = commits.iter().find(|(_, edge)| edge.kind == Kind::Commit);
+    Ok(landed
+        .map_or_else(String::new, |(id, _)| look.paint(Style::Name, &format!("   commit {}", &id[..12.min(id.len())]))))
+}
+
+fn value(versions: &[Version], letters: &Letters<'_>) -> Result<serde_json::Value, Failure> {
+    let mut list = Vec::new();
+    for version in versions {
+        let before = version.before.and_then(|at| versions.get(at));
+        let mut parts = Vec::new();
+        for part in &version.parts {
+            let commits: Vec<_> = letters
+                .commits(part.mail)?
+                .into_iter()
+                .map(|(id, edge)| json!({ "commit": id, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": f64::from(edge.confidence) / 1000.0 }))
+                .collect();
+            parts.push(json!({ "number": part.place, "message_id": part.message_id, "subject": part.subject, "commits": commits }));
+        }
+        let pairs: Vec<_> = version
+            .pairs
+            .iter()
+            .map(|pair| {
+                let older = pair.older.zip(before).map(|(at, before)| before.parts[at].message_id.clone());
+                let newer = pair.newer.map(|at| version.parts[at].message_id.clone());
+                let kept = match pair.fate {
+                    Fate::Changed(kept) => Some(kept),
+                    _ => None,
+                };
+                let word = match pair.fate {
+                    Fate::Same => "same",
+                    Fate::Changed(_) => "changed",
+                    Fate::Added => "added",
+                    Fate::Split(_) => "split",
+                    Fate::Dropped => "dropped",
+                    Fate::Merged(_) => "merged",
+                };
+                json!({ "older": older, "newer": newer, "fate": word, "kept": kept, "class": pair.class.map(Class::as_str) })
+            })
+            .collect();
+        list.push(json!({
+            "version": version.name(),
+            "rfc": version.rfc,
+            "date": dates::second(version.date),
+            "from": version.author(),
+            "total": version.total,
+            "head": version.head_id(),
+            "missing": version.missing,
+            "doubled": version.doubled,
+            "joined": version.joined.iter().filter_map(|(earlier, class)| {
+                let other = versions.iter().find(|v| v.head == *earlier)?;
+                Some(json!({ "head": other.head_id(), "class": class.as_str() }))
+            }).collect::<Vec<_>>(),
+            "compared_with": before.map(Version::head_id),
+            "patches": parts,
+            "pairs": pairs,
+        }));
+    }
+    Ok(json!({ "format": json::FORMAT, "versions": list, "indexed": json::horizon(Some(letters.reader)) }))
+}

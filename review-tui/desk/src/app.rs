@@ -1,0 +1,428 @@
+//! The model: all that is shown; and what each thing that happens makes of it.
+
+mod answer;
+mod news;
+
+use provenance_review::text::plural;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use ratatui::layout::Rect;
+use rustc_hash::FxHashMap;
+
+use super::draft::Draft;
+use super::facts::{Opened, SharedPage};
+use super::input::Typed;
+use super::keys::{Action, Keymap, Press};
+use super::lab::{Job, Run};
+use super::lines::Place;
+use super::msg::{Effect, Msg};
+use super::picker::{Choice, Picker};
+use super::prompt::{Asked, Prompt};
+use super::screen::{Screen, draft, find::Find, lab, lineage};
+use super::state::{Fact, Review};
+use super::theme::Theme;
+
+/// Pages that are kept.
+const KEPT_PAGES: usize = 12;
+
+/// What all screens share.
+pub struct Desk {
+    /// The size of the terminal.
+    pub size: (u16, u16),
+    /// Colours.
+    pub theme: Theme,
+    /// The terminal has ASCII alone.
+    pub ascii: bool,
+    /// Keys.
+    pub keys: Keymap,
+    /// What is known of the archives, once it is.
+    pub opened: Option<Opened>,
+    /// Verdicts, notes, remarks.
+    pub review: Review,
+    /// Drafts that wait.
+    pub drafts: Vec<Draft>,
+    /// What the checks found, by Message-ID: `!` a warning, `·` a note, a blank nothing.
+    pub checked: FxHashMap<String, char>,
+    /// What was run in the lab.
+    pub lab: FxHashMap<Job, Run>,
+    /// Pages, the last used last.
+    pages: Vec<(String, Result<SharedPage, String>)>,
+    /// What is searched for in what is shown.
+    pub search: String,
+    /// What is said on the last line, and whether it is a warning.
+    pub notice: Option<(String, bool)>,
+    /// To be done.
+    pub effects: Vec<Effect>,
+    /// Where to go.
+    pub go: Vec<Go>,
+    asks: u64,
+    /// Facts from before the journal was read.
+    early: Vec<Fact>,
+}
+
+/// A change of what is shown.
+pub enum Go {
+    /// Open a screen.
+    Push(Box<Screen>),
+    /// Back.
+    Pop,
+    /// Ask.
+    Ask(Prompt),
+    /// Let choose.
+    Pick(Picker),
+    /// Do this only after Ctrl-y.
+    Confirm(Confirm),
+    /// Ask this query.
+    Query(String),
+}
+
+/// Something that needs Ctrl-y.
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    /// What it is.
+    pub title: String,
+    /// What will be done, in particular.
+    pub lines: Vec<String>,
+    /// The effect.
+    pub effect: Effect,
+}
+
+/// All that is shown.
+pub struct Model {
+    /// What screens share.
+    pub desk: Desk,
+    /// The screens, the one seen last.
+    pub stack: Vec<Screen>,
+    /// A question on the last line.
+    pub prompt: Option<Prompt>,
+    /// A list over the screen.
+    pub picker: Option<Picker>,
+    /// Help, and where it stands.
+    pub help: Option<Place>,
+    /// What waits for Ctrl-y.
+    pub confirm: Option<Confirm>,
+}
+
+impl Desk {
+    /// A number that tells this question from earlier ones.
+    pub fn ask(&mut self) -> u64 {
+        self.asks += 1;
+        self.asks
+    }
+
+    /// Says something on the last line.
+    pub fn say(&mut self, what: impl Into<String>) {
+        self.notice = Some((what.into(), false));
+    }
+
+    /// Warns on the last line.
+    pub fn warn(&mut self, what: impl Into<String>) {
+        self.notice = Some((what.into(), true));
+    }
+
+    /// Keeps a fact, here and on the disk.
+    pub fn record(&mut self, fact: Fact) {
+        self.review.take(fact.clone());
+        if self.opened.is_none() {
+            self.early.push(fact.clone());
+        }
+        self.effects.push(Effect::Record(fact));
+    }
+
+    /// A page, if it was read.
+    pub fn page(&self, id: &str) -> Option<&Result<SharedPage, String>> {
+        self.pages.iter().find(|(known, _)| known == id).map(|(_, page)| page)
+    }
+
+    fn keep(&mut self, id: String, page: Result<SharedPage, String>) {
+        self.pages.retain(|(known, _)| *known != id);
+        self.pages.push((id, page));
+        if self.pages.len() > KEPT_PAGES {
+            drop(self.pages.remove(0));
+        }
+    }
+
+    /// The area of the screens: all but the first and the last line.
+    pub fn area(&self) -> Rect {
+        Rect { x: 0, y: 1, width: self.size.0, height: self.size.1.saturating_sub(2) }
+    }
+}
+
+impl Model {
+    /// The desk before it has looked around; it asks `query` at once.
+    pub fn new(size: (u16, u16), theme: Theme, ascii: bool, keys: Keymap) -> Model {
+        let desk = Desk {
+            size,
+            theme,
+            ascii,
+            keys,
+            opened: None,
+            review: Review::default(),
+            drafts: Vec::new(),
+            checked: FxHashMap::default(),
+            lab: FxHashMap::default(),
+            pages: Vec::new(),
+            search: String::new(),
+            notice: None,
+            effects: Vec::new(),
+            go: Vec::new(),
+            asks: 0,
+            early: Vec::new(),
+        };
+        let stack = vec![Screen::Find(Box::default())];
+        Model { desk, stack, prompt: None, picker: None, help: None, confirm: None }
+    }
+
+    /// The screen that is seen.
+    pub fn top(&self) -> &Screen {
+        self.stack.last().expect("Find is never closed")
+    }
+
+    /// Find, which is always there.
+    pub fn find(&mut self) -> &mut Find {
+        match &mut self.stack[0] {
+            Screen::Find(find) => find,
+            _ => unreachable!("Find is the first screen and is never closed"),
+        }
+    }
+
+    /// Asks a query, or opens a thread, at the start.
+    pub fn begin(&mut self, query: &str, mail: Option<String>) -> Vec<Effect> {
+        query.clone_into(&mut self.find().query);
+        let Model { desk, stack, .. } = self;
+        if let Screen::Find(find) = &mut stack[0] {
+            find.search(desk);
+        }
+        if let Some(id) = mail {
+            super::screen::thread::open(desk, &id);
+        }
+        self.settle()
+    }
+
+    /// Does what the screens asked for, and hands out the effects.
+    fn settle(&mut self) -> Vec<Effect> {
+        while !self.desk.go.is_empty() {
+            match self.desk.go.remove(0) {
+                Go::Push(screen) => self.stack.push(*screen),
+                Go::Pop => self.back(),
+                Go::Ask(prompt) => self.prompt = Some(prompt),
+                Go::Pick(picker) => self.picker = Some(picker),
+                Go::Confirm(confirm) => self.confirm = Some(confirm),
+                Go::Query(query) => {
+                    self.stack.truncate(1);
+                    let find = self.find();
+                    find.limits.clear();
+                    find.query = query;
+                    let Model { desk, stack, .. } = self;
+                    if let Screen::Find(find) = &mut stack[0] {
+                        find.search(desk);
+                    }
+                }
+            }
+        }
+        let area = self.desk.area();
+        if let Some(screen) = self.stack.last_mut() {
+            screen.fit(&mut self.desk, area);
+        }
+        if let Some(picker) = &mut self.picker {
+            picker.place.show(usize::from(area.height.saturating_sub(4)), picker.items.len());
+        }
+        std::mem::take(&mut self.desk.effects)
+    }
+
+    fn back(&mut self) {
+        if self.stack.len() > 1 {
+            let closed = self.stack.pop();
+            if let Some(Screen::Draft(draft)) = closed {
+                self.desk.say(format!("the draft is kept: {}", draft.draft.command()));
+            }
+        } else if self.find().limits.pop().is_some() {
+            let Model { desk, stack, .. } = self;
+            if let Screen::Find(find) = &mut stack[0] {
+                find.search(desk);
+            }
+        } else {
+            let quit = self.desk.keys.key(super::keys::Scope::Find, Action::Quit);
+            self.desk.say(format!("this is the first screen; {quit} quits"));
+        }
+    }
+}
+
+/// Takes what happened; returns what is to be done.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Key(key) if key.kind == KeyEventKind::Release => {}
+        Msg::Key(key) => press(model, key),
+        Msg::Paste(text) => {
+            if let Some(prompt) = &mut model.prompt {
+                prompt.input.insert(&text);
+                answer::typed(model, Typed::Changed);
+            }
+        }
+        Msg::Resize(columns, rows) => model.desk.size = (columns, rows),
+        other => news::take(model, other),
+    }
+    model.settle()
+}
+
+fn press(model: &mut Model, key: KeyEvent) {
+    let press = Press::from(key);
+    if let Some(confirm) = model.confirm.take() {
+        if press == (Press { code: KeyCode::Char('y'), control: true, alt: false }) {
+            model.desk.effects.push(confirm.effect);
+        } else {
+            model.desk.say("nothing was done");
+        }
+        return;
+    }
+    if let Some(prompt) = &mut model.prompt {
+        let typed = prompt.input.key(key);
+        answer::typed(model, typed);
+        return;
+    }
+    let scope = model.top().scope();
+    let action = model.desk.keys.action(scope, press);
+    if model.help.is_some() {
+        help(model, action);
+    } else if model.picker.is_some() {
+        pick(model, press, action);
+    } else {
+        model.desk.notice = None;
+        match action {
+            Some(action) => act(model, action),
+            None => stray(model, press),
+        }
+    }
+}
+
+/// A digit begins the number of a link.
+fn stray(model: &mut Model, press: Press) {
+    if let KeyCode::Char(digit @ '1'..='9') = press.code
+        && !press.control
+        && !press.alt
+        && matches!(model.top(), Screen::Thread(_))
+    {
+        model.prompt = Some(Prompt::new(Asked::Link, digit.to_string()));
+    }
+}
+
+/// Lines by which a list moves.
+pub fn movement(action: Action, rows: u16) -> Option<isize> {
+    let rows = isize::try_from(rows).unwrap_or(isize::MAX);
+    Some(match action {
+        Action::Down => 1,
+        Action::Up => -1,
+        Action::HalfDown => (rows / 2).max(1),
+        Action::HalfUp => -(rows / 2).max(1),
+        Action::PageDown => (rows - 1).max(1),
+        Action::PageUp => -(rows - 1).max(1),
+        Action::First => -(isize::MAX / 2),
+        Action::Last => isize::MAX / 2,
+        _ => return None,
+    })
+}
+
+fn help(model: &mut Model, action: Option<Action>) {
+    let rows = model.desk.area().height;
+    let len = super::screen::help::lines(&model.desk.keys, model.top().scope()).len();
+    let Some(place) = &mut model.help else { return };
+    match action.and_then(|a| movement(a, rows)) {
+        Some(by) => place.top = place.top.saturating_add_signed(by).min(len.saturating_sub(usize::from(rows) / 2)),
+        None => model.help = None,
+    }
+}
+
+fn pick(model: &mut Model, press: Press, action: Option<Action>) {
+    let rows = model.desk.area().height;
+    let Some(picker) = &mut model.picker else { return };
+    let own = match press.code {
+        KeyCode::Char(c) if c != ' ' && !press.control && !press.alt => {
+            picker.items.iter().position(|(key, ..)| *key == c)
+        }
+        _ => None,
+    };
+    match (own, action.and_then(|a| movement(a, rows)), action) {
+        (Some(at), ..) => picker.place.at = at,
+        (None, Some(by), _) => {
+            picker.place.step(by, picker.items.len());
+            return;
+        }
+        (None, None, Some(Action::Enter)) => {}
+        (None, None, Some(Action::Back | Action::Cancel | Action::Quit | Action::Menu)) => {
+            model.picker = None;
+            return;
+        }
+        _ => return,
+    }
+    let chosen = picker.items.get(picker.place.at).map(|(_, _, choice)| choice.clone());
+    model.picker = None;
+    if let Some(choice) = chosen {
+        choose(model, choice);
+    }
+}
+
+fn choose(model: &mut Model, choice: Choice) {
+    match choice {
+        Choice::Act(action) => act(model, action),
+        Choice::Lineage(slug) => lineage::open(&mut model.desk, &slug, None),
+        Choice::Lab(slug) => {
+            let slugs = if slug.is_empty() { Vec::new() } else { vec![slug] };
+            match model.stack.last_mut() {
+                Some(Screen::Lab(lab)) => lab.show(slugs),
+                _ => lab::open(&mut model.desk, slugs),
+            }
+        }
+        Choice::Query(name) => {
+            if let Some(query) = model.desk.review.saved.get(&name) {
+                model.desk.go.push(Go::Query(query.clone()));
+            }
+        }
+        Choice::Save => {
+            let query = model.find().whole_query();
+            model.prompt = Some(Prompt::new(Asked::Save(query), ""));
+        }
+        Choice::Draft(path) => model.desk.effects.push(Effect::LookAtDraft(path)),
+        Choice::Drafts => draft::list(&mut model.desk),
+        Choice::Export => model.prompt = Some(Prompt::new(Asked::Export, "provenance-review.json")),
+        other => {
+            let Model { desk, stack, .. } = model;
+            if let Some(screen) = stack.last_mut() {
+                screen.choose(desk, other);
+            }
+        }
+    }
+}
+
+/// Does what a key or a command asks for.
+fn act(model: &mut Model, action: Action) {
+    let Model { desk, stack, .. } = model;
+    let Some(screen) = stack.last_mut() else { return };
+    match action {
+        Action::Quit => {
+            if !desk.drafts.is_empty() {
+                let kept = plural(desk.drafts.len() as u64, "draft is kept", "drafts are kept");
+                desk.say(format!("{kept} in state/drafts"));
+            }
+            desk.effects.push(Effect::Quit);
+        }
+        Action::Help => model.help = Some(Place::default()),
+        Action::Command => model.prompt = Some(Prompt::new(Asked::Command, "")),
+        Action::Search => model.prompt = Some(Prompt::new(Asked::Search, "")),
+        Action::Suspend => desk.effects.push(Effect::Suspend),
+        Action::Redraw => desk.effects.push(Effect::Redraw),
+        Action::Shell => desk.effects.push(Effect::Shell),
+        Action::Back => desk.go.push(Go::Pop),
+        Action::Cancel if !matches!(screen, Screen::Find(_)) => desk.search.clear(),
+        Action::Menu => {
+            let items = screen.menu(desk);
+            desk.go.push(Go::Pick(Picker { title: "actions".to_owned(), items, place: Place::default() }));
+        }
+        Action::Lab if !matches!(screen, Screen::Lab(_)) => {
+            let slugs = screen.mechanisms(desk);
+            lab::open(desk, slugs);
+        }
+        action => screen.act(desk, action),
+    }
+}
+
+#[cfg(test)]
+mod tests;

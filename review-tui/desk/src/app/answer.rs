@@ -1,0 +1,169 @@
+//! What becomes of an answer that was typed on the last line.
+
+use std::path::PathBuf;
+
+use super::{Go, Model, act};
+use crate::input::Typed;
+use crate::keys::{self, TABLE};
+use crate::msg::Effect;
+use crate::prompt::{Asked, Prompt};
+use crate::screen::{Screen, find::OPEN, lab, lineage, thread};
+use crate::state::Fact;
+use crate::theme::Theme;
+
+/// Takes what a key did to the answer.
+pub(super) fn typed(model: &mut Model, typed: Typed) {
+    match typed {
+        Typed::Changed => live(model),
+        Typed::Same | Typed::Foreign => {}
+        Typed::GivenUp => {
+            if let Some(Prompt { asked: Asked::Query, .. }) = model.prompt.take() {
+                let Model { desk, stack, .. } = model;
+                if let Screen::Find(find) = &mut stack[0] {
+                    find.give_up(desk);
+                }
+            }
+        }
+        Typed::Entered => {
+            if let Some(prompt) = model.prompt.take() {
+                let text = prompt.input.text.trim().to_owned();
+                entered(model, prompt.asked, text);
+            }
+        }
+    }
+}
+
+/// A query is answered, and a search goes on, while it is typed.
+fn live(model: &mut Model) {
+    let Some(prompt) = &model.prompt else { return };
+    match prompt.asked {
+        Asked::Query => {
+            let text = prompt.input.text.clone();
+            let Model { desk, stack, .. } = model;
+            if let Screen::Find(find) = &mut stack[0] {
+                find.query = text;
+                find.search(desk);
+            }
+        }
+        Asked::Search => model.desk.search = prompt.input.text.to_lowercase(),
+        _ => {}
+    }
+}
+
+fn entered(model: &mut Model, asked: Asked, text: String) {
+    let Model { desk, stack, .. } = model;
+    match asked {
+        Asked::Command => command(model, &text),
+        Asked::Query => {
+            if let Screen::Find(find) = &mut stack[0] {
+                find.keep();
+            }
+        }
+        Asked::Limit => {
+            if let Screen::Find(find) = &mut stack[0] {
+                if text.is_empty() {
+                    find.limits.clear()
+                } else {
+                    find.limits.push(text)
+                }
+                find.search(desk);
+            }
+        }
+        Asked::Search => {
+            desk.search = text.to_lowercase();
+            act(model, keys::Action::SearchNext);
+        }
+        Asked::Tags(id) => {
+            let tags = text.split([' ', ',']).filter(|t| !t.is_empty()).map(str::to_owned).collect();
+            desk.record(Fact::Tags { id, tags });
+        }
+        Asked::Note(id) => desk.record(Fact::Note { id, text }),
+        Asked::Remark(id, line, quoted) => {
+            desk.record(Fact::Remark { id, line, quoted, text });
+            if let Some(Screen::Thread(thread)) = stack.last_mut() {
+                thread.lay_out_again();
+            }
+        }
+        Asked::Save(query) if !text.is_empty() => {
+            desk.say(format!("saved as {text}; ' lists saved searches"));
+            desk.record(Fact::Saved { name: text, query });
+        }
+        Asked::Pipe(mails) if !text.is_empty() => desk.effects.push(Effect::Pipe { mails, command: text }),
+        Asked::Write(mails) if !text.is_empty() => {
+            desk.effects.push(Effect::Write { mails, path: PathBuf::from(text) });
+        }
+        Asked::Maildir(draft) if !text.is_empty() => {
+            desk.effects.push(Effect::Maildir { draft, maildir: PathBuf::from(text) });
+        }
+        Asked::Export if !text.is_empty() => desk.effects.push(Effect::Export(PathBuf::from(text))),
+        Asked::Link => {
+            let number = text.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+            if let (Some(Screen::Thread(thread)), Some(number)) = (stack.last_mut(), number) {
+                thread.follow(desk, number);
+            }
+        }
+        Asked::Dismiss(finding) => {
+            if let Some(Screen::Checks(checks)) = stack.last_mut() {
+                checks.dismissed(&finding, &text);
+            }
+            desk.effects.push(Effect::Dismiss { finding, why: text });
+        }
+        Asked::Save(_) | Asked::Pipe(_) | Asked::Write(_) | Asked::Maildir(_) | Asked::Export => {
+            desk.say("nothing was done");
+        }
+    }
+}
+
+/// The command line: `:query WORDS`, `:open MSGID`, `:lineage NAME`, `:lab NAME`, `:tagged TAG`, `:theme NAME`, and every
+/// action by its name.
+fn command(model: &mut Model, line: &str) {
+    let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
+    let desk = &mut model.desk;
+    match word {
+        "" => {}
+        "q" | "quit" => act(model, keys::Action::Quit),
+        "query" | "find" => desk.go.push(Go::Query(rest.to_owned())),
+        "open" => match provenance_corpus::citation::message_name(rest) {
+            Some(id) => thread::open(desk, &id),
+            None => desk.warn(format!("`{rest}` names no mail; give a message-id or a lore link")),
+        },
+        "lineage" => {
+            let known = desk.opened.as_ref().is_some_and(|o| o.mechanisms.iter().any(|(slug, _)| slug == rest));
+            if known || rest.is_empty() {
+                lineage::open(desk, rest, None);
+            } else {
+                desk.warn(format!("there is no mechanism `{rest}`; :lineage without a name shows all"));
+            }
+        }
+        "lab" => {
+            lab::open(desk, if rest.is_empty() { Vec::new() } else { vec![rest.to_owned()] });
+        }
+        "tagged" => {
+            let tagged = desk.review.tags.iter().filter(|(_, tags)| tags.iter().any(|t| t == rest));
+            let ids: Vec<String> = tagged.map(|(id, _)| format!("mid:\"{id}\"")).collect();
+            if ids.is_empty() {
+                desk.warn(format!("no mail is tagged `{rest}`"));
+            } else {
+                desk.go.push(Go::Query(ids.join(" OR ")));
+            }
+        }
+        "drafts" => crate::screen::draft::list(desk),
+        "all" => desk.go.push(Go::Query(OPEN.to_owned())),
+        // For the test that a panic leaves the terminal as it was.
+        #[cfg(debug_assertions)]
+        "panic" => panic!("as the command line asked for"),
+        "theme" => match rest {
+            "dark" => desk.theme = Theme::Dark,
+            "light" => desk.theme = Theme::Light,
+            "sixteen" => desk.theme = Theme::Sixteen,
+            "none" => desk.theme = Theme::None,
+            _ => desk.warn("the themes are dark, light, sixteen and none"),
+        },
+        _ => match TABLE.iter().map(|b| b.action).find(|a| keys::name(*a) == word) {
+            // What needs Ctrl-y needs it here as well.
+            Some(keys::Action::Confirm) => desk.warn("this needs the key itself"),
+            Some(action) => act(model, action),
+            None => desk.warn(format!("there is no command `{}`; ? shows what there is", crate::text::clean(word))),
+        },
+    }
+}

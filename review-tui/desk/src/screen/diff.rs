@@ -1,0 +1,100 @@
+//! Diff: what changed from one version of a patch or series to the next, from the mails alone.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::Screen;
+use crate::app::{Desk, Go, movement};
+use crate::canvas::{heading, put, put_cut, tint};
+use crate::keys::Action;
+use crate::lines::Place;
+use crate::msg::Effect;
+use crate::theme::Ink;
+
+/// The screen.
+#[derive(Default)]
+pub struct Diff {
+    /// The question that it waits for.
+    pub ask: u64,
+    lines: Option<Result<Vec<(String, Ink)>, String>>,
+    place: Place,
+    seen: u16,
+}
+
+/// Compares the patch of a mail, or its whole series, with the version before.
+pub fn open(desk: &mut Desk, id: &str, whole: bool) {
+    let ask = desk.ask();
+    desk.effects.push(Effect::Difference { ask, id: id.to_owned(), whole });
+    desk.go.push(Go::Push(Box::new(Screen::Diff(Box::new(Diff { ask, ..Diff::default() })))));
+}
+
+impl Diff {
+    /// Takes what was asked for.
+    pub fn take(&mut self, lines: Result<Vec<(String, Ink)>, String>) {
+        self.lines = Some(lines.map_err(|why| crate::text::clean(&why)));
+    }
+
+    /// Whether the answer is still to come.
+    pub fn waits(&self) -> bool {
+        self.lines.is_none()
+    }
+
+    fn lines(&self) -> &[(String, Ink)] {
+        self.lines.as_ref().and_then(|lines| lines.as_ref().ok()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Does what a key asks for.
+    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+        let count = self.lines().len();
+        if let Some(by) = movement(action, self.seen) {
+            self.place.step(by, count);
+            return;
+        }
+        let lines = self.lines();
+        let from = self.place.at;
+        let holds = |at: &usize| lines[*at].0.to_lowercase().contains(&desk.search);
+        let head = |at: &usize| lines[*at].1 == Ink::File;
+        let found = match action {
+            Action::SearchNext if !desk.search.is_empty() => (from + 1..count).find(holds),
+            Action::SearchBack if !desk.search.is_empty() => (0..from).rev().find(holds),
+            Action::NextHunk => (from + 1..count).find(head),
+            Action::PreviousHunk => (0..from).rev().find(head),
+            _ => return,
+        };
+        self.place.at = found.unwrap_or(from);
+    }
+
+    /// Keeps what the keys act on in sight.
+    pub fn fit(&mut self, area: Rect) {
+        self.seen = area.height.saturating_sub(1);
+        let count = self.lines().len();
+        self.place.show(usize::from(self.seen), count);
+    }
+
+    /// Draws the screen.
+    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+        let theme = desk.theme;
+        let part = match self.lines().len() {
+            0 => String::new(),
+            count => format!("{} %", (self.place.at + 1) * 100 / count),
+        };
+        heading(buf, area, "what changed since the version before", &part, true, theme);
+        match &self.lines {
+            None => {
+                put(buf, area, 2, 2, "comparing…", theme.style(Ink::Dim));
+            }
+            Some(Err(why)) => {
+                put_cut(buf, area, 2, 2, why, area.width.saturating_sub(3), theme.style(Ink::Warning));
+            }
+            Some(Ok(lines)) => {
+                let seen = lines.iter().enumerate().skip(self.place.top).take(usize::from(self.seen));
+                for (y, (at, (line, ink))) in (1..).zip(seen) {
+                    put_cut(buf, area, 1, y, line, area.width.saturating_sub(1), theme.style(*ink));
+                    if at == self.place.at {
+                        tint(buf, area, y, theme.selected(true));
+                    }
+                }
+            }
+        }
+    }
+}

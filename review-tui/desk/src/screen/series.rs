@@ -1,0 +1,238 @@
+//! Series: versions as columns, patches as rows, and what became of each.
+
+use provenance_review::text::{cut, plural};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Screen, diff, thread};
+use crate::app::{Desk, Go, movement};
+use crate::canvas::{heading, put, put_cut, tint};
+use crate::facts::series::{Cell, SeriesFacts};
+use crate::keys::Action;
+use crate::lines::Place;
+use crate::msg::Effect;
+use crate::theme::{Ink, Theme};
+
+/// Columns of a version.
+const VERSION: u16 = 12;
+
+/// Lines below the table for what is under the cursor.
+const DETAIL: u16 = 5;
+
+/// The screen.
+#[derive(Default)]
+pub struct Series {
+    /// The question that it waits for.
+    pub ask: u64,
+    /// Message-ID of the mail that it was opened from.
+    id: String,
+    facts: Option<Result<Box<SeriesFacts>, String>>,
+    rows: Place,
+    columns: Place,
+    remarks: Place,
+    on_remarks: bool,
+    seen: (u16, u16),
+}
+
+/// Opens the series of a mail.
+pub fn open(desk: &mut Desk, id: &str) {
+    let ask = desk.ask();
+    desk.effects.push(Effect::Series { ask, id: id.to_owned() });
+    let screen = Series { ask, id: id.to_owned(), ..Series::default() };
+    desk.go.push(Go::Push(Box::new(Screen::Series(Box::new(screen)))));
+}
+
+impl Series {
+    /// Takes what was asked for; begins at the mail that it was opened from.
+    pub fn take(&mut self, facts: Result<Box<SeriesFacts>, String>) {
+        if let Ok(facts) = &facts {
+            for (row, line) in facts.rows.iter().enumerate() {
+                let cells = line.cells.iter().enumerate();
+                for (column, _) in cells.filter(|(_, cell)| cell.as_ref().is_some_and(|cell| cell.id == self.id)) {
+                    (self.rows.at, self.columns.at) = (row, column);
+                }
+            }
+        }
+        self.facts = Some(facts.map_err(|why| crate::text::clean(&why)));
+    }
+
+    /// Whether the answer is still to come.
+    pub fn waits(&self) -> bool {
+        self.facts.is_none()
+    }
+
+    fn facts(&self) -> Option<&SeriesFacts> {
+        self.facts.as_ref()?.as_ref().ok().map(AsRef::as_ref)
+    }
+
+    fn cell(&self) -> Option<&Cell> {
+        self.facts()?.rows.get(self.rows.at)?.cells.get(self.columns.at)?.as_ref()
+    }
+
+    /// Does what a key asks for.
+    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+        let Some(facts) = self.facts() else { return };
+        let (rows, columns, remarks) = (facts.rows.len(), facts.columns.len(), facts.remarks.len());
+        if let Some(by) = movement(action, self.seen.0) {
+            if self.on_remarks {
+                self.remarks.step(by, remarks);
+            } else {
+                self.rows.step(by, rows);
+            }
+            return;
+        }
+        match action {
+            Action::Left => self.columns.step(-1, columns),
+            Action::Right => self.columns.step(1, columns),
+            Action::Focus if remarks > 0 => self.on_remarks = !self.on_remarks,
+            Action::Focus => desk.say("there are no remarks to look at"),
+            Action::Enter if self.on_remarks => {
+                let id = facts.remarks.get(self.remarks.at).map(|remark| remark.id.clone());
+                id.filter(|id| !id.is_empty()).into_iter().for_each(|id| thread::open(desk, &id));
+            }
+            Action::Enter => match self.cell().filter(|cell| !cell.id.is_empty()) {
+                Some(cell) => thread::open(desk, &cell.id.clone()),
+                None => desk.say("this version has no such patch"),
+            },
+            Action::Diff | Action::DiffAll => self.compare(desk, action == Action::DiffAll),
+            _ => {}
+        }
+    }
+
+    /// Compares a version with the one before: the patch under the cursor; the whole series at the cover letter.
+    fn compare(&self, desk: &mut Desk, whole: bool) {
+        let Some(facts) = self.facts() else { return };
+        let Some(column) = facts.columns.get(self.columns.at) else { return };
+        if !column.compared {
+            desk.say(format!("there is no indexed version before {}", column.name));
+            return;
+        }
+        let patch = self.cell().filter(|cell| !cell.id.is_empty() && !cell.number.starts_with("0/") && !whole);
+        match patch {
+            Some(cell) => diff::open(desk, &cell.id, false),
+            None => diff::open(desk, &column.head, true),
+        }
+    }
+
+    /// Keeps what the keys act on in sight.
+    pub fn fit(&mut self, area: Rect) {
+        let (rows, columns, remarks) =
+            self.facts().map_or((0, 0, 0), |f| (f.rows.len(), f.columns.len(), f.remarks.len()));
+        let below = self.remark_rows(remarks, area);
+        self.seen = (area.height.saturating_sub(3 + DETAIL + below), self.versions_seen(area.width));
+        self.rows.show(usize::from(self.seen.0), rows);
+        self.columns.show(usize::from(self.seen.1), columns);
+        self.remarks.show(usize::from(below.saturating_sub(1)), remarks);
+    }
+
+    fn remark_rows(&self, remarks: usize, area: Rect) -> u16 {
+        if remarks == 0 { 0 } else { (remarks as u16 + 1).min(area.height / 4).max(2) }
+    }
+
+    fn versions_seen(&self, width: u16) -> u16 {
+        (width.saturating_sub(self.title(width)) / VERSION).max(1)
+    }
+
+    fn title(&self, width: u16) -> u16 {
+        let columns = self.facts().map_or(1, |f| f.columns.len()).min(64) as u16;
+        width.saturating_sub(columns * VERSION).clamp(width / 3, 64.max(width / 3))
+    }
+
+    /// Draws the screen.
+    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+        let theme = desk.theme;
+        let Some(Ok(facts)) = &self.facts else {
+            heading(buf, area, "series", "", true, theme);
+            let said = self.facts.as_ref().and_then(|f| f.as_ref().err());
+            let ink = if said.is_some() { Ink::Warning } else { Ink::Dim };
+            let words = said.map_or("gathering the versions…", String::as_str);
+            put_cut(buf, area, 2, 2, words, area.width.saturating_sub(3), theme.style(ink));
+            return;
+        };
+        let count = plural(facts.columns.len() as u64, "version", "versions");
+        heading(buf, area, &facts.title, &count, !self.on_remarks, theme);
+        let title = self.title(area.width);
+        let versions = facts.columns.iter().enumerate().skip(self.columns.top).take(usize::from(self.seen.1));
+        for (nth, (at, column)) in versions.enumerate() {
+            let x = title + nth as u16 * VERSION;
+            let ink = if at == self.columns.at { Ink::Strong } else { Ink::Plain };
+            put_cut(buf, area, x, 1, &column.name, VERSION - 1, theme.style(ink));
+            put_cut(buf, area, x, 2, &column.date, VERSION - 1, theme.style(Ink::Dim));
+        }
+        let rows = facts.rows.iter().enumerate().skip(self.rows.top).take(usize::from(self.seen.0));
+        for (y, (at, row)) in (3..).zip(rows) {
+            put_cut(buf, area, 1, y, &row.title, title.saturating_sub(2), theme.style(Ink::Plain));
+            let cells = row.cells.iter().enumerate().skip(self.columns.top).take(usize::from(self.seen.1));
+            for (nth, (column, cell)) in cells.enumerate() {
+                let x = title + nth as u16 * VERSION;
+                let Some(cell) = cell else { continue };
+                put_cut(buf, area, x, y, &short(cell), VERSION - 1, theme.style(ink(cell)));
+                if at == self.rows.at && column == self.columns.at {
+                    let here = Rect { x: area.x + x, width: (VERSION - 1).min(area.width.saturating_sub(x)), ..area };
+                    tint(buf, here, y, theme.selected(!self.on_remarks));
+                }
+            }
+            if at == self.rows.at {
+                let here = Rect { width: title.saturating_sub(1).min(area.width), ..area };
+                tint(buf, here, y, theme.selected(!self.on_remarks));
+            }
+        }
+        self.details(facts, buf, area, theme);
+    }
+
+    fn details(&self, facts: &SeriesFacts, buf: &mut Buffer, area: Rect, theme: Theme) {
+        let below = self.remark_rows(facts.remarks.len(), area);
+        let top = area.height.saturating_sub(DETAIL + below);
+        let here = Rect { y: area.y + top, height: DETAIL.min(area.height), ..area };
+        let column = facts.columns.get(self.columns.at);
+        let name = column.map_or("", |column| column.name.as_str());
+        heading(buf, here, name, column.map_or("", |c| c.remark.as_str()), false, theme);
+        match self.cell() {
+            Some(cell) => {
+                let fate = [cell.number.as_str(), &cell.fate, &cell.reason].join("  ");
+                put_cut(buf, here, 1, 1, fate.trim(), here.width.saturating_sub(2), theme.style(ink(cell)));
+                put_cut(buf, here, 1, 2, &cell.subject, here.width.saturating_sub(2), theme.style(Ink::Plain));
+                put_cut(buf, here, 1, 3, &cell.id, here.width.saturating_sub(2), theme.style(Ink::Dim));
+                if !cell.landed.is_empty() {
+                    let landed = format!("landed as commit {}", cell.landed);
+                    put_cut(buf, here, 1, 4, &landed, here.width.saturating_sub(2), theme.style(Ink::Good));
+                }
+            }
+            None => {
+                put(buf, here, 1, 1, "not in this version", theme.style(Ink::Dim));
+            }
+        }
+        if facts.remarks.is_empty() {
+            return;
+        }
+        let here = Rect { y: area.y + area.height.saturating_sub(below), height: below, ..area };
+        let title = "remarks to look at: their lines are as they were, and nobody answered";
+        heading(buf, here, title, &facts.remarks.len().to_string(), self.on_remarks, theme);
+        let seen = facts.remarks.iter().enumerate().skip(self.remarks.top).take(usize::from(below.saturating_sub(1)));
+        for (y, (at, remark)) in (1..).zip(seen) {
+            put_cut(buf, here, 1, y, &remark.text, here.width.saturating_sub(2), theme.style(Ink::Plain));
+            if at == self.remarks.at && self.on_remarks {
+                tint(buf, here, y, theme.selected(true));
+            }
+        }
+    }
+}
+
+/// `2/6 !`, with `+` where it landed.
+fn short(cell: &Cell) -> String {
+    if cell.number.is_empty() {
+        return format!("-   {}", cell.sign);
+    }
+    let landed = if cell.landed.is_empty() { "" } else { " ≡" };
+    cut(&format!("{} {}{landed}", cell.number, cell.sign), usize::from(VERSION - 1)).into_owned()
+}
+
+fn ink(cell: &Cell) -> Ink {
+    match cell.sign {
+        '!' => Ink::Warning,
+        '>' => Ink::Added,
+        '<' => Ink::Removed,
+        '=' => Ink::Dim,
+        _ => Ink::Plain,
+    }
+}

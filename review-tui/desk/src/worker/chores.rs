@@ -1,0 +1,153 @@
+//! What changes something: verdicts, drafts, files, the work tree. One thread, in order.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::Receiver;
+
+use provenance_corpus::archive::mbox;
+use provenance_corpus::message::Message;
+use provenance_review::check::verdict;
+
+use super::library::Shelf;
+use super::{Library, Tell};
+use crate::draft::compose::{Endorsement, Original, compose};
+use crate::draft::{deliver, files};
+use crate::msg::{Effect, Mails, Msg};
+
+/// Serves effects.
+pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) {
+    while let Ok(effect) = effects.recv() {
+        let msg = match effect {
+            Effect::Record(fact) => match library.journal().append(&fact) {
+                Ok(()) => continue,
+                Err(error) => Msg::Failed(format!("not kept: state/journal.jsonl cannot be written: {error}")),
+            },
+            Effect::Draft { id, endorsement, remarks } => match draft(library, &id, &remarks, endorsement) {
+                Ok(msg) => msg,
+                Err(error) => Msg::Failed(format!("no draft was written: {error}")),
+            },
+            Effect::Dismiss { finding, why } => {
+                let now = jiff::Timestamp::now().as_second();
+                match verdict::dismiss(library.place().data(), &finding, &why, now) {
+                    Ok(()) if why.is_empty() => Msg::Done(format!("{finding} counts again")),
+                    Ok(()) => Msg::Done(format!("{finding} is dismissed")),
+                    Err(error) => Msg::Failed(format!("not kept: {error}")),
+                }
+            }
+            Effect::Paste { id, text } => match paste(library, &id, &text) {
+                Ok(msg) => msg,
+                Err(error) => Msg::Failed(format!("no draft was written: {error}")),
+            },
+            Effect::LookAtDraft(path) => {
+                Msg::Edited(files::read(&path).map_err(|e| format!("{}: {e}", path.display())))
+            }
+            Effect::Maildir { draft, maildir } => match files::into_maildir(&draft, &maildir) {
+                Ok(path) => Msg::Done(format!("copied to {}", path.display())),
+                Err(error) => Msg::Failed(format!("{} takes no draft: {error}", maildir.display())),
+            },
+            Effect::Write { mails, path } => match write(library.shelf(), &mails, &path) {
+                Ok(()) => Msg::Done(format!("{} in {}: git am {}", mails.name, path.display(), path.display())),
+                Err(error) => Msg::Failed(format!("{}: {error}", path.display())),
+            },
+            Effect::Apply { mails } => match apply(library.shelf(), &mails) {
+                Ok(said) => Msg::Done(said),
+                Err(error) => Msg::Failed(format!("not applied: {error}")),
+            },
+            Effect::Export(path) => {
+                let exported = library.journal().load().and_then(|(review, _)| review.export(&path));
+                match exported {
+                    Ok(()) => Msg::Done(format!("exported to {}", path.display())),
+                    Err(error) => Msg::Failed(format!("{}: {error}", path.display())),
+                }
+            }
+            _ => continue,
+        };
+        // Where nobody listens any more, what was recorded is still written.
+        let _ = tell(msg);
+    }
+}
+
+fn draft(
+    library: &Library,
+    id: &str,
+    remarks: &[(u32, String)],
+    endorsement: Option<Endorsement>,
+) -> Result<Msg, String> {
+    let shelf = library.shelf();
+    let bytes = shelf.bytes(&shelf.copies(id)?)?;
+    let message = Message::parse(&bytes);
+    let text = compose(&Original { message: &message, remarks, endorsement }, &deliver::identity());
+    let path = files::create(library.place().data(), id, &text).map_err(|e| e.to_string())?;
+    let mut draft = files::read(&path).map_err(|e| e.to_string())?;
+    draft.fresh = true;
+    Ok(Msg::Drafted(draft))
+}
+
+/// Puts a text into the draft that answers a mail, above its signature; where there is none yet, one is begun.
+fn paste(library: &Library, id: &str, text: &str) -> Result<Msg, String> {
+    let data = library.place().data();
+    let waiting = files::waiting(data).into_iter().find(|draft| draft.answers == id);
+    let path = match waiting {
+        Some(draft) => draft.path,
+        None => match draft(library, id, &[], None)? {
+            Msg::Drafted(draft) => draft.path,
+            _ => return Err("the draft is not there".to_owned()),
+        },
+    };
+    files::insert(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+    files::read(&path).map(|draft| Msg::Edited(Ok(draft))).map_err(|e| e.to_string())
+}
+
+/// All mails as one mboxrd.
+pub(crate) fn mboxrd(shelf: &Shelf, mails: &Mails) -> Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    for id in &mails.ids {
+        let bytes = shelf.bytes(&shelf.copies(id)?)?;
+        mbox::write(&mut out, &bytes).map_err(|e| e.to_string())?;
+    }
+    Ok(out)
+}
+
+fn write(shelf: &Shelf, mails: &Mails, path: &Path) -> Result<(), String> {
+    let bytes = mboxrd(shelf, mails)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => "the file is there already, and is not overwritten".to_owned(),
+        _ => e.to_string(),
+    })?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| e.to_string())
+}
+
+/// `git am` in the current directory, where its tree is clean. A patch that does not apply leaves all as it was.
+fn apply(shelf: &Shelf, mails: &Mails) -> Result<String, String> {
+    let git = |words: &[&str]| Command::new("git").args(words).stdin(Stdio::null()).output();
+    let status =
+        git(&["status", "--porcelain", "--untracked-files=no"]).map_err(|e| format!("git does not start: {e}"))?;
+    if !status.status.success() {
+        return Err("the current directory is no work tree of git".into());
+    }
+    if !status.stdout.is_empty() {
+        return Err("the tree has changes; commit or stash them first".into());
+    }
+    let bytes = mboxrd(shelf, mails)?;
+    let mut child = Command::new("git")
+        .args(["am", "--3way", "--no-gpg-sign", "--patch-format=mboxrd"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("git does not start: {e}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // git that refuses early closes its stdin; what it says then tells more.
+        let _ = stdin.write_all(&bytes);
+    }
+    let out = child.wait_with_output().map_err(|e| e.to_string())?;
+    if out.status.success() {
+        return Ok(format!("{} applied to the work tree", mails.name));
+    }
+    let _ = git(&["am", "--abort"]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
+    let why = said.lines().find(|l| l.starts_with("error") || l.contains("failed")).unwrap_or("git am refused it");
+    Err(format!("{why}; the tree is as it was"))
+}

@@ -1,0 +1,286 @@
+//! Findings as text, JSON, b4's CI array, a reply, and addresses.
+
+use provenance_index::reader::Reader;
+use serde_json::{Value, json};
+
+use super::{Evidence, Finding, NAMES, RULES, Severity};
+use crate::look::{Look, Style};
+use crate::{dates, horizon, json as format, text};
+
+/// One patch and what was found.
+pub struct Checked {
+    /// Its Message-ID.
+    pub message_id: String,
+    /// Its subject.
+    pub subject: String,
+    /// Who sent it.
+    pub author: String,
+    /// Findings that were dismissed and are not shown.
+    pub dismissed: usize,
+    /// As of when it was read.
+    pub as_of: i64,
+    /// What was found, the gravest first.
+    pub findings: Vec<Finding>,
+}
+
+/// A reply is written for so many columns.
+const COLUMNS: usize = 72;
+
+/// Lines of the patch that are quoted.
+const QUOTED: usize = 5;
+
+/// Findings for a reader.
+pub fn text(all: &[Checked], look: &Look, reader: Option<&Reader>) -> String {
+    all.iter().map(|checked| draw(checked, look, reader)).collect::<Vec<_>>().join("\n")
+}
+
+/// Findings for a script, with the rules that ran and what was searched.
+pub fn json(all: &[Checked], reader: Option<&Reader>) -> Value {
+    let checked: Vec<Value> = all.iter().map(value).collect();
+    json!({ "format": format::FORMAT, "checked": checked, "rules": RULES, "indexed": format::horizon(reader) })
+}
+
+/// Text to paste under the quotes, patch by patch.
+pub fn replies(all: &[Checked]) -> String {
+    all.iter().map(reply).collect::<Vec<_>>().join("\n")
+}
+
+/// The numbers of the links at the foot.
+#[derive(Default)]
+struct Links(Vec<String>);
+
+impl Links {
+    fn number(&mut self, evidence: &Evidence) -> String {
+        let link = match evidence {
+            Evidence::Mail(id) => format!("https://lore.kernel.org/r/{}", text::line(id)),
+            Evidence::Commit(id, subject) if subject.is_empty() => id[..12.min(id.len())].to_owned(),
+            Evidence::Commit(id, subject) => format!("{} (\"{}\")", &id[..12.min(id.len())], text::line(subject)),
+            Evidence::Page(url) => text::line(url).into_owned(),
+        };
+        let at = self.0.iter().position(|known| *known == link).unwrap_or_else(|| {
+            self.0.push(link);
+            self.0.len() - 1
+        });
+        format!("[{}]", at + 1)
+    }
+
+    /// A text with the numbers of what it rests on: of one fact or, for none, of the finding as a whole.
+    fn cited(&mut self, said: &str, finding: &Finding, fact: Option<usize>) -> String {
+        let numbers = finding.rests_on(fact).map(|evidence| self.number(evidence));
+        std::iter::once(text::line(said).into_owned()).chain(numbers).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
+    let mut out = format!(
+        "{}\n{}, {}; read as of that day\n",
+        look.paint(Style::Strong, &text::line(&checked.subject)),
+        text::line(&checked.author),
+        dates::day(checked.as_of)
+    );
+    let searched = format!("{RULES} rules; {}", horizon::indexed(reader));
+    let dismissed = checked.dismissed as u64;
+    let dismissed = if dismissed == 0 { String::new() } else { format!("{dismissed} dismissed; ") };
+    if checked.findings.is_empty() {
+        return format!("no findings ({dismissed}{searched})\n");
+    }
+    let mut links = Links::default();
+    for finding in &checked.findings {
+        let style = if finding.severity >= Severity::Warning { Style::Warning } else { Style::Mark };
+        let head = format!("{}[{}]:", finding.severity.as_str(), finding.rule);
+        out.push('\n');
+        let says = format!("{head} {}", links.cited(&finding.says, finding, None));
+        for (at, line) in text::wrap(&says, look.width, 4).into_iter().enumerate() {
+            let line = if at == 0 { line.replacen(&head, &look.paint(style, &head), 1) } else { line };
+            out.push_str(&format!("{line}\n"));
+        }
+        if !finding.path.is_empty() {
+            out.push_str(&format!("  {}, line {} of the new file\n", text::line(&finding.path), finding.line));
+        }
+        for line in finding.quote.iter().take(QUOTED) {
+            out.push_str(&format!("  | {}\n", text::line(&line.replace('\t', "        ")).trim_end()));
+        }
+        let width = finding.facts.iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).max(6);
+        let mut fact = |label: &str, said: &str| {
+            let line = format!("  {} {said}", text::pad(label, width));
+            for (at, line) in text::wrap(&line, look.width, width + 3).into_iter().enumerate() {
+                let line = match line.get(2 + label.len()..).filter(|_| at == 0 && !label.is_empty()) {
+                    Some(rest) => format!("  {}{rest}", look.paint(Style::Dim, label)),
+                    None => line,
+                };
+                out.push_str(&format!("{}\n", line.trim_end()));
+            }
+        };
+        for (at, (label, said)) in finding.facts.iter().enumerate() {
+            fact(&text::line(label), &links.cited(said, finding, Some(at)));
+        }
+        if let Some(advice) = &finding.advice {
+            fact("do", advice);
+        }
+        if let Some(why) = &finding.dismissed {
+            out.push_str(&format!(
+                "  {} {}\n",
+                look.paint(Style::Dim, &text::pad("dismissed", width)),
+                text::line(why)
+            ));
+        }
+        out.push_str(&look.paint(Style::Dim, &format!("  {} {}\n", text::pad("id", width), finding.id)));
+    }
+    if !links.0.is_empty() {
+        out.push('\n');
+        for (at, link) in links.0.iter().enumerate() {
+            out.push_str(&format!("[{}] {link}\n", at + 1));
+        }
+    }
+    let count = |severity: Severity| checked.findings.iter().filter(|f| f.severity == severity).count() as u64;
+    let counted = [
+        (Severity::Error, "error", "errors"),
+        (Severity::Warning, "warning", "warnings"),
+        (Severity::Note, "note", "notes"),
+    ]
+    .into_iter()
+    .map(|(severity, one, many)| (count(severity), one, many))
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, one, many)| text::plural(n, one, many));
+    out.push_str(
+        &look.paint(Style::Dim, &format!("{}; {dismissed}{searched}\n", counted.collect::<Vec<_>>().join(", "))),
+    );
+    out
+}
+
+fn evidence(evidence: &Evidence) -> Value {
+    match evidence {
+        Evidence::Mail(id) => json!({ "message_id": id }),
+        Evidence::Commit(id, subject) => json!({ "commit": id, "subject": subject }),
+        Evidence::Page(url) => json!({ "url": url }),
+    }
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "id": finding.id,
+        "rule": finding.rule,
+        "severity": finding.severity.as_str(),
+        "file": finding.path,
+        "line": finding.line,
+        "quote": finding.quote,
+        "says": finding.says,
+        "facts": finding.facts.iter().enumerate().map(|(at, (label, said))| {
+            json!({ "label": label, "text": said, "evidence": finding.rests_on(Some(at)).map(evidence).collect::<Vec<_>>() })
+        }).collect::<Vec<_>>(),
+        "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
+        "advice": finding.advice,
+        "addresses": finding.addresses,
+        "dismissed": finding.dismissed,
+    })
+}
+
+fn value(checked: &Checked) -> Value {
+    json!({
+        "message_id": checked.message_id,
+        "subject": checked.subject,
+        "as_of": dates::second(checked.as_of),
+        "findings": checked.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+/// One entry for each rule, with the worst status; `details` is a string. Of a mail without a patch there is nothing to say.
+pub fn b4(all: &[Checked]) -> Value {
+    if all.is_empty() {
+        return json!([]);
+    }
+    let findings: Vec<&Finding> = all.iter().flat_map(|checked| &checked.findings).collect();
+    let mut rules: Vec<&str> = NAMES.to_vec();
+    rules.extend(findings.iter().map(|f| f.rule));
+    let mut seen: Vec<&str> = Vec::new();
+    rules.retain(|rule| {
+        let new = !seen.contains(rule);
+        seen.push(rule);
+        new
+    });
+    let entry = |rule: &&str| {
+        let of: Vec<&&Finding> = findings.iter().filter(|f| f.rule == *rule).collect();
+        let worst = of.iter().max_by_key(|f| f.severity);
+        let status = match worst.map_or(Severity::Silent, |f| f.severity) {
+            Severity::Error => "fail",
+            Severity::Warning => "warn",
+            Severity::Note | Severity::Silent => "pass",
+        };
+        let summary = worst.map_or_else(|| "no findings".to_owned(), |f| text::line(&f.says).into_owned());
+        let url = of.iter().flat_map(|f| &f.evidence).find_map(|e| match e {
+            Evidence::Mail(id) => Some(format!("https://lore.kernel.org/r/{id}")),
+            _ => None,
+        });
+        let details = Value::Array(of.iter().map(|f| finding(f)).collect()).to_string();
+        json!({
+            "tool": format!("provenance/{rule}"),
+            "status": status,
+            "summary": summary,
+            "url": url.unwrap_or_default(),
+            "details": details,
+        })
+    };
+    Value::Array(rules.iter().map(entry).collect())
+}
+
+/// What b4 is told where nothing could be checked.
+pub fn b4_failed(why: &str) -> String {
+    let summary = why.lines().next().unwrap_or_default();
+    let entry =
+        json!({ "tool": "provenance", "status": "warn", "summary": text::line(summary), "url": "", "details": why });
+    format!("{}\n", json!([entry]))
+}
+
+/// Text to paste: the quoted lines, what is so, and numbered links. No name of a tool, no grade.
+/// Plain text to paste under the quote, with numbered links at its end.
+pub fn reply(checked: &Checked) -> String {
+    let mut out = String::new();
+    let mut links = Links::default();
+    for finding in checked.findings.iter().filter(|f| f.severity > Severity::Silent) {
+        for line in finding.quote.iter().take(QUOTED) {
+            out.push_str(&format!("> {}\n", text::block(line).trim_end()));
+        }
+        wrap(&links.cited(&finding.says, finding, None), &mut out);
+        for (at, (label, fact)) in finding.facts.iter().enumerate() {
+            let head = if label.is_empty() { String::new() } else { format!("{}: ", text::line(label)) };
+            wrap(&format!("{head}{}", links.cited(fact, finding, Some(at))), &mut out);
+        }
+        out.push('\n');
+    }
+    for (at, link) in links.0.iter().enumerate() {
+        out.push_str(&format!("[{}] {link}\n", at + 1));
+    }
+    out
+}
+
+/// Breaks at blanks; a word that is longer than a line stays whole.
+fn wrap(said: &str, out: &mut String) {
+    let mut used = 0;
+    for word in said.split_whitespace() {
+        let wide = text::width(word);
+        if used > 0 && used + 1 + wide > COLUMNS {
+            out.push('\n');
+            used = 0;
+        }
+        if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += wide;
+    }
+    out.push('\n');
+}
+
+/// Lists before people, each once.
+pub fn addresses(all: &[Checked]) -> String {
+    let mut seen: Vec<&str> = Vec::new();
+    let found = all.iter().flat_map(|checked| &checked.findings).flat_map(|f| &f.addresses);
+    for address in found.filter(|address| !address.contains(['\n', '\r'])) {
+        if !seen.contains(&address.as_str()) {
+            seen.push(address);
+        }
+    }
+    seen.sort_by_key(|address| address.contains('<'));
+    seen.iter().map(|address| format!("{}\n", text::line(address))).collect()
+}
