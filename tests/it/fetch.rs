@@ -133,7 +133,11 @@ fn what_the_catalogue_names_is_fetched_once() {
 
 /// A mbox of one mail, compressed.
 fn mbox(id: &str) -> Vec<u8> {
-    let text = format!("From mboxrd@z Thu Jan  1 00:00:00 1970\n{}\n", mail(id, "made", &[], "Words.\n"));
+    mbox_of(id, "made", &[])
+}
+
+fn mbox_of(id: &str, subject: &str, answers: &[&str]) -> Vec<u8> {
+    let text = format!("From mboxrd@z Thu Jan  1 00:00:00 1970\n{}\n", mail(id, subject, answers, "Words.\n"));
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut gzip, text.as_bytes()).expect("memory");
     gzip.finish().expect("memory")
@@ -155,7 +159,10 @@ fn answers_that_are_no_thread_are_refused_and_nothing_is_kept() {
         (Reply::ok("text/html", b"<html>search</html>".to_vec()), "text/html, not with a compressed mbox"),
         (Reply::ok("application/gzip", Vec::new()), "not with a compressed mbox"),
         (Reply::ok("application/gzip", whole[..whole.len() - 9].to_vec()), "is damaged"),
-        (Reply::ok("application/gzip", mbox("two@made.example")), "another thread: none of its 1 mails is one@"),
+        (
+            Reply::ok("application/gzip", mbox("two@made.example")),
+            "another thread: none of its 1 mails is one@made.example or refers to it",
+        ),
         (Reply::ok("application/gzip", bomb), "has more than 256 MB"),
         (Reply::ok("application/gzip", whole.clone()).cut(40), "broke off after 40 bytes"),
         (Reply::status(500), "refused by the server: 500"),
@@ -201,6 +208,57 @@ fn a_server_without_time_is_asked_again() {
     let said = user.run(["fetch", "--server", &busy.url, ID]).ends(3);
     assert!(said.err.contains("the server has no time (503), after 5 tries"), "{}", said.err);
     assert_eq!(busy.asked().len(), 5);
+}
+
+#[test]
+fn a_wait_without_end_is_not_waited() {
+    let user = User::new();
+    let busy = Server::start(|_| Reply::status(503).header("Retry-After", "86400"));
+    let said = user.run(["fetch", "--server", &busy.url, ID]).ends(3);
+    assert!(said.err.contains("after 1 try; it asks for 86400 s"), "{}", said.err);
+    assert_eq!(busy.asked().len(), 1);
+}
+
+#[test]
+fn another_host_is_followed_only_where_that_was_asked_for() {
+    let user = User::new();
+    let there = Server::start(|_| Reply::ok("application/gzip", mbox(ID)));
+    let elsewhere = there.url.replace("127.0.0.1", "localhost");
+    let server = Server::start(move |_| Reply::redirect(&format!("{elsewhere}/x/t.mbox.gz")));
+    let said = user.run(["fetch", "--server", &server.url, ID]).ends(3);
+    assert!(said.err.contains("is redirected to another host: http://localhost:"), "{}", said.err);
+    assert!(said.err.contains("--redirects") && there.asked().is_empty(), "{}", said.err);
+    let said = user.run(["fetch", "--redirects", "--server", &server.url, ID]).ok();
+    assert!(
+        said.err.contains("is redirected to http://localhost:") && said.err.contains("1 mail imported"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn what_belongs_to_no_thread_that_was_asked_for_is_left_out() {
+    let user = User::new();
+    let mut came =
+        vec![mbox_of("below@made.example", "an answer", &[ID]), mbox_of("beside@made.example", "Re: an answer", &[])];
+    for n in 0..50 {
+        came.push(mbox_of(&format!("foreign-{n}@made.example"), "spam", &["nobody@made.example"]));
+    }
+    let came = came.concat();
+    let server = Server::start(move |_| Reply::ok("application/gzip", came.clone()));
+    // The mail itself is gone; an answer to it is not.
+    let said = user.run(["fetch", "--server", &server.url, ID]).ok();
+    assert!(said.err.contains("50 mails of other threads came along and were left out"), "{}", said.err);
+    assert_eq!(mails(&user), 2);
+}
+
+#[test]
+fn a_silent_server_does_not_keep_git_waiting() {
+    let user = User::new();
+    // No manifest; then git asks.
+    let server = Server::start(|n| if n == 0 { Reply::status(404) } else { Reply::silence() });
+    let said = user.run(["fetch", "--timeout", "1", &format!("{}/made", server.url)]).ends(3);
+    assert!(said.err.contains("git could not read") && said.err.contains("too slow"), "{}", said.err);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use clap::Args;
-use provenance_corpus::archive::{Source, SourceKind};
+use provenance_corpus::archive::{Source, SourceKind, mbox};
 use provenance_index::hash;
 use provenance_index::sources::Sources;
 use provenance_index::store::{Lock, StoreError};
@@ -33,9 +33,12 @@ pub struct Arguments {
     /// Seconds between two threads of the catalogue
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     pause: u64,
-    /// Seconds that a server may take to answer
+    /// Seconds that a server may take to answer, and git may wait for one
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
+    /// Follow redirections to other hosts
+    #[arg(long)]
+    redirects: bool,
 }
 
 /// Where nobody says otherwise.
@@ -50,7 +53,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let targets = arguments.names.iter().map(|name| target(name, &server));
     let targets = targets.collect::<Result<Vec<_>, _>>().map_err(|e| failure(&e))?;
     let say = |what: &str| context.say(&text::line(what));
-    let client = Client::new(Duration::from_secs(arguments.timeout.clamp(1, 3_600)), &say);
+    let client = Client::new(Duration::from_secs(arguments.timeout.clamp(1, 3_600)), arguments.redirects, &say);
     let only = targets.len() == 1 && !arguments.catalogue;
     let mut exit = Exit::Done;
     let mut came = Came::default();
@@ -97,7 +100,15 @@ fn fetch_thread(context: &Context, client: &Client<'_>, list: &Base, id: &str, c
     let kept =
         |e: std::io::Error| Failure::from_error(Exit::Unreadable, &FetchError::Io { path: path.clone(), source: e });
     std::fs::create_dir_all(context.place.data()).map_err(kept)?;
-    std::fs::write(&path, &thread.mbox).map_err(kept)?;
+    let mut mbox = Vec::new();
+    for mail in &thread.mails {
+        mbox::write(&mut mbox, mail).map_err(kept)?;
+    }
+    std::fs::write(&path, &mbox).map_err(kept)?;
+    if thread.unrelated > 0 {
+        let others = plural(thread.unrelated as u64, "mail", "mails");
+        context.say(&format!("{}: {others} of other threads came along and were left out", text::line(&thread.url)));
+    }
     let source = Source { path: path.clone(), kind: SourceKind::Mbox };
     let imported = import::run(context, &thread.url, &[source]);
     let _ = std::fs::remove_file(&path);
@@ -210,6 +221,9 @@ fn failure(error: &FetchError) -> Failure {
             (Exit::Unreadable, "nothing was kept of it; run the same command again")
         }
         FetchError::Busy { .. } => (Exit::Unreadable, "run the same command later; what is here already is kept"),
+        FetchError::Elsewhere { .. } => {
+            (Exit::Unreadable, "if you trust that host, ask it with --server URL, or follow it with --redirects")
+        }
         FetchError::NotThere { .. } => {
             (Exit::Unreadable, "check the id; --server URL asks another server, or one list of it")
         }

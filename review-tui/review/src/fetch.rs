@@ -7,6 +7,8 @@ pub mod list;
 pub mod manifest;
 pub mod thread;
 
+use crate::text::plural;
+
 /// Why something was not fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
@@ -49,7 +51,7 @@ pub enum FetchError {
         status: u16,
     },
     /// The server asks for patience, again and again.
-    #[error("{url}: the server has no time ({status}), after {tries} tries")]
+    #[error("{url}: the server has no time ({status}), after {}; it asks for {seconds} s", plural(u64::from(*tries), "try", "tries"))]
     Busy {
         /// What was asked for.
         url: String,
@@ -57,6 +59,16 @@ pub enum FetchError {
         status: u16,
         /// How often it was asked.
         tries: u32,
+        /// How long the next wait would have been.
+        seconds: u64,
+    },
+    /// Another host than the one that was asked.
+    #[error("{url} is redirected to another host: {to}")]
+    Elsewhere {
+        /// What was asked for.
+        url: String,
+        /// Where the server points.
+        to: String,
     },
     /// Redirections without end, or to where nobody asked.
     #[error("{url} is redirected {why}")]
@@ -82,6 +94,14 @@ pub enum FetchError {
         /// What came instead.
         what: String,
     },
+    /// A compressed answer in more pieces than anybody makes.
+    #[error("the answer of {url} is compressed in more than {pieces} pieces")]
+    Pieces {
+        /// What was asked for.
+        url: String,
+        /// The limit.
+        pieces: u32,
+    },
     /// The compressed answer is damaged or cut short.
     #[error("the answer of {url} is damaged")]
     Damaged {
@@ -91,7 +111,7 @@ pub enum FetchError {
         source: std::io::Error,
     },
     /// Mails, but not of the thread.
-    #[error("{url} answers with another thread: none of its {mails} mails is {id}")]
+    #[error("{url} answers with another thread: none of its {mails} mails is {id} or refers to it")]
     OtherThread {
         /// What was asked for.
         url: String,

@@ -11,8 +11,8 @@ use super::{FetchError, Tell};
 /// Asks that a server that has no time gets.
 const TRIES: u32 = 5;
 
-/// The longest wait between two of them.
-const LONGEST: Duration = Duration::from_secs(300);
+/// The longest wait between two of them; a server that asks for more is asked by the reader, another time.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// Redirections that are followed.
 const HOPS: u32 = 5;
@@ -30,6 +30,8 @@ pub const NAME: &str = concat!("provenance/", env!("CARGO_PKG_VERSION"));
 pub struct Client<'t> {
     agent: Agent,
     tell: Tell<'t>,
+    patience: Duration,
+    redirects: bool,
 }
 
 /// An answer, whole.
@@ -43,9 +45,9 @@ pub struct Answer {
 }
 
 impl<'t> Client<'t> {
-    /// Waits at most so long for a connection, and for each piece of an answer. Proxies are as the environment says
-    /// (`HTTPS_PROXY`, `NO_PROXY`).
-    pub fn new(patience: Duration, tell: Tell<'t>) -> Client<'t> {
+    /// Waits at most so long for a connection, and for each piece of an answer. A redirection to another host is followed
+    /// only with `redirects`. Proxies are as the environment says (`HTTPS_PROXY`, `NO_PROXY`).
+    pub fn new(patience: Duration, redirects: bool, tell: Tell<'t>) -> Client<'t> {
         let config = Agent::config_builder()
             .user_agent(NAME)
             .max_redirects(0)
@@ -56,7 +58,17 @@ impl<'t> Client<'t> {
             .timeout_per_read(Some(patience))
             .timeout_recv_body(Some(WHOLE))
             .build();
-        Client { agent: config.new_agent(), tell }
+        Client { agent: config.new_agent(), tell, patience, redirects }
+    }
+
+    /// How long a server may be silent.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Whether redirections to other hosts are followed.
+    pub fn redirects(&self) -> bool {
+        self.redirects
     }
 
     /// Reads a URL to its end.
@@ -76,16 +88,23 @@ impl<'t> Client<'t> {
                 200 => {}
                 301 | 302 | 303 | 307 | 308 => {
                     hops += 1;
-                    at = onward(&at, header("location").as_deref(), hops)?;
+                    let next = onward(&at, header("location").as_deref(), hops)?;
+                    if host(&next) != host(&at) {
+                        if !self.redirects {
+                            return Err(FetchError::Elsewhere { url: at, to: next });
+                        }
+                        (self.tell)(&format!("{at} is redirected to {next}"));
+                    }
+                    at = next;
                     continue;
                 }
                 404 | 410 => return Err(FetchError::NotThere { url: at }),
                 429 | 503 => {
                     tries += 1;
-                    if tries >= TRIES {
-                        return Err(FetchError::Busy { url: at, status, tries });
-                    }
                     let wait = pause(header("retry-after").as_deref(), tries);
+                    if tries >= TRIES || wait > LONGEST {
+                        return Err(FetchError::Busy { url: at, status, tries, seconds: wait.as_secs() });
+                    }
                     (self.tell)(&format!("the server has no time ({status}); asking again in {} s", wait.as_secs()));
                     std::thread::sleep(wait);
                     continue;
@@ -156,7 +175,13 @@ fn pause(says: Option<&str>, tries: u32) -> Duration {
         };
         says.parse::<u64>().ok().or_else(date)
     });
-    Duration::from_secs(seconds.unwrap_or(1 << tries.min(8))).min(LONGEST)
+    Duration::from_secs(seconds.unwrap_or(1 << tries.min(6)))
+}
+
+/// Host and port of a URL, as far as it is one.
+fn host(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or(rest).to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -166,7 +191,7 @@ mod tests {
     #[test]
     fn a_server_says_how_long_to_wait() {
         assert_eq!(pause(Some("7"), 1), Duration::from_secs(7));
-        assert_eq!(pause(Some("1000000"), 1), LONGEST);
+        assert!(pause(Some("1000000"), 1) > LONGEST && pause(None, TRIES) <= LONGEST);
         assert_eq!(pause(Some("Wed, 21 Oct 2015 07:28:00 GMT"), 1), Duration::ZERO);
         assert_eq!((pause(None, 1), pause(Some("soon"), 3)), (Duration::from_secs(2), Duration::from_secs(8)));
     }

@@ -78,7 +78,8 @@ pub fn mirror(client: &Client<'_>, list: &Base, lists: &Path, tell: Tell<'_>) ->
             }
         }
         tell(&format!("{} {}", if known { "updating" } else { "cloning" }, epoch.url));
-        let result = if known { update(&place, &epoch) } else { clone(&place, &epoch) };
+        let git = Git { client };
+        let result = if known { git.update(&place, &epoch) } else { git.clone(&place, &epoch) };
         match result {
             Ok(changed) if known => *(if changed { &mut done.changed } else { &mut done.same }) += 1,
             Ok(_) => done.cloned += 1,
@@ -91,71 +92,110 @@ pub fn mirror(client: &Client<'_>, list: &Base, lists: &Path, tell: Tell<'_>) ->
     Ok(done)
 }
 
-/// Clones beside the place and moves the clone there when it is whole.
-fn clone(place: &Path, epoch: &Epoch) -> Result<bool, FetchError> {
-    let part = place.with_extension("part");
-    let above = place.parent().unwrap_or(place);
-    fs::create_dir_all(above).map_err(io(above))?;
-    if part.exists() {
-        fs::remove_dir_all(&part).map_err(io(&part))?;
-    }
-    let mut command = git();
-    command.args(["clone", "--mirror", "--template=", "--quiet", "--"]);
-    let cloned = run(command.arg(&epoch.url).arg(&part), epoch).and_then(|()| holds_mail(&part, epoch));
-    if cloned.is_err() {
-        let _ = fs::remove_dir_all(&part);
-        // Of a list that is not there nothing stays; what holds another epoch is not empty, and stays.
-        let _ = place.ancestors().skip(1).take(2).try_for_each(fs::remove_dir);
-    }
-    cloned?;
-    fs::rename(&part, place).map_err(io(place))?;
-    Ok(true)
+/// The user's git, as far as it reads epochs.
+struct Git<'c, 't> {
+    client: &'c Client<'t>,
 }
 
-/// Fetches what is new; returns whether there was anything.
-fn update(place: &Path, epoch: &Epoch) -> Result<bool, FetchError> {
-    let refs = || {
-        let mut command = git();
-        command.arg("--git-dir").arg(place).args(["for-each-ref", "--format=%(objectname) %(refname)"]);
-        command.stdout(Stdio::piped()).output().map(|said| said.stdout).unwrap_or_default()
-    };
-    let before = refs();
-    let mut command = git();
-    command.arg("--git-dir").arg(place).args(["fetch", "--prune", "--quiet"]);
-    // A force-pushed history is followed: what is gone from it is gone from the index, and said there.
-    run(command.arg("--").arg(&epoch.url).arg("+refs/*:refs/*"), epoch)?;
-    Ok(before != refs())
-}
+/// What git takes for the repository of the current directory, from the environment (`git rev-parse --local-env-vars`, 2.39).
+const LOCAL: [&str; 16] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_INTERNAL_SUPER_PREFIX",
+];
 
-/// The newest commit of an epoch holds one mail, `m`, or the mark of a deleted one, `d`; that of a v1 list a folder for each
-/// beginning of a hash. Either may still be empty.
-fn holds_mail(repository: &Path, epoch: &Epoch) -> Result<(), FetchError> {
-    let mut command = git();
-    command.arg("--git-dir").arg(repository).args(["ls-tree", "--name-only", "HEAD"]).stdout(Stdio::piped());
-    let names = command.output().map(|said| said.stdout).unwrap_or_default();
-    let is_hex = |name: &[u8]| name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit);
-    match names.as_slice() {
-        b"" => Ok(()),
-        b"m\n" | b"d\n" if epoch.number.is_some() => Ok(()),
-        names if epoch.number.is_none() && names.trim_ascii_end().split(|b| *b == b'\n').all(is_hex) => Ok(()),
-        _ => Err(FetchError::OtherThing { url: epoch.url.clone(), what: "a repository that holds no mail".to_owned() }),
+impl Git<'_, '_> {
+    /// Clones beside the place and moves the clone there when it is whole.
+    fn clone(&self, place: &Path, epoch: &Epoch) -> Result<bool, FetchError> {
+        let part = place.with_extension("part");
+        let above = place.parent().unwrap_or(place);
+        fs::create_dir_all(above).map_err(io(above))?;
+        if part.exists() {
+            fs::remove_dir_all(&part).map_err(io(&part))?;
+        }
+        let mut command = self.command();
+        command.args(["clone", "--mirror", "--template=", "--quiet", "--"]);
+        let cloned = run(command.arg(&epoch.url).arg(&part), epoch).and_then(|()| self.holds_mail(&part, epoch));
+        if cloned.is_err() {
+            let _ = fs::remove_dir_all(&part);
+            // Of a list that is not there nothing stays; what holds another epoch is not empty, and stays.
+            let _ = place.ancestors().skip(1).take(2).try_for_each(fs::remove_dir);
+        }
+        cloned?;
+        fs::rename(&part, place).map_err(io(place))?;
+        Ok(true)
     }
-}
 
-/// The user's git: no questions, no other transports, no hooks, nothing of a repository around the current directory.
-fn git() -> Command {
-    let mut command = Command::new("git");
-    let agent = format!("http.userAgent={NAME}");
-    let allowed = ["protocol.allow=never", "protocol.http.allow=always", "protocol.https.allow=always"];
-    for setting in allowed.into_iter().chain(["core.hooksPath=/dev/null", agent.as_str()]) {
-        command.args(["-c", setting]);
+    /// Fetches what is new; returns whether there was anything.
+    fn update(&self, place: &Path, epoch: &Epoch) -> Result<bool, FetchError> {
+        let refs = || {
+            let mut command = self.command();
+            command.arg("--git-dir").arg(place).args(["for-each-ref", "--format=%(objectname) %(refname)"]);
+            command.stdout(Stdio::piped()).output().map(|said| said.stdout).unwrap_or_default()
+        };
+        let before = refs();
+        let mut command = self.command();
+        command.arg("--git-dir").arg(place).args(["fetch", "--prune", "--quiet"]);
+        // A force-pushed history is followed: what is gone from it is gone from the index, and said there.
+        run(command.arg("--").arg(&epoch.url).arg("+refs/*:refs/*"), epoch)?;
+        Ok(before != refs())
     }
-    command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true").env("LC_ALL", "C").stdin(Stdio::null());
-    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
-        command.env_remove(variable);
+
+    /// The newest commit of an epoch holds one mail, `m`, or the mark of a deleted one, `d`; that of a v1 list a folder for each
+    /// beginning of a hash. Either may still be empty.
+    fn holds_mail(&self, repository: &Path, epoch: &Epoch) -> Result<(), FetchError> {
+        let mut command = self.command();
+        command.arg("--git-dir").arg(repository).args(["ls-tree", "--name-only", "HEAD"]).stdout(Stdio::piped());
+        let names = command.output().map(|said| said.stdout).unwrap_or_default();
+        let is_hex = |name: &[u8]| name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit);
+        match names.as_slice() {
+            b"" => Ok(()),
+            b"m\n" | b"d\n" if epoch.number.is_some() => Ok(()),
+            names if epoch.number.is_none() && names.trim_ascii_end().split(|b| *b == b'\n').all(is_hex) => Ok(()),
+            _ => Err(FetchError::OtherThing {
+                url: epoch.url.clone(),
+                what: "a repository that holds no mail".to_owned(),
+            }),
+        }
     }
-    command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::piped());
-    command
+
+    /// The user's git: no questions, no other transports, no hooks, nothing of a repository around the current directory.
+    fn command(&self) -> Command {
+        let mut command = Command::new("git");
+        let agent = format!("http.userAgent={NAME}");
+        // As patient as with our own requests: less than a byte a second for so long is silence.
+        let silence = format!("http.lowSpeedTime={}", self.client.patience().as_secs().max(1));
+        let redirects = format!("http.followRedirects={}", if self.client.redirects() { "initial" } else { "false" });
+        let allowed = ["protocol.allow=never", "protocol.http.allow=always", "protocol.https.allow=always"];
+        for setting in allowed.into_iter().chain([
+            "core.hooksPath=/dev/null",
+            "http.lowSpeedLimit=1",
+            &agent,
+            &silence,
+            &redirects,
+        ]) {
+            command.args(["-c", setting]);
+        }
+        command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true").env("LC_ALL", "C").stdin(Stdio::null());
+        for variable in LOCAL {
+            command.env_remove(variable);
+        }
+        command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
 }
 
 fn run(command: &mut Command, epoch: &Epoch) -> Result<(), FetchError> {
