@@ -58,13 +58,16 @@ fn deep_nesting_many_references_huge_headers_cycles() {
 fn escape_sequences_never_reach_the_terminal() {
     let user = User::new();
     let mut inbox = Inbox::new(&user.path("made"));
-    let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}";
+    let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\u{7f}\u{ad}\u{200b}\u{2066}\u{feff}\u{e0041}\u{fe0f}";
     let text = format!(
         "From: {evil}Mallory <m@example.org>\nTo: {evil}@example.org\nDate: Wed, 1 Mar 2023 10:00:00 +0100\n\
-         Subject: evil {evil}\nMessage-ID: <evil{evil}@x>\nReferences: <gone{evil}@x>\nList-Id: <l{evil}.example>\n\n{evil} body\n> {evil}\n\
+         Subject: evil {evil}\u{85}\nMessage-ID: <evil{evil}@x>\nReferences: <gone{evil}@x>\nList-Id: <l{evil}.example>\n\n{evil} body\n> {evil}\n\
          diff --git a/{evil} b/{evil}\n--- a/{evil}\n+++ b/{evil}\n@@ -1 +1 @@ {evil}\n-{evil}\n+{evil}\n"
     );
     inbox.add(&text);
+    // A mail that can be named.
+    let named = text.replace(&format!("<evil{evil}@x>"), "<named@x>");
+    inbox.add(&named);
     user.run(["index", "made"]).ok();
     let id = format!("evil{evil}@x");
     for arguments in [
@@ -74,6 +77,10 @@ fn escape_sequences_never_reach_the_terminal() {
         vec!["show", &id],
         vec!["status"],
         vec!["query", "--explain", &id],
+        vec!["thread", "named@x"],
+        vec!["show", "named@x"],
+        vec!["series", "named@x"],
+        vec!["check", "--no-engine", "named@x"],
     ] {
         let said = user.run(&arguments);
         let colourless = said.out.replace("\u{1b}[m", "");
@@ -84,12 +91,60 @@ fn escape_sequences_never_reach_the_terminal() {
             });
             let coloured = arguments.contains(&"--color=always");
             assert!(clean && (coloured || !text.contains('\u{1b}')), "{arguments:?}: {text:?}");
-            assert!(!text.contains(['\u{7}', '\u{9b}', '\u{202e}', '\r']), "{arguments:?}: {text:?}");
+            assert!(!text.contains(HARMFUL), "{arguments:?}: {text:?}");
         }
     }
     // JSON carries the text escaped, so that nothing is lost.
-    let json = user.run(["query", "-f", "jsonl", "s:evil"]).ok().out;
-    assert!(!json.contains('\u{1b}') && json.contains("\\u001b"), "{json}");
+    for arguments in [
+        vec!["query", "-f", "jsonl", "s:evil"],
+        vec!["query", "-f", "json", "s:evil"],
+        vec!["show", "-f", "json", "named@x"],
+        vec!["thread", "-f", "json", "named@x"],
+        vec!["series", "-f", "json", "named@x"],
+        vec!["status", "-f", "json"],
+        vec!["check", "--no-engine", "-f", "json", "named@x"],
+    ] {
+        let json = user.run(&arguments).out;
+        assert!(!json.contains('\u{1b}') && !json.contains(HARMFUL), "{arguments:?}: {json:?}");
+        let values: Result<Vec<serde_json::Value>, _> = serde_json::Deserializer::from_str(&json).into_iter().collect();
+        let values = values.unwrap_or_else(|e| panic!("{arguments:?}: {e}: {json}"));
+        assert!(!values.is_empty() && json.contains("owned"), "{arguments:?}: {json}");
+    }
+    // On a pipe a mail is its bytes; on a terminal it is text like any other.
+    assert_eq!(user.run(["show", "-f", "raw", "named@x"]).ok().out, named);
+    let shown = on_a_terminal(&user, &["--no-pager", "show", "-f", "raw", "named@x"]);
+    assert!(shown.contains("owned") && !shown.contains('\u{1b}') && !shown.contains(HARMFUL), "{shown:?}");
+    let shown = on_a_terminal(&user, &["--no-pager", "thread", "-f", "mboxrd", "named@x"]);
+    assert!(shown.contains("owned") && !shown.contains('\u{1b}') && !shown.contains(HARMFUL), "{shown:?}");
+}
+
+/// Nothing that is printed holds these, whatever a mail holds.
+const HARMFUL: [char; 11] = [
+    '\u{7}',
+    '\u{9b}',
+    '\u{202e}',
+    '\u{85}',
+    '\u{7f}',
+    '\u{ad}',
+    '\u{200b}',
+    '\u{2066}',
+    '\u{feff}',
+    '\u{e0041}',
+    '\u{fe0f}',
+];
+
+/// What the program writes to a terminal, without the terminal's own line ends.
+fn on_a_terminal(user: &User, arguments: &[&str]) -> String {
+    let words: Vec<String> = arguments.iter().map(|word| format!("'{word}'")).collect();
+    let line = format!("{} {}", env!("CARGO_BIN_EXE_provenance"), words.join(" "));
+    let output = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env("PROVENANCE_DATA_DIR", user.path(".local/share/provenance"))
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("script(1) of util-linux");
+    String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
 }
 
 #[test]

@@ -56,8 +56,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.format {
         Format::Text => out.write_all(page(context, &report).as_bytes())?,
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            provenance_review::json::pretty(&mut out, &report)?;
         }
     }
     out.finish()?;

@@ -103,7 +103,11 @@ fn answer(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 fn print(all: &[Checked], format: Format, context: &Context, reader: Option<&Reader>) -> Result<String, Failure> {
-    let pretty = |value| serde_json::to_string_pretty(&value).map(|text| text + "\n").map_err(std::io::Error::from);
+    let pretty = |value| -> std::io::Result<String> {
+        let mut out = Vec::new();
+        provenance_review::json::pretty(&mut out, &value)?;
+        Ok(String::from_utf8_lossy(&out).into_owned())
+    };
     Ok(match format {
         Format::Text => form::text(all, &context.look, reader),
         Format::Json => pretty(form::json(all, reader))?,

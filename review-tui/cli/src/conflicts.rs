@@ -88,8 +88,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
             out.write_all(page.as_bytes())?;
         }
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &matrix).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            provenance_review::json::pretty(&mut out, &matrix)?;
         }
     }
     out.finish()?;

@@ -52,8 +52,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             }
         }
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &form::value(&comparison)).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            provenance_review::json::pretty(&mut out, &form::value(&comparison))?;
         }
     }
     out.finish()?;

@@ -73,8 +73,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.format {
         Format::Text => out.write_all(value.text.as_bytes())?,
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &value.json).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            json::pretty(&mut out, &value.json)?;
         }
     }
     out.finish()?;

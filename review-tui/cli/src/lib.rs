@@ -157,6 +157,11 @@ impl Context {
     pub fn paged(&self) -> Output {
         Output::paged(!self.global.no_pager)
     }
+
+    /// Output for mail as its archive holds it: bytes on a pipe, and harmless through a pager on a terminal.
+    pub fn bytes(&self) -> Output {
+        Output::bytes(!self.global.no_pager)
+    }
 }
 
 /// The review desk, as the command line sees it.

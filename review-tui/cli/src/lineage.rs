@@ -68,8 +68,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
             out.write_all(text(&lineage, context.look.width.unwrap_or(WIDTH), style).as_bytes())?;
         }
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &json(&lineage)).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            provenance_review::json::pretty(&mut out, &json(&lineage))?;
         }
         Format::Dot => out.write_all(dot(&lineage).as_bytes())?,
         Format::Svg => out.write_all(svg(&lineage).as_bytes())?,

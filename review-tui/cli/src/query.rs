@@ -13,7 +13,7 @@ use provenance_index::search::{self, Answer, Question, SearchError};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::look::Style;
 use provenance_review::session::place::reader_failure;
-use provenance_review::{horizon, json};
+use provenance_review::{horizon, json, text};
 
 use super::terminal::Output;
 use super::{Context, deliver, hits};
@@ -115,7 +115,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     if arguments.explain {
         let text = search::explained(&query, reader.as_ref(), &catalogue, now).map_err(|e| failure(&e, &query))?;
         let mut out = context.paged();
-        out.write_all(text.as_bytes())?;
+        out.write_all(text::block(&text).as_bytes())?;
         out.finish()?;
         return Ok(Exit::Done);
     }
@@ -176,22 +176,20 @@ fn print(context: &Context, arguments: &Arguments, answer: &Answer, reader: Opti
         }
         Format::Json => {
             let mut out = context.paged();
-            serde_json::to_writer_pretty(&mut out, &json::answer(answer, reader)).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            json::pretty(&mut out, &json::answer(answer, reader))?;
             out.finish()?;
             Ok(Exit::Done)
         }
         Format::Jsonl => {
             let mut out = Output::plain();
             for hit in &answer.hits {
-                serde_json::to_writer(&mut out, &json::line(hit)).map_err(std::io::Error::from)?;
-                writeln!(out)?;
+                json::one_line(&mut out, &json::line(hit))?;
             }
             out.finish()?;
             Ok(Exit::Done)
         }
         Format::Mboxrd => {
-            let mut out = Output::plain();
+            let mut out = context.bytes();
             let exit = deliver::mboxrd(context, answer, &mut out)?;
             out.finish()?;
             Ok(exit)

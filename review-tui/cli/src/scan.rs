@@ -126,8 +126,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let mut out = context.paged();
     match arguments.format {
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &json::scan(&scan)).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            provenance_review::json::pretty(&mut out, &json::scan(&scan))?;
         }
         _ => out.write_all(text::scan(&scan, &context.look).as_bytes())?,
     }

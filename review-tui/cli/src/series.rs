@@ -55,8 +55,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         Format::Text => out.write_all(draw(&versions, &letters, &context.look)?.as_bytes())?,
         Format::Json => {
             let value = value(&versions, &letters)?;
-            serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            json::pretty(&mut out, &value)?;
         }
     }
     out.finish()?;

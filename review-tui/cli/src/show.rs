@@ -15,7 +15,6 @@ use provenance_review::session::place::reader_failure;
 use provenance_review::{dates, json, text};
 
 use super::Context;
-use super::terminal::Output;
 
 /// `show MSGID`
 #[derive(Args)]
@@ -73,7 +72,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
 fn print(context: &Context, format: Format, bytes: &[u8], copies: &[Copy], origin: &str) -> Result<Exit, Failure> {
     match format {
         Format::Raw => {
-            let mut out = Output::plain();
+            let mut out = context.bytes();
             out.write_all(bytes)?;
             out.finish()?;
         }
@@ -84,9 +83,7 @@ fn print(context: &Context, format: Format, bytes: &[u8], copies: &[Copy], origi
         }
         Format::Json => {
             let mut out = context.paged();
-            serde_json::to_writer_pretty(&mut out, &value(&Message::parse(bytes), copies, origin))
-                .map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            json::pretty(&mut out, &value(&Message::parse(bytes), copies, origin))?;
             out.finish()?;
         }
     }

@@ -50,8 +50,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             let mut value = value(&reader, &sources, missing);
             value["trees"] = serde_json::json!(trees.trees);
             value["images"] = serde_json::json!(images.images);
-            serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            json::pretty(&mut out, &value)?;
         }
     }
     out.finish()?;

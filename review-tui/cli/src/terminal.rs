@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::{Child, Command, Stdio};
 
 use provenance_review::look::Look;
+use provenance_review::text;
 
 /// When colour is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -60,6 +61,18 @@ impl Output {
         }
     }
 
+    /// For mail byte for byte: on a pipe as it is; on a terminal through the pager, with what could disturb it shown as in
+    /// every other text.
+    pub fn bytes(paged: bool) -> Output {
+        if !io::stdout().is_terminal() {
+            return Output::plain();
+        }
+        let mut out = Output::paged(paged);
+        let sink = std::mem::replace(&mut out.sink, Box::new(io::sink()));
+        out.sink = Box::new(Shown { sink, line: Vec::new() });
+        out
+    }
+
     /// Writes what is left and waits until the reader has closed the pager.
     pub fn finish(mut self) -> io::Result<()> {
         let flushed = self.sink.flush();
@@ -68,6 +81,36 @@ impl Output {
             pager.wait()?;
         }
         flushed
+    }
+}
+
+/// Lines of any bytes, made harmless one by one.
+struct Shown {
+    sink: Box<dyn Write>,
+    line: Vec<u8>,
+}
+
+impl Shown {
+    fn pass(&mut self) -> io::Result<()> {
+        let line = std::mem::take(&mut self.line);
+        self.sink.write_all(text::block(&String::from_utf8_lossy(&line)).as_bytes())
+    }
+}
+
+impl Write for Shown {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|b| *b == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                self.pass()?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pass()?;
+        self.sink.flush()
     }
 }
 
@@ -111,4 +154,22 @@ fn spawn_pager() -> Option<Child> {
         }
     }
     command.spawn().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_for_a_terminal_come_line_by_line_and_harmless() {
+        let (read, write) = io::pipe().expect("a pipe");
+        let mut shown = Shown { sink: Box::new(write), line: Vec::new() };
+        for piece in [&b"Subject: \xe2\x80"[..], b"\xaegnp\x1b]0;", b"\tx\xff\r\n", b"end"] {
+            shown.write_all(piece).expect("a pipe");
+        }
+        shown.flush().expect("a pipe");
+        drop(shown);
+        let said = io::read_to_string(read).expect("text");
+        assert_eq!(said, "Subject: \u{fffd}gnp\u{241b}]0;\tx\u{fffd}\nend");
+    }
 }

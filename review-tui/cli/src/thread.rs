@@ -12,7 +12,6 @@ use provenance_review::text::{self, plural};
 use provenance_review::thread::{self, Row, Thread, plain_subject};
 use provenance_review::{dates, json};
 
-use super::terminal::Output;
 use super::{Context, deliver};
 
 /// `thread MSGID`
@@ -51,12 +50,11 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         }
         Format::Json => {
             let mut out = context.paged();
-            serde_json::to_writer_pretty(&mut out, &value(&thread)).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            json::pretty(&mut out, &value(&thread))?;
             out.finish()?;
         }
         Format::Mboxrd => {
-            let mut out = Output::plain();
+            let mut out = context.bytes();
             let mails: Vec<Mail> = thread.rows.into_iter().filter_map(|row| row.mail).collect();
             let exit = deliver::mails(context, &mails, &mut out)?;
             out.finish()?;

@@ -1,13 +1,77 @@
-//! Hits as JSON, format 1. Fields are only ever added; a change of meaning raises the number.
+//! Hits as JSON, format 1. Fields are only ever added; a change of meaning raises the number. And how all JSON is written: what
+//! could disturb a terminal is escaped, which changes no string for a program that reads it.
+
+use std::io::{self, Write};
 
 use provenance_index::reader::{Copy, Reader};
 use provenance_index::search::{Answer, Hit, Mail};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+use serde_json::{Serializer, Value, json};
 
-use crate::dates;
+use crate::{dates, text};
 
 /// The format number of all JSON that the program writes.
 pub const FORMAT: u32 = 1;
+
+/// Writes a value on lines of its own, indented, with a line feed at its end.
+///
+/// # Errors
+/// What the output says; a value that has no form in JSON.
+pub fn pretty(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    value
+        .serialize(&mut Serializer::with_formatter(&mut *out, Clean(PrettyFormatter::new())))
+        .map_err(io::Error::from)?;
+    writeln!(out)
+}
+
+/// Writes a value on one line, with a line feed at its end.
+///
+/// # Errors
+/// As [`pretty`].
+pub fn one_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut *out, Clean(CompactFormatter))).map_err(io::Error::from)?;
+    writeln!(out)
+}
+
+/// A layout that escapes what may not be shown raw (see [`text::harmful`]) as `\u` and four digits, twice for characters beyond
+/// U+FFFF (RFC 8259 §7).
+struct Clean<F>(F);
+
+macro_rules! as_the_layout_does {
+    ($($name:ident($($argument:ident: $kind:ty),*);)*) => {
+        $(fn $name<W: ?Sized + Write>(&mut self, out: &mut W $(, $argument: $kind)*) -> io::Result<()> {
+            self.0.$name(out $(, $argument)*)
+        })*
+    };
+}
+
+impl<F: Formatter> Formatter for Clean<F> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut from = 0;
+        for (at, c) in text::harmful(fragment) {
+            out.write_all(&fragment.as_bytes()[from..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            from = at + c.len_utf8();
+        }
+        out.write_all(&fragment.as_bytes()[from..])
+    }
+
+    as_the_layout_does! {
+        begin_array();
+        end_array();
+        begin_array_value(first: bool);
+        end_array_value();
+        begin_object();
+        end_object();
+        begin_object_key(first: bool);
+        end_object_key();
+        begin_object_value();
+        end_object_value();
+    }
+}
 
 /// A whole answer.
 pub fn answer(answer: &Answer, reader: Option<&Reader>) -> Value {
@@ -111,4 +175,28 @@ fn copy(copy: &Copy) -> Value {
         "lists": copy.stored.lists,
         "web_page": copy.stored.kinds.page,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_disturbs_a_terminal_is_escaped_and_read_back_as_it_was() {
+        let value = json!({ "a\u{9b}31m": ["\u{202e}gnp", "tab\tfeed\n", "\u{e0041}", "é \u{7f}"], "empty": [] });
+        for write in [pretty as fn(&mut dyn Write, &Value) -> io::Result<()>, one_line] {
+            let mut out = Vec::new();
+            write(&mut out, &value).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            assert!(text::harmful(out.trim_end()).all(|(_, c)| c == '\n'), "{out:?}");
+            assert!(out.contains(r"a\u009b31m") && out.contains(r"\u202e") && out.contains(r"\udb40\udc41"), "{out}");
+            assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), value);
+        }
+        let mut out = Vec::new();
+        pretty(&mut out, &json!({ "a": [1, 2] })).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            serde_json::to_string_pretty(&json!({ "a": [1, 2] })).unwrap() + "\n"
+        );
+    }
 }

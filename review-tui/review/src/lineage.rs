@@ -77,13 +77,9 @@ fn role(role: Role) -> &'static str {
     }
 }
 
-/// Text that came from a file, made safe for a terminal or a document: control characters, also those that turn the
-/// direction of writing, become a replacement character.
+/// Text that came from a file, made safe for a terminal or a document.
 fn clean(text: &str) -> String {
-    let bad = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if bad(c) { '\u{fffd}' } else { c }).collect()
+    crate::text::line(text).into_owned()
 }
 
 /// Columns that a text takes on a terminal.

@@ -44,8 +44,7 @@ pub fn run(context: &Context, name: &str, format: Format) -> Result<Exit, Failur
     let mut out = context.paged();
     match format {
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &told).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            provenance_review::json::pretty(&mut out, &told)?;
         }
         Format::Text if name.is_empty() => out.write_all(list(&wanted, &told, &context.look).as_bytes())?,
         Format::Text => {

@@ -46,8 +46,7 @@ pub fn run(context: &Context, name: &str, format: Format) -> Result<Exit, Failur
     let mut out = context.paged();
     match format {
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &found).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            provenance_review::json::pretty(&mut out, &found)?;
         }
         Format::Text if name.is_empty() => out.write_all(list(&found, &context.look).as_bytes())?,
         Format::Text => out.write_all(whole(name, &found, &context.look).as_bytes())?,

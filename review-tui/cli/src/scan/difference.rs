@@ -6,7 +6,7 @@ use std::path::Path;
 
 use provenance_core::image::{Change, Diff, Image, Limits, diff};
 use provenance_review::failure::{Exit, Failure};
-use provenance_review::json::FORMAT;
+use provenance_review::json::{self, FORMAT};
 use provenance_review::look::{Look, Style};
 use provenance_review::text::{count, line, pad};
 use serde_json::json;
@@ -38,8 +38,7 @@ pub fn run(context: &Context, arguments: &Arguments, old: &Path, new: &Path, lim
         Format::Json => {
             let side = |path: &Path, image: &Image| json!({ "path": path.to_string_lossy(), "version": image.version, "build_id": image.build_id });
             let value = json!({ "format": FORMAT, "old": side(old, &before), "new": side(new, &after), "diff": diff });
-            serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            json::pretty(&mut out, &value)?;
         }
         Format::Svg => {
             return Err(Failure::new(Exit::Usage, "a difference is shown as text or JSON; leave out -f svg"));

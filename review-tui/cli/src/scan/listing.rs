@@ -5,7 +5,7 @@ use std::io::Write;
 
 use provenance_core::image::{Image, Limits, Line, Listing, Rank, running};
 use provenance_review::failure::{Exit, Failure};
-use provenance_review::json::FORMAT;
+use provenance_review::json::{self, FORMAT};
 use provenance_review::look::{Look, Style};
 use provenance_review::owners::owners;
 use provenance_review::text::{line, pad};
@@ -45,8 +45,7 @@ pub fn run(context: &Context, arguments: &Arguments, place: &str, limits: Limits
                 "build_id": image.build_id,
                 "function": listing,
             });
-            serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            json::pretty(&mut out, &value)?;
         }
         Format::Svg => {
             return Err(Failure::new(Exit::Usage, "a function is shown as text or JSON; leave out -f svg"));
