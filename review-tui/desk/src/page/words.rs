@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use imara_diff::{Algorithm, Diff, InternedInput};
 
 /// Longer lines are not compared: the cost is the product of the words.
 const LONGEST: usize = 400;
@@ -36,24 +36,18 @@ fn pair(old: &str, new: &str) -> Option<(Places, Places)> {
         return None;
     }
     let (a, b) = (tokens(old), tokens(new));
-    let words =
-        |text: &str, tokens: &[Range<usize>]| tokens.iter().map(|t| text[t.clone()].to_owned()).collect::<Vec<_>>();
     let (left, right) = (words(old, &a), words(new, &b));
-    let mut same = 0;
+    let mut input = InternedInput::default();
+    input.update_before(left.iter().copied());
+    input.update_after(right.iter().copied());
+    let diff = Diff::compute(Algorithm::Myers, &input);
+    let kept = (0..left.len()).filter(|at| !diff.is_removed(*at as u32)).map(|at| left[at]);
+    let same: usize = kept.filter(|word| !word.trim().is_empty()).map(str::len).sum();
     let mut places = (Places::new(), Places::new());
-    for op in capture_diff_slices(Algorithm::Myers, &left, &right) {
-        if let DiffOp::Equal { old_index, len, .. } = op {
-            same += left[old_index..old_index + len]
-                .iter()
-                .filter(|w| !w.trim().is_empty())
-                .map(String::len)
-                .sum::<usize>();
-            continue;
-        }
-        for (tokens, range, into) in [(&a, op.old_range(), &mut places.0), (&b, op.new_range(), &mut places.1)] {
-            if let (Some(first), Some(last)) = (tokens.get(range.start), tokens.get(range.end.wrapping_sub(1)))
-                && range.start < range.end
-            {
+    for hunk in diff.hunks() {
+        for (tokens, range, into) in [(&a, hunk.before, &mut places.0), (&b, hunk.after, &mut places.1)] {
+            let changed = &tokens[range.start as usize..range.end as usize];
+            if let (Some(first), Some(last)) = (changed.first(), changed.last()) {
                 into.push(first.start as u32..last.end as u32);
             }
         }
@@ -61,6 +55,10 @@ fn pair(old: &str, new: &str) -> Option<(Places, Places)> {
     let letters = |text: &str| text.bytes().filter(|b| !b.is_ascii_whitespace()).count();
     let both = letters(old) + letters(new);
     (2.0 * same as f64 >= ALIKE * both.max(1) as f64).then_some(places)
+}
+
+fn words<'t>(text: &'t str, tokens: &[Range<usize>]) -> Vec<&'t str> {
+    tokens.iter().map(|token| &text[token.clone()]).collect()
 }
 
 /// Identifiers, runs of blanks, and everything else by itself.
@@ -91,11 +89,11 @@ mod tests {
     fn words_that_differ() {
         let (old, new) = ("\terr = text_poke(addr, old);", "\terr = bpf_arch_text_poke(addr, new);");
         let (gone, come) = compare(&[old], &[new]);
-        let words = |text: &str, places: &Places| -> Vec<String> {
+        let shown = |text: &str, places: &Places| -> Vec<String> {
             places.iter().map(|p| text[p.start as usize..p.end as usize].to_owned()).collect()
         };
-        assert_eq!(words(old, &gone[0]), ["text_poke", "old"]);
-        assert_eq!(words(new, &come[0]), ["bpf_arch_text_poke", "new"]);
+        assert_eq!(shown(old, &gone[0]), ["text_poke", "old"]);
+        assert_eq!(shown(new, &come[0]), ["bpf_arch_text_poke", "new"]);
     }
 
     #[test]
