@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use provenance_core::image::{ImageError, Listing};
+use provenance_engine::image::{ImageError, Listing};
 
 use crate::cli::text::line;
 use crate::images::{Attached, Images};

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use provenance_core::lab::Runner;
+use provenance_lab::runner::Runner;
 
 use super::Context;
 
@@ -18,7 +18,7 @@ pub fn asked() -> bool {
 
 /// The child's side. It needs no data directory and no home.
 pub fn serve() -> ExitCode {
-    ExitCode::from(provenance_core::lab::serve())
+    ExitCode::from(provenance_lab::scenarios::serve())
 }
 
 /// Starts this program as its own child.

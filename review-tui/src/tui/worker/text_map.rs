@@ -1,8 +1,8 @@
 //! Looks the functions of a patch up in an attached kernel image.
 
-use provenance_core::image::{ImageError, Line, Listing, Owner, Rank};
 use provenance_corpus::message::Message;
 use provenance_corpus::patch::Patch;
+use provenance_engine::image::{ImageError, Line, Listing, Owner, Rank};
 
 use super::Library;
 use crate::check::functions::{Changed, changed};
