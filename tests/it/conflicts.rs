@@ -170,6 +170,7 @@ const NO_ENGINE: &[(&str, &str)] = &[
     ("retpoline", "the dispatcher's fallback, and a row of the benchmark"),
     ("return-thunk", "returns are rewritten at boot and not again"),
     ("smp-locks", "rewritten while the other processors are off"),
+    ("text-poke", "what every mechanism writes through: the engine's poke"),
     ("uprobes-nop5", "patches programs and not the kernel"),
 ];
 

@@ -9,12 +9,12 @@ fn owners(path: &str, place: Option<&str>) -> Result<(), ImageError> {
     let image = Image::open(path.as_ref(), Limits::default())?;
     if let Some(place) = place {
         for line in image.function(place)?.lines {
-            let owners: Vec<&str> = line.owners.iter().map(|owner| owner.name()).collect();
+            let owners: Vec<&str> = line.held.iter().map(|held| held.owner.name()).collect();
             println!("{:016x}  {:<32} {}", line.addr, line.text, owners.join(" and "));
         }
         return Ok(());
     }
-    println!("{}", image.title());
+    println!("{}", image.version.as_deref().unwrap_or("a kernel that does not say its version"));
     for (owner, share) in image.census().owners {
         println!("{:<18} {:>8} sites {:>10} bytes", owner.name(), share.sites, share.bytes);
     }
