@@ -1,10 +1,10 @@
 //! The dispatcher of 2022 over three programs, and what its image looks like.
 
-use provenance_core::engine::{Engine, Options};
-use provenance_core::isa::disassemble;
-use provenance_core::mechanism::MechanismId;
-use provenance_core::mechanism::dispatcher::{Dispatcher, Layout};
-use provenance_core::text::Builder;
+use provenance_engine::engine::{Engine, Options};
+use provenance_engine::holder::MechanismId;
+use provenance_engine::isa::disassemble;
+use provenance_engine::mechanism::dispatcher::{Dispatcher, Layout};
+use provenance_engine::text::Builder;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Options::default())?;

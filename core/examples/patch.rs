@@ -1,12 +1,12 @@
 //! The whole path once: lay out a function, claim its nop, plan a call, poke it, read the journal.
 
-use provenance_core::engine::{Engine, Options};
-use provenance_core::isa::{Bytes, Insn};
-use provenance_core::ledger::Sharing;
-use provenance_core::mechanism::MechanismId;
-use provenance_core::plan::Change;
-use provenance_core::proof::Before;
-use provenance_core::text::{Builder, builder::Fentry};
+use provenance_engine::engine::{Engine, Options};
+use provenance_engine::holder::MechanismId;
+use provenance_engine::isa::{Bytes, Insn};
+use provenance_engine::ledger::Sharing;
+use provenance_engine::plan::Change;
+use provenance_engine::proof::Before;
+use provenance_engine::text::{Builder, builder::Fentry};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Options::default())?;

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use provenance_core::engine::{Engine, Options};
-use provenance_core::mechanism::MechanismId;
-use provenance_core::mechanism::static_key::{Entry, StaticKey};
-use provenance_core::text::Builder;
+use provenance_engine::engine::{Engine, Options};
+use provenance_engine::holder::MechanismId;
+use provenance_engine::mechanism::static_key::{Entry, StaticKey};
+use provenance_engine::text::Builder;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Options::default())?;

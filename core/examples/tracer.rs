@@ -1,9 +1,9 @@
 //! Two tracers on one function, and a direct call: who runs, and what the site holds.
 
-use provenance_core::engine::{Engine, Options};
-use provenance_core::mechanism::MechanismId;
-use provenance_core::mechanism::ftrace::{Direct, Flags, Ftrace, Ops, Save};
-use provenance_core::text::{Builder, builder::Fentry};
+use provenance_engine::engine::{Engine, Options};
+use provenance_engine::holder::MechanismId;
+use provenance_engine::mechanism::ftrace::{Direct, Flags, Ftrace, Ops, Save};
+use provenance_engine::text::{Builder, builder::Fentry};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Options::default())?;
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ftrace = Ftrace::new(&engine)?;
     ftrace.add_sites(&[engine.text().site(ip, 5)?], 0)?;
     let show = |what: &str| -> Result<(), Box<dyn std::error::Error>> {
-        let line = &provenance_core::isa::disassemble(&engine.text().read(ip, 5)?, ip)[0];
+        let line = &provenance_engine::isa::disassemble(&engine.text().read(ip, 5)?, ip)[0];
         println!("{what:<28} {}  {:<18} f(41) = {}", line.bytes, line.text, f(41));
         Ok(())
     };

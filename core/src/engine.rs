@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::grace::{Grace, GraceError, Stamp};
+use crate::holder::{HolderId, MechanismId};
 use crate::isa::{Bytes, INT3};
-use crate::ledger::{Ask, Consent, Event, HolderId, Kind, Ledger, Policy, Sharing, journal};
-use crate::mechanism::MechanismId;
+use crate::ledger::{Ask, Consent, Event, Kind, Ledger, Policy, Sharing, journal};
 use crate::plan::{Change, Plan};
-use crate::poke::int3::{Batch, Variant};
+use crate::poke::int3::Batch;
+use crate::poke::variant::Variant;
 use crate::poke::{self, Applied, Cursor, Phase, PokeError, Poked, Probe, Protocol, Stats, quad, stop, sync, trap};
 use crate::preflight;
 use crate::site::Site;
@@ -458,15 +459,6 @@ impl Engine {
             *total += part;
         }
         Ok(())
-    }
-}
-
-impl From<GraceError> for PokeError {
-    fn from(e: GraceError) -> Self {
-        match e {
-            GraceError::Poke(e) => e,
-            other => Self::Grace(Box::new(other)),
-        }
     }
 }
 

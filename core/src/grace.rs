@@ -13,31 +13,21 @@
 //! the trap handler, and reclaiming is then refused.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::poke::{PokeError, sync};
+use crate::poke::error::PokeError;
+use crate::poke::sync;
 use crate::preflight;
+
+pub(crate) mod error;
+pub(crate) mod executors;
+
+pub use error::{GraceError, Inside};
 
 /// Not in patched text.
 const OFFLINE: u64 = u64::MAX;
-const MAX_EXECUTORS: usize = 1024;
-static TIDS: [AtomicI32; MAX_EXECUTORS] = [const { AtomicI32::new(0) }; MAX_EXECUTORS];
-static TIDS_USED: AtomicUsize = AtomicUsize::new(0);
-/// Changes whenever an executor comes or goes.
-static CHANGES: AtomicU64 = AtomicU64::new(0);
-
-/// Whether a thread holds an executor; called by the trap handler.
-pub(crate) fn is_executor(tid: i32) -> bool {
-    let used = TIDS_USED.load(Ordering::Acquire).min(MAX_EXECUTORS);
-    TIDS[..used].iter().any(|t| t.load(Ordering::Relaxed) == tid)
-}
-
-pub(crate) fn changes() -> u64 {
-    CHANGES.load(Ordering::Relaxed)
-}
-
 #[derive(Debug)]
 struct Slot {
     epoch: AtomicU64,
@@ -55,43 +45,6 @@ struct Domain {
 #[derive(Debug, Clone, Default)]
 pub struct Grace(Arc<Domain>);
 
-/// Why an executor could not be had, or an image not be reused.
-#[derive(Debug, thiserror::Error)]
-pub enum GraceError {
-    /// Somebody has not passed a quiescent point.
-    #[error("still inside: {}; let them pass a quiescent point, or go offline", .0.iter().map(|i| format!("{} (thread {}, {} behind)", i.name, i.tid, i.behind)).collect::<Vec<_>>().join(", "))]
-    StillInside(Vec<Inside>),
-    /// A thread without an executor ran the text (debug builds).
-    #[error("thread {tid} ran patched text without an executor; register it with Grace::register")]
-    Unregistered {
-        /// The thread.
-        tid: i32,
-    },
-    /// Too many executors in the process.
-    #[error("all {MAX_EXECUTORS} executors are in use")]
-    TooMany,
-    /// The thread has one already in this engine.
-    #[error("thread {tid} has an executor already")]
-    Twice {
-        /// The thread.
-        tid: i32,
-    },
-    /// The thread cannot run text that is being patched.
-    #[error(transparent)]
-    Poke(#[from] PokeError),
-}
-
-/// An executor that is still inside.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Inside {
-    /// Its name, as registered.
-    pub name: String,
-    /// Its thread.
-    pub tid: i32,
-    /// Grace periods begun since its last quiescent point.
-    pub behind: u64,
-}
-
 /// A point in time after which everybody must have passed a quiescent point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u64);
@@ -108,10 +61,7 @@ impl Grace {
         if slots.iter().any(|s| s.tid == tid) {
             return Err(GraceError::Twice { tid });
         }
-        let free = |t: &&AtomicI32| t.compare_exchange(0, tid, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        let (index, _) = TIDS.iter().enumerate().find(|(_, t)| free(t)).ok_or(GraceError::TooMany)?;
-        TIDS_USED.fetch_max(index + 1, Ordering::Release);
-        CHANGES.fetch_add(1, Ordering::Relaxed);
+        let index = executors::enter(tid).ok_or(GraceError::TooMany)?;
         let epoch = AtomicU64::new(self.0.epoch.load(Ordering::SeqCst));
         let slot = Arc::new(Slot { epoch, tid, name: name.to_owned() });
         slots.push(slot.clone());
@@ -214,8 +164,7 @@ impl Drop for Executor {
     fn drop(&mut self) {
         let mut slots = self.domain.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.retain(|s| !Arc::ptr_eq(s, &self.slot));
-        TIDS[self.index].store(0, Ordering::Relaxed);
-        CHANGES.fetch_add(1, Ordering::Relaxed);
+        executors::leave(self.index);
     }
 }
 

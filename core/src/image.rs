@@ -2,8 +2,8 @@
 //! table.
 //!
 //! ```no_run
-//! use provenance_core::image::{Image, Limits};
-//! # fn main() -> Result<(), provenance_core::image::ImageError> {
+//! use provenance_engine::image::{Image, Limits};
+//! # fn main() -> Result<(), provenance_engine::image::ImageError> {
 //! let image = Image::open("vmlinux".as_ref(), Limits::default())?;
 //! for meeting in image.findings().iter() {
 //!     println!("{:#x} {}", meeting.addr, meeting.what);

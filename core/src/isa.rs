@@ -105,6 +105,7 @@ impl fmt::Debug for Bytes {
     }
 }
 
+#[cfg(feature = "serde")]
 impl serde::Serialize for Bytes {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.collect_str(self)
@@ -119,6 +120,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Why an instruction cannot be encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum IsaError {
     /// The displacement does not fit.
     #[error("{target:#x} is out of reach of a {bits}-bit displacement at {addr:#x}; place both in one 2 GiB window")]
@@ -182,6 +184,7 @@ impl Cond {
 
 /// An instruction that may be written to a site. Targets are absolute addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Insn {
     /// The canonical nop of that length, 1 to 8.
     Nop(u8),
@@ -317,6 +320,7 @@ impl Insn {
 
 /// What the trap handler does in place of an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Emulation {
     /// Go to an address; a nop goes to the next instruction.
     Jump(u64),
@@ -396,7 +400,8 @@ impl Emulation {
 }
 
 /// One instruction for a human.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Line {
     /// Its address.
     pub addr: u64,

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::holder::{Holder, HolderId, MechanismId};
 use crate::isa::{Bytes, hex};
-use crate::mechanism::MechanismId;
 use crate::plan::Plan;
 
 pub mod journal;
@@ -19,32 +19,11 @@ mod observed;
 
 pub use journal::{Entry, Event, Journal};
 
-/// A party that can hold bytes: a mechanism, and which of its objects.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Holder {
-    /// The mechanism.
-    pub mechanism: MechanismId,
-    /// The object: a key, an ops, a function.
-    pub name: String,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.name.is_empty() || self.name == self.mechanism.0 {
-            f.write_str(self.mechanism.0)
-        } else {
-            write!(f, "{} ({})", self.mechanism.0, self.name)
-        }
-    }
-}
-
-/// A holder's number in one ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HolderId(pub(crate) u32);
-
 /// How a range is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Sharing {
     /// By one holder.
     Exclusive,
@@ -53,8 +32,10 @@ pub enum Sharing {
 }
 
 /// What is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Kind {
     /// A patch site.
     Site,
@@ -63,8 +44,10 @@ pub enum Kind {
 }
 
 /// The state of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum State {
     /// Held, the bytes as they were found.
     Held,
@@ -73,14 +56,15 @@ pub enum State {
 }
 
 /// One holder's right to a range.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Claim {
     /// First byte.
     pub addr: u64,
     /// Bytes.
     pub len: usize,
     /// Whose.
-    #[serde(skip)]
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub holder: HolderId,
     /// How.
     pub sharing: Sharing,
@@ -114,7 +98,8 @@ pub struct Ask {
 }
 
 /// A refusal that can be read without the tool.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Refusal {
     /// The site.
     pub addr: u64,
@@ -153,6 +138,7 @@ impl std::error::Error for Refusal {}
 
 /// Why the ledger said no.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LedgerError {
     /// Somebody else holds the bytes, or they are not what was expected.
     #[error(transparent)]
@@ -208,6 +194,7 @@ pub enum LedgerError {
 
 /// Whether claims are enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Policy {
     /// Overlaps are refused: what this library adds.
     Enforce,

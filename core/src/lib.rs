@@ -4,8 +4,8 @@
 //! is validated, and [`poke`] writes it. x86-64 Linux, user space, real bytes, real threads.
 //!
 //! ```
-//! use provenance_core::{engine::{Engine, Options}, isa::{Bytes, Insn}, ledger::Sharing};
-//! use provenance_core::{mechanism::MechanismId, plan::Change, text::{Builder, builder::Fentry}};
+//! use provenance_engine::{engine::{Engine, Options}, isa::{Bytes, Insn}, ledger::Sharing};
+//! use provenance_engine::{holder::MechanismId, plan::Change, text::{Builder, builder::Fentry}};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::new(Options::default())?;
@@ -25,18 +25,14 @@
 #![warn(clippy::undocumented_unsafe_blocks, missing_docs)]
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
-#[cfg(feature = "bench")]
-pub mod bench;
-#[cfg(feature = "conflict")]
-pub mod conflict;
 pub mod engine;
-#[cfg(feature = "conflict")]
-pub mod episode;
 pub mod grace;
+pub mod holder;
 #[cfg(feature = "image")]
 pub mod image;
+#[doc(hidden)]
+pub mod internals;
 pub mod isa;
-pub mod lab;
 pub mod ledger;
 pub mod mechanism;
 pub mod plan;
@@ -45,5 +41,3 @@ mod preflight;
 pub mod proof;
 pub mod site;
 pub mod text;
-#[cfg(feature = "conflict")]
-pub mod witness;

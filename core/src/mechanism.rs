@@ -16,52 +16,10 @@ pub mod static_call;
 pub mod static_key;
 pub mod trampoline;
 
-/// A mechanism, by the slug under which the catalogue knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-pub struct MechanismId(pub &'static str);
-
-impl MechanismId {
-    /// Function tracing by `__fentry__` sites.
-    pub const FTRACE: Self = Self("ftrace");
-    /// Direct calls that are patched.
-    pub const STATIC_CALL: Self = Self("static-call");
-    /// Branches that are patched.
-    pub const JUMP_LABEL: Self = Self("jump-label");
-    /// The BPF dispatcher.
-    pub const BPF_DISPATCHER: Self = Self("bpf-dispatcher");
-    /// Breakpoints, and jumps in their place.
-    pub const KPROBES: Self = Self("kprobes");
-    /// Programs around a function, in one image.
-    pub const BPF_TRAMPOLINE: Self = Self("bpf-trampoline");
-    /// Functions replaced while they run.
-    pub const LIVEPATCH: Self = Self("livepatch");
-    /// The profiler's calls, learned while they run.
-    pub const MCOUNT: Self = Self("mcount");
-    /// Whoever laid out the text.
-    pub const TEXT: Self = Self("text-poke");
-
-    /// Every mechanism that this crate names.
-    pub const ALL: [Self; 9] = [
-        Self::FTRACE,
-        Self::STATIC_CALL,
-        Self::JUMP_LABEL,
-        Self::BPF_DISPATCHER,
-        Self::KPROBES,
-        Self::BPF_TRAMPOLINE,
-        Self::LIVEPATCH,
-        Self::MCOUNT,
-        Self::TEXT,
-    ];
-}
-
-impl fmt::Display for MechanismId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
 /// The kernel's error numbers, as its callers see them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub enum Errno {
     /// Already in use.
     EBUSY,
@@ -95,6 +53,7 @@ impl fmt::Display for Errno {
 
 /// How a mechanism fails.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum MechanismError {
     /// As the kernel's function would: an error number to the caller.
     #[error("{errno} from {rule}: {why}")]
@@ -129,7 +88,8 @@ impl MechanismError {
         }
     }
 
-    pub(crate) fn kernel(errno: Errno, rule: &'static str, why: impl Into<String>) -> Self {
+    /// An error as the kernel's function gives it.
+    pub fn kernel(errno: Errno, rule: &'static str, why: impl Into<String>) -> Self {
         Self::Kernel { errno, rule, why: why.into() }
     }
 }

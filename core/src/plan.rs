@@ -6,8 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::holder::HolderId;
 use crate::isa::{Bytes, Emulation, Insn, IsaError};
-use crate::ledger::HolderId;
 use crate::site::Site;
 
 /// One site's change.
@@ -83,6 +83,7 @@ impl Change {
 
 /// Why a plan is no plan. Nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PlanError {
     /// Nothing to do.
     #[error("the plan is empty")]

@@ -4,8 +4,9 @@ use std::mem::MaybeUninit;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::grace;
-use crate::poke::{PokeError, trap};
+use crate::grace::executors;
+use crate::poke::error::PokeError;
+use crate::poke::trap;
 
 /// Other threads' signal masks are read from /proc, which costs some 10 us a thread: again when an executor came or
 /// went, and otherwise at most once in this time.
@@ -71,7 +72,7 @@ pub(crate) fn for_int3(touches_stack: bool, force: bool) -> Result<(), PokeError
     if touches_stack && shadow_stack() {
         return Err(PokeError::ShadowStack { tid: gettid() });
     }
-    let changes = grace::changes();
+    let changes = executors::changes();
     let mut last = LAST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let fresh =
         last.is_some_and(|(at, seen, stack)| at.elapsed() < RESCAN && seen == changes && stack >= touches_stack);

@@ -1,7 +1,5 @@
 //! Evidence of a run: what the host was, and what the text was before and after.
 
-use serde::{Deserialize, Serialize};
-
 use crate::engine::Engine;
 use crate::isa::{Line, disassemble, hex};
 use crate::ledger::Event;
@@ -9,7 +7,8 @@ use crate::poke::{Stats, quad, sync};
 use crate::text::TextError;
 
 /// What figures depend on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Host {
     /// Processor model.
     pub cpu: String,
@@ -73,7 +72,8 @@ impl Host {
 }
 
 /// A stretch of text before and after, with what was counted between.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Proof {
     /// Where.
     pub addr: u64,

@@ -2,7 +2,8 @@
 
 /// An address and a length at an instruction boundary of text that this library laid out, with the
 /// attributes that decide how it can be patched. Made by [`crate::text::Text::site`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Site {
     addr: u64,
     len: u8,

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use provenance_core::image::{Image, Limits, diff};
+use provenance_engine::image::{Image, Limits, diff};
 
 fn read(path: &Path) {
     let bytes = std::fs::read(path).expect("a file of the repository");

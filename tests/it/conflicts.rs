@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use provenance_core::conflict::Era;
-use provenance_core::mechanism::MechanismId;
 use provenance_corpus::catalogue::Catalogue;
+use provenance_engine::holder::MechanismId;
+use provenance_engine::image::Owner;
+use provenance_lab::conflict::Era;
 
 use crate::harness::User;
 
@@ -140,20 +141,24 @@ fn the_lab_answers_to_json_and_to_nobody_else() {
     assert_eq!(bare.status.code(), Some(2));
 }
 
-/// The file below `core/src` that runs a mechanism which owns bytes.
-const ENGINE: &[(&str, &str)] = &[
-    ("bpf-dispatcher", "mechanism/dispatcher.rs"),
-    ("ftrace", "mechanism/ftrace.rs"),
-    ("ftrace-direct", "mechanism/ftrace.rs"),
-    ("jump-label", "mechanism/static_key.rs"),
-    ("bpf-trampoline", "mechanism/trampoline.rs"),
-    ("kprobes", "mechanism/kprobe.rs"),
-    ("livepatch", "mechanism/livepatch.rs"),
-    ("mcount", "mechanism/mcount.rs"),
-    ("optprobes", "mechanism/kprobe.rs"),
-    ("static-call", "mechanism/static_call.rs"),
-    ("text-poke", "poke/int3.rs"),
-];
+/// The slugs of mechanisms that a file below `core/src` runs: those whose names of `core/src/holder.rs` it says.
+fn run_by_the_engine() -> BTreeSet<String> {
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src");
+    let names = std::fs::read_to_string(core.join("holder.rs")).expect("the names of holders");
+    let mut said = String::new();
+    for entry in std::fs::read_dir(core.join("mechanism")).expect("the mechanisms").flatten() {
+        if entry.path().extension().is_some_and(|e| e == "rs") {
+            said += &std::fs::read_to_string(entry.path()).expect("a mechanism");
+        }
+    }
+    let constant = |line: &str| {
+        let (name, slug) = line.trim().split_once(" = \"")?;
+        Some((name.to_owned(), slug.strip_suffix("\";")?.to_owned()))
+    };
+    let known: Vec<_> = names.lines().filter_map(constant).collect();
+    assert_eq!(known.len(), MechanismId::ALL.len(), "{known:?}");
+    known.into_iter().filter(|(name, _)| said.contains(&format!("MechanismId::{name}"))).map(|(_, slug)| slug).collect()
+}
 
 /// Owners of bytes without one, and why.
 const NO_ENGINE: &[(&str, &str)] = &[
@@ -165,6 +170,7 @@ const NO_ENGINE: &[(&str, &str)] = &[
     ("retpoline", "the dispatcher's fallback, and a row of the benchmark"),
     ("return-thunk", "returns are rewritten at boot and not again"),
     ("smp-locks", "rewritten while the other processors are off"),
+    ("text-poke", "what every mechanism writes through: the engine's poke"),
     ("uprobes-nop5", "patches programs and not the kernel"),
 ];
 
@@ -175,14 +181,22 @@ fn the_engine_and_the_catalogue_know_the_same_mechanisms() {
     for slug in MechanismId::ALL.iter().copied().chain(Era::ALL.iter().map(|e| e.mechanism())) {
         assert!(known(slug.0), "core names {slug}, which the catalogue lacks");
     }
-    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src");
+    for owner in Owner::ALL {
+        let slug = owner.mechanism();
+        assert!(slug.is_none_or(|slug| known(slug.0)), "{owner:?} leads to {slug:?}, which the catalogue lacks");
+    }
+    let mut engine = run_by_the_engine();
+    engine.extend(Era::ALL.iter().map(|era| era.mechanism().0.to_owned()));
     for mechanism in catalogue.mechanisms().iter().filter(|m| !m.owns.is_empty()) {
         let slug = mechanism.slug.as_str();
-        let runs = ENGINE.iter().any(|(name, file)| *name == slug && core.join(file).is_file());
+        let runs = engine.contains(slug);
         let excused = NO_ENGINE.iter().any(|(name, why)| *name == slug && !why.is_empty());
-        assert!(runs || excused, "{slug} owns bytes: it needs an engine file, or a line that says why it has none");
+        assert!(
+            runs || excused,
+            "{slug} owns bytes: it needs an era or a file of the engine, or a line that says why it has none"
+        );
     }
-    ENGINE.iter().chain(NO_ENGINE).for_each(|(slug, _)| assert!(known(slug), "the catalogue lacks {slug}"));
+    NO_ENGINE.iter().for_each(|(slug, _)| assert!(known(slug), "the catalogue lacks {slug}"));
 }
 
 /// The words of the engine's sources that are message-ids.
@@ -205,7 +219,9 @@ fn mails_that_the_engine_cites_stand_in_the_catalogue() {
     let catalogue = Catalogue::built_in().expect("the built-in catalogue loads");
     let facts: String = catalogue.events().iter().map(|e| format!("{e:?}\n")).collect();
     let mut ids = BTreeSet::new();
-    cited(&Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src"), &mut ids);
+    for sources in ["core/src", "core/lab/src"] {
+        cited(&Path::new(env!("CARGO_MANIFEST_DIR")).join(sources), &mut ids);
+    }
     assert!(Era::ALL.iter().all(|era| ids.contains(era.message_id())), "{ids:?}");
     let missing: Vec<&String> = ids.iter().filter(|id| !facts.contains(id.as_str())).collect();
     assert!(missing.is_empty(), "the catalogue lacks {missing:?}");

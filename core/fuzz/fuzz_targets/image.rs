@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use provenance_core::image::{Image, Limits, diff};
+use provenance_engine::image::{Image, Limits, diff};
 
 fuzz_target!(|data: &[u8]| {
     // An inflated file is at most 16 times larger than what the fuzzer makes.

@@ -1,9 +1,9 @@
 //! Records become claims: the bytes that each owner holds, in the engine's ledger.
 
 use super::owner::Owner;
+use crate::holder::MechanismId;
 use crate::isa::Bytes;
 use crate::ledger::{Ledger, Policy};
-use crate::mechanism::MechanismId;
 
 /// A place that a table names.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Who may rewrite a byte of kernel text, and when.
 
-use crate::mechanism::MechanismId;
+use crate::holder::MechanismId;
 
 /// When an owner writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use super::HolderId;
+use crate::holder::HolderId;
 use crate::isa::Bytes;
 use crate::plan::Plan;
 
@@ -17,6 +17,7 @@ pub(crate) fn now() -> u64 {
 
 /// What happened. A batch is one event and shares its plan, so noting 10,000 sites costs as much as one.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Event {
     /// A range was claimed.
     Claimed {
@@ -103,6 +104,7 @@ pub struct Entry {
 
 /// Why a replay stopped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReplayError {
     /// The bytes differ from what the step replaced.
     #[error("step {step} replaced {expected:02x} at {addr:#x}, the copy has {found:02x?}")]

@@ -1,6 +1,7 @@
 //! Claims that were there before anything ran: those of a kernel image.
 
-use super::{Claim, HolderId, Kind, Ledger, SITE_MAX, Sharing, State};
+use super::{Claim, Kind, Ledger, SITE_MAX, Sharing, State};
+use crate::holder::HolderId;
 use crate::isa::Bytes;
 
 impl Ledger {

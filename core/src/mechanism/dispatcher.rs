@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::static_call::{Func, StaticCall};
-use super::{Errno, MechanismError, MechanismId};
+use super::{Errno, MechanismError};
 use crate::engine::{Engine, GRACE_LIMIT};
 use crate::grace::Stamp;
+use crate::holder::{HolderId, MechanismId};
 use crate::isa::{Bytes, INT3, Insn, PATCH_SIZE};
-use crate::ledger::{HolderId, Sharing};
+use crate::ledger::Sharing;
 use crate::plan::{Change, Plan};
 use crate::poke::PokeError;
 use crate::site::Site;
@@ -135,6 +136,7 @@ impl State {
 
 /// What an update came to. The kernel's function returns nothing.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Update {
     /// The set of targets is the same: nothing was generated.
     Same,

@@ -10,10 +10,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Errno, MechanismError, MechanismId};
+use super::{Errno, MechanismError};
 use crate::engine::{Engine, Retired};
+use crate::holder::{HolderId, MechanismId};
 use crate::isa::{Bytes, Insn, PATCH_SIZE};
-use crate::ledger::{HolderId, Sharing};
+use crate::ledger::Sharing;
 use crate::plan::{Change, Plan, PlanError};
 use crate::site::Site;
 use crate::text::Region;
@@ -33,7 +34,8 @@ const IPMODIFY: &str = "kernel/trace/ftrace.c: __ftrace_hash_update_ipmodify(), 
 const DIRECT: &str = "kernel/trace/ftrace.c: register_ftrace_direct(), v5.5";
 
 /// The report of `ftrace_bug()`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Bug {
     /// The site.
     pub ip: u64,

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::ftrace::{self, Flags, Ftrace, Ops, Regs, Save};
-use super::{Errno, MechanismError, MechanismId};
+use super::{Errno, MechanismError};
 use crate::engine::{Engine, GRACE_LIMIT, Retired};
+use crate::holder::{HolderId, MechanismId};
 use crate::isa::{Bytes, ENDBR64, Insn, PATCH_SIZE};
-use crate::ledger::{HolderId, Sharing};
+use crate::ledger::Sharing;
 use crate::plan::{Change, Plan};
 use crate::poke::{PokeError, breakpoint};
 use crate::site::Site;
@@ -93,8 +94,10 @@ struct State {
 }
 
 /// How a probe was armed, as the list of kprobes shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Armed {
     /// `[FTRACE]`.
     Ftrace,

@@ -19,6 +19,7 @@ const PATCH: &str = "kernel/livepatch/patch.c: klp_patch_func(), v5.17";
 /// In which universe a task is (`task->patch_state`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Universe {
     /// The old functions.
     Unpatched = 0,

@@ -10,11 +10,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::MechanismError;
 use super::ftrace::{self, Flags, Ops, Save};
-use super::{MechanismError, MechanismId};
 use crate::engine::Engine;
+use crate::holder::{HolderId, MechanismId};
 use crate::isa::{Bytes, Insn, PATCH_SIZE};
-use crate::ledger::{HolderId, Sharing};
+use crate::ledger::Sharing;
 use crate::plan::{Change, Plan, PlanError};
 use crate::poke::Protocol;
 use crate::text::{Builder, Region};
@@ -25,6 +26,7 @@ const ACCEPTS: &str = "nothing: the call belongs to the profiler";
 
 /// What the daemon knows of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Site {
     /// Ran since the daemon last woke.
     Learned,

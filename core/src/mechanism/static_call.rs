@@ -20,10 +20,11 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Instant;
 
-use super::{MechanismError, MechanismId};
+use super::MechanismError;
 use crate::engine::Engine;
+use crate::holder::{HolderId, MechanismId};
 use crate::isa::{Bytes, Insn, PATCH_SIZE, TRAMP_SIGNATURE};
-use crate::ledger::{HolderId, Sharing};
+use crate::ledger::Sharing;
 use crate::plan::{Change, Plan, opcode};
 use crate::poke::{Applied, Cursor};
 use crate::site::Site;
@@ -34,6 +35,7 @@ const ACCEPTS: &str = "nothing; call static_call_text_reserved() and stay away";
 
 /// What a key calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Func {
     /// A function.
     To(u64),

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{MechanismError, MechanismId};
+use super::MechanismError;
 use crate::engine::Engine;
+use crate::holder::{HolderId, MechanismId};
 use crate::isa::{Bytes, Insn};
-use crate::ledger::{HolderId, LedgerError, Sharing};
+use crate::ledger::{LedgerError, Sharing};
 use crate::plan::{Change, Plan, PlanError};
 use crate::poke::{Applied, PokeError};
 use crate::site::Site;

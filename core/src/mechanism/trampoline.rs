@@ -7,10 +7,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ftrace::{Direct, Ftrace};
-use super::{Errno, MechanismError, MechanismId};
+use super::{Errno, MechanismError};
 use crate::engine::{Engine, Retired};
+use crate::holder::{HolderId, MechanismId};
 use crate::isa::{Bytes, Insn, PATCH_SIZE};
-use crate::ledger::{HolderId, Sharing};
+use crate::ledger::Sharing;
 use crate::plan::{Change, PlanError};
 use crate::site::Site;
 use crate::text::Region;
@@ -33,6 +34,7 @@ const ACCEPTS: &str = "nothing while a program is attached";
 
 /// What happens where a livepatch or another user of IPMODIFY has the same function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Ipmodify {
     /// v5.5 to v5.19: a direct call counts as one more user of IPMODIFY, and one is all.
     Refuse,

@@ -14,20 +14,11 @@
 use std::io;
 use std::time::Instant;
 
+use super::variant::Variant;
 use super::{Cursor, Phase, PokeError, Poked, Probe, sync, trap};
 use crate::isa::INT3;
 use crate::plan::Plan;
 use crate::text::Text;
-
-/// The protocol, or one of the mistakes that the negative controls make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Variant {
-    Correct,
-    /// All five bytes at once, without a breakpoint.
-    NaiveStore,
-    /// The tail before the breakpoint.
-    TailFirst,
-}
 
 /// A batch between its steps; kept if it cannot be finished.
 pub(crate) struct Batch {

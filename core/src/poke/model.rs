@@ -21,8 +21,10 @@ const EXECUTORS: usize = 2;
 const TRAP: u8 = 9;
 
 /// A protocol, whole or with something left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Variant {
     /// As [`super::int3`] and [`super::trap`] have it.
     Correct,
@@ -63,8 +65,10 @@ impl Variant {
 }
 
 /// What went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Violation {
     /// First byte of one version, tail of another.
     Torn,
@@ -77,7 +81,8 @@ pub enum Violation {
 }
 
 /// What the search found.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Verdict {
     /// The variant.
     pub variant: Variant,

@@ -24,11 +24,15 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{PokeError, Stats, breakpoint};
-use crate::grace;
+use super::breakpoint;
+use super::error::PokeError;
+use super::gate::{Gate, gate};
+use super::lock::lock;
+use super::stats::Stats;
+use crate::grace::executors;
 use crate::isa::{Frame, INT3, Stack};
 use crate::plan::Plan;
-use crate::text::TextError;
+use crate::text::error::TextError;
 
 const MAX_CHUNKS: usize = 256;
 /// `si_code` of a breakpoint instruction.
@@ -163,45 +167,12 @@ pub(crate) fn count(stats: &mut Stats) {
     stats.unregistered = UNREGISTERED.load(Ordering::Relaxed);
 }
 
-/// Where a handler can be held by a test, to force what is otherwise a race.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Gate {
-    Open = 0,
-    /// At entry, before anything was read.
-    Entry = 1,
-    /// Decided, not yet committed.
-    Decided = 2,
-}
-
-static GATE: AtomicU32 = AtomicU32::new(0);
-static WAITING: AtomicU32 = AtomicU32::new(0);
 /// For the negative control "a late trap is not retried".
 static NO_RETRY: AtomicU32 = AtomicU32::new(0);
 
-/// Holds handlers at a gate, or lets them go with [`Gate::Open`].
-pub(crate) fn hold(gate: Gate) {
-    GATE.store(gate as u32, Ordering::SeqCst);
-}
-
-/// How many handlers wait at a gate.
-pub(crate) fn waiting() -> u32 {
-    WAITING.load(Ordering::SeqCst)
-}
-
+/// Passes late traps on, from now on: what happens without the retry.
 pub(crate) fn break_retry() {
     NO_RETRY.store(1, Ordering::SeqCst);
-}
-
-fn gate(point: Gate) {
-    if GATE.load(Ordering::Relaxed) == point as u32 {
-        WAITING.fetch_add(1, Ordering::SeqCst);
-        while GATE.load(Ordering::SeqCst) == point as u32 {
-            // SAFETY: sched_yield is a bare system call.
-            unsafe { libc::sched_yield() };
-        }
-        WAITING.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 struct Memory;
@@ -258,7 +229,7 @@ fn handle(regs: &mut [libc::greg_t; 23]) -> bool {
     if cfg!(debug_assertions) {
         // SAFETY: gettid takes nothing and cannot fail.
         let tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
-        if !grace::is_executor(tid) {
+        if !executors::is_executor(tid) {
             UNREGISTERED.fetch_add(1, Ordering::Relaxed);
             chunk.breach.store(tid, Ordering::Relaxed);
         }
@@ -397,7 +368,7 @@ fn put() -> Result<(), PokeError> {
 
 /// Installs the handler, once for the process; the previous one is chained to.
 pub(crate) fn install() -> Result<(), PokeError> {
-    let _text = super::lock();
+    let _text = lock();
     // SAFETY: under the text lock.
     let installed = unsafe { &mut *INSTALLED.0.get() };
     if !*installed {
@@ -412,7 +383,7 @@ pub(crate) fn install() -> Result<(), PokeError> {
 /// # Errors
 /// [`PokeError::Install`].
 pub fn reinstall() -> Result<(), PokeError> {
-    let _text = super::lock();
+    let _text = lock();
     put()
 }
 

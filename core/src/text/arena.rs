@@ -12,13 +12,15 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use memmap2::{MmapMut, MmapOptions};
 
-use super::{Region, TextError};
+use super::error::TextError;
+use super::region::Region;
 use crate::isa::{Bytes, INT3};
 use crate::plan::{Patch, Span};
 use crate::poke::trap;
 
 /// Where executable views go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Placement {
     /// In the low 2 GiB, or an error.
     Low,

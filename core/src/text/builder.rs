@@ -20,6 +20,7 @@ impl Label {
 
 /// Where a branch goes.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Target {
     /// A known address.
     Addr(u64),
@@ -72,6 +73,7 @@ pub struct Assembled {
 
 /// Whether and how a function begins with a call to the tracer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fentry {
     /// `call __fentry__`, as the compiler leaves it.
     Call(u64),

@@ -1,8 +1,8 @@
 use super::builder::Fentry;
 use super::*;
 use crate::engine::{Engine, Options};
-use crate::ledger::HolderId;
-use crate::mechanism::MechanismId;
+use crate::holder::HolderId;
+use crate::holder::MechanismId;
 use crate::poke::PokeError;
 
 fn engine() -> (Engine, HolderId) {

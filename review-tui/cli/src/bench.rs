@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
-use provenance_core::bench::{self, Report};
-use provenance_core::lab::Message;
+use provenance_lab::bench::{self, Report};
+use provenance_lab::runner::Message;
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::lab;
 use provenance_review::look::Style;

@@ -9,8 +9,8 @@ mod witness;
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
-use provenance_core::conflict::{self, Conflict, Era, Finding, Matrix, Rules};
 use provenance_corpus::catalogue::Catalogue;
+use provenance_lab::conflict::{self, Conflict, Era, Finding, Matrix, Rules};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::lab;
 use provenance_review::look::{Look, Style};

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use provenance_core::image::{self, Census, Finding, Image, ImageError, Kind, Limits, Severity, Table, running};
+use provenance_engine::image::{self, Census, Finding, Image, ImageError, Kind, Limits, Severity, Table, running};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::text::line;
 

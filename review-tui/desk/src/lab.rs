@@ -3,10 +3,10 @@
 
 pub mod runner;
 
-use provenance_core::bench;
-use provenance_core::conflict::{Conflict, Era, Rules};
-use provenance_core::episode::{self, Told};
-use provenance_core::lab::steps::Steps;
+use provenance_lab::bench;
+use provenance_lab::conflict::{Conflict, Era, Rules};
+use provenance_lab::episode::{self, Told};
+use provenance_lab::steps::Steps;
 
 /// Something to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use provenance_core::lab::Runner;
+use provenance_lab::runner::Runner;
 
 /// The hidden subcommand, which only this program calls.
 const NAME: &str = "__lab";
@@ -14,7 +14,7 @@ pub fn asked() -> bool {
 
 /// The child's side. It needs no data directory and no home.
 pub fn serve() -> ExitCode {
-    ExitCode::from(provenance_core::lab::serve())
+    ExitCode::from(provenance_lab::scenarios::serve())
 }
 
 /// Starts this program as its own child.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use provenance_core::image::{Line, Rank};
+use provenance_engine::image::{Line, Rank};
 
 /// Who owns bytes of an instruction, in words: `ftrace  ×  bpf-dispatcher` where two live owners meet.
 pub fn owners(one: &Line) -> String {

@@ -5,24 +5,23 @@
 //! that the code has the same form.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
-use super::emit::Fallback;
 use super::shape::{Shape, by_frequency};
-use super::{HALF, retpoline};
 use crate::engine::Engine;
-use crate::isa::INT3;
-use crate::ledger::HolderId;
+use crate::holder::HolderId;
 use crate::mechanism::MechanismError;
-use crate::text::builder::Assembled;
-use crate::text::{Builder, Label, Region, TextError};
+
+pub(crate) mod track;
+
+use track::{Track, median, time};
 
 /// Calls of a trace that are replayed.
 pub const TRACE: usize = 1 << 14;
 const ROUNDS: usize = 9;
 
 /// What a calibration found.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Choice {
     /// The fastest.
     pub shape: Shape,
@@ -30,91 +29,6 @@ pub struct Choice {
     pub costs: Vec<(Shape, f64)>,
     /// The targets, the most frequent first.
     pub order: Vec<u64>,
-}
-
-/// `for target in rdi[..rsi] { rdx = target; <body> }`
-pub(crate) fn looped(b: &mut Builder, body: impl FnOnce(&mut Builder)) -> Label {
-    b.at(64, 0);
-    let entry = b.here();
-    let top = b.here();
-    b.code(&[0x48, 0x8b, 0x17]); // mov rdx, [rdi]
-    body(b);
-    b.code(&[0x48, 0x83, 0xc7, 0x08]); // add rdi, 8
-    b.code(&[0x48, 0xff, 0xce]); // dec rsi
-    b.jcc(5, top);
-    b.ret();
-    entry
-}
-
-/// Nanoseconds for a call of a loop made by [`looped`], over a sequence of stand-ins.
-pub(crate) fn time(entry: u64, sequence: &[u64]) -> f64 {
-    // SAFETY: a loop laid out by `looped`: reads as many addresses as the slice has, calls them, returns; they are
-    // stand-ins that return at once.
-    let f: extern "sysv64" fn(*const u64, usize) = unsafe { std::mem::transmute(entry as usize) };
-    let start = Instant::now();
-    f(sequence.as_ptr(), sequence.len());
-    start.elapsed().as_nanos() as f64 / sequence.len().max(1) as f64
-}
-
-/// Stand-ins for targets, and lanes over which forms are run.
-pub(crate) struct Track {
-    engine: Engine,
-    holder: HolderId,
-    /// In the order of addresses; the last is in no table.
-    pub(crate) targets: Vec<u64>,
-    thunk: u64,
-    regions: Vec<Region>,
-}
-
-impl Track {
-    pub(crate) fn new(engine: &Engine, holder: HolderId, targets: usize) -> Result<Self, MechanismError> {
-        let mut b = Builder::new();
-        let labels: Vec<_> = (0..=targets)
-            .map(|_| {
-                b.at(16, 0);
-                let target = b.here();
-                b.ret();
-                target
-            })
-            .collect();
-        let thunk = retpoline(&mut b);
-        let loaded = engine.load(b, holder)?;
-        let targets = labels.into_iter().map(|l| loaded.addr(l)).collect::<Result<_, _>>()?;
-        let (thunk, regions) = (loaded.addr(thunk)?, vec![loaded.region]);
-        Ok(Self { engine: engine.clone(), holder, targets, thunk, regions })
-    }
-
-    /// A loop over an image of that form; `order` are stand-ins, the most frequent first.
-    pub(crate) fn lane(&mut self, shape: Shape, order: &[u64], align: bool) -> Result<u64, MechanismError> {
-        let thunk = self.thunk;
-        let image = self.engine.load_with(self.holder, HALF, HALF, |base| {
-            let mut code = shape
-                .emit(base, order, align, Fallback::Thunk(thunk))
-                .map_err(|_| TextError::TooLarge { len: order.len(), chunk: HALF })?;
-            if code.len() > HALF {
-                return Err(TextError::TooLarge { len: code.len(), chunk: HALF });
-            }
-            code.resize(HALF, INT3);
-            Ok::<_, TextError>(Assembled::raw(code))
-        })?;
-        self.regions.push(image.region);
-        let mut b = Builder::new();
-        let entry = looped(&mut b, |b| {
-            b.call(image.region.addr);
-        });
-        let loaded = self.engine.load(b, self.holder)?;
-        self.regions.push(loaded.region);
-        Ok(loaded.addr(entry)?)
-    }
-}
-
-impl Drop for Track {
-    fn drop(&mut self) {
-        // Nobody else knows them.
-        for region in self.regions.drain(..) {
-            let _ = self.engine.free(region, self.holder);
-        }
-    }
 }
 
 /// Runs every form over the trace and takes the fastest: medians of nine interleaved rounds.
@@ -146,7 +60,8 @@ pub fn calibrate(
     }
     for round in 0..=ROUNDS {
         for (_, entry, samples) in &mut lanes {
-            let ns = time(*entry, &sequence);
+            // SAFETY: a loop that the track laid out, over its stand-ins.
+            let ns = unsafe { time(*entry, &sequence) };
             // The first round warms up.
             if round > 0 {
                 samples.push(ns);
@@ -156,11 +71,6 @@ pub fn calibrate(
     let costs: Vec<(Shape, f64)> = lanes.into_iter().map(|(shape, _, s)| (shape, median(s))).collect();
     let best = costs.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(Shape::Tree, |c| c.0);
     Ok(Choice { shape: best, costs, order })
-}
-
-pub(crate) fn median(mut samples: Vec<f64>) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or(f64::INFINITY)
 }
 
 /// Code in front of an image that writes each target to `buffer`, until it is full: `index` counts. Uses RAX, R11 and the

@@ -8,6 +8,7 @@ use crate::isa::{INT3, nop};
 
 /// What happens to a target that is not in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fallback {
     /// `jmp thunk`: a retpoline or a plain indirect jump, five bytes.
     Thunk(u64),
@@ -21,6 +22,7 @@ pub enum Fallback {
 
 /// Why an image cannot be made; the kernel drops the update without a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EmitError {
     /// `cmp rdx, imm32` sign-extends: only the lowest and highest 2 GiB can be named.
     #[error("target {0:#x} does not fit a sign-extended 32-bit immediate; place it in the low 2 GiB")]

@@ -6,8 +6,10 @@ use std::collections::HashMap;
 use super::emit::{EmitError, Emitter, Fallback, emit};
 
 /// A form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Shape {
     /// The kernel's binary search down to single targets: the reference.
     Tree,

@@ -39,6 +39,7 @@ pub struct Regs {
 
 /// What an ops asks its trampoline to save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Save {
     /// Argument registers; the callee-saved ones read as zero (`FTRACE_OPS_FL_SAVE_ARGS`).
     Args,

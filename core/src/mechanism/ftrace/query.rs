@@ -1,8 +1,8 @@
 //! Questions to ftrace, for those who share a site with it.
 
 use super::{Bug, Direct, Ftrace, Ops};
+use crate::holder::HolderId;
 use crate::isa::{self, PATCH_SIZE};
-use crate::ledger::HolderId;
 
 impl Ftrace {
     /// Why it is dead, if it is.

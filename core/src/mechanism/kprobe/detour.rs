@@ -3,8 +3,8 @@
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, OpKind, Register};
 
 use crate::engine::Engine;
+use crate::holder::HolderId;
 use crate::isa::{INT3, Insn};
-use crate::ledger::HolderId;
 use crate::mechanism::MechanismError;
 use crate::text::builder::Assembled;
 use crate::text::{Region, TextError};

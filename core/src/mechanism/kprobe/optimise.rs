@@ -14,6 +14,7 @@ use crate::site::Site;
 
 /// Whether a breakpoint became a jump.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Optimised {
     /// It is one now, or was.
     Yes,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::{Engine, Options};
-use crate::mechanism::MechanismId;
+use crate::holder::MechanismId;
 use crate::mechanism::kprobe::Kprobe;
 use crate::mechanism::kprobe::Kprobes;
 use crate::mechanism::trampoline::{Ipmodify, Kind, Program};

@@ -11,6 +11,7 @@ use crate::isa::{Bytes, nop};
 
 /// Why no table can be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TableError {
     /// Not an object file.
     #[error("not an x86-64 ELF file: {0}")]
@@ -27,8 +28,10 @@ pub enum TableError {
 }
 
 /// What stands at a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Form {
     /// `e8 rel32`: the call, five bytes.
     Call,
@@ -65,7 +68,8 @@ impl Form {
 }
 
 /// One site.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Call {
     /// Its section.
     pub section: String,
@@ -82,8 +86,10 @@ pub struct Call {
 }
 
 /// Where the sites were read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Source {
     /// The section `__mcount_loc`.
     Recorded,
@@ -92,7 +98,8 @@ pub enum Source {
 }
 
 /// All sites of a file, in the order of section and offset.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Table {
     /// Where they were read.
     pub source: Source,

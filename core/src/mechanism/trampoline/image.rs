@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Image;
 use super::program::{self, Kind, Program};
 use crate::engine::Engine;
-use crate::ledger::HolderId;
+use crate::holder::HolderId;
 use crate::mechanism::MechanismError;
 use crate::text::{Builder, Region};
 

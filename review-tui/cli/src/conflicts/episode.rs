@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use provenance_core::episode::{self, Episode, Rule, Told, Verdict};
 use provenance_corpus::catalogue::{Catalogue, Source};
+use provenance_lab::episode::{self, Episode, Rule, Told, Verdict};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::lab;
 use provenance_review::look::{Look, Style};

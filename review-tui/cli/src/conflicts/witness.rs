@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use provenance_core::witness::{self, Difference, Kernel, Record, SCENARIOS, Seen};
+use provenance_lab::witness::{self, Difference, Kernel, Record, SCENARIOS, Seen};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::lab;
 use provenance_review::look::{Look, Style};
@@ -82,7 +82,9 @@ fn list(found: &[Beside], look: &Look) -> String {
         out.push_str(&look.paint(style, &line));
         out.push('\n');
     }
-    out.push_str("\n# `provenance conflicts --witness NAME` shows the steps; core/witness/run.sh makes the records\n");
+    out.push_str(
+        "\n# `provenance conflicts --witness NAME` shows the steps; core/lab/witness/run.sh makes the records\n",
+    );
     out
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 
-use provenance_core::image::{Change, Diff, Image, Limits, diff};
+use provenance_engine::image::{Change, Diff, Image, Limits, diff};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::json::{self, FORMAT};
 use provenance_review::look::{Look, Style};

@@ -1,6 +1,6 @@
 //! Everything as JSON, format 1.
 
-use provenance_core::image::{Census, Finding};
+use provenance_engine::image::{Census, Finding};
 use provenance_review::json::FORMAT;
 use serde_json::{Value, json};
 

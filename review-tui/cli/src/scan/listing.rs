@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use provenance_core::image::{Image, Limits, Line, Listing, Rank, running};
+use provenance_engine::image::{Image, Limits, Line, Listing, Rank, running};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::json::{self, FORMAT};
 use provenance_review::look::{Look, Style};

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use provenance_core::image::{Finding, Image, Owner, Severity, When};
+use provenance_engine::image::{Finding, Image, Owner, Severity, When};
 use provenance_review::text::count;
 
 use super::release;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use provenance_core::image::{Census, Finding, Kind, Severity, When};
+use provenance_engine::image::{Census, Finding, Kind, Severity, When};
 use provenance_review::look::{Look, Style};
 use provenance_review::text::{count, line, pad, plural};
 

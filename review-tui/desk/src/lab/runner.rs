@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use provenance_core::bench;
-use provenance_core::conflict::Rules;
-use provenance_core::episode::{self, Episode};
-use provenance_core::lab::{Cancel, Message, Outcome, Request, Runner};
+use provenance_lab::bench;
+use provenance_lab::conflict::Rules;
+use provenance_lab::episode::{self, Episode};
+use provenance_lab::runner::{Cancel, Message, Outcome, Request, Runner};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! Looks the functions of a patch up in an attached kernel image.
 
-use provenance_core::image::{ImageError, Line, Listing, Owner, Rank};
 use provenance_corpus::message::Message;
 use provenance_corpus::patch::Patch;
+use provenance_engine::image::{ImageError, Line, Listing, Owner, Rank};
 use provenance_review::check::functions::{Changed, changed};
 use provenance_review::owners::owners;
 use provenance_review::session::images::{Attached, Images};

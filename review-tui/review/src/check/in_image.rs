@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use provenance_core::image::{ImageError, Listing};
+use provenance_engine::image::{ImageError, Listing};
 
 use crate::session::images::{Attached, Images};
 use crate::text::line;

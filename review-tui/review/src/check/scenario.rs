@@ -1,7 +1,7 @@
 //! The engine's scenario for a finding, run there and then in processes of their own: both orders of two claimants on the
 //! same bytes, by the kernel's rules.
 
-use provenance_core::conflict::{self, Era, Finding, Rules};
+use provenance_lab::conflict::{self, Era, Finding, Rules};
 
 use crate::lab;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use provenance_core::image::{Image, ImageError, Kind, Limits, Listing, Severity};
+use provenance_engine::image::{Image, ImageError, Kind, Limits, Listing, Severity};
 use serde::{Deserialize, Serialize};
 
 /// An attached image.

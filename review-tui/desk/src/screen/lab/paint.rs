@@ -1,10 +1,10 @@
 //! Lab, drawn: the list, and the result of the run that is chosen.
 
-use provenance_core::bench::{self, Part, Row};
-use provenance_core::conflict::{Conflict, Finding};
-use provenance_core::episode::{self, Rule, Told, Verdict};
-use provenance_core::lab::steps::Steps;
-use provenance_core::witness::{self, Kernel};
+use provenance_lab::bench::{self, Part, Row};
+use provenance_lab::conflict::{Conflict, Finding};
+use provenance_lab::episode::{self, Rule, Told, Verdict};
+use provenance_lab::steps::Steps;
+use provenance_lab::witness::{self, Kernel};
 use provenance_review::text::{pad, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,0 +1,37 @@
+//! Who owns the bytes of a kernel's text: `owners VMLINUX [PLACE]` prints a line for each owner, or the instructions of a
+//! function with theirs.
+
+use std::process::ExitCode;
+
+use provenance_engine::image::{Image, ImageError, Limits};
+
+fn owners(path: &str, place: Option<&str>) -> Result<(), ImageError> {
+    let image = Image::open(path.as_ref(), Limits::default())?;
+    if let Some(place) = place {
+        for line in image.function(place)?.lines {
+            let owners: Vec<&str> = line.held.iter().map(|held| held.owner.name()).collect();
+            println!("{:016x}  {:<32} {}", line.addr, line.text, owners.join(" and "));
+        }
+        return Ok(());
+    }
+    println!("{}", image.version.as_deref().unwrap_or("a kernel that does not say its version"));
+    for (owner, share) in image.census().owners {
+        println!("{:<18} {:>8} sites {:>10} bytes", owner.name(), share.sites, share.bytes);
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (Some(path), None) = (args.first(), args.get(2)) else {
+        eprintln!("usage: owners VMLINUX [PLACE]");
+        return ExitCode::from(2);
+    };
+    match owners(path, args.get(1).map(String::as_str)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{path}: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
