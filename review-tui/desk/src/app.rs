@@ -17,7 +17,8 @@ use super::lines::Place;
 use super::msg::{Effect, Msg};
 use super::picker::{Choice, Picker};
 use super::prompt::{Asked, Prompt};
-use super::screen::{Screen, draft, find::Find, lab, lineage};
+use super::question::{Asking, Question};
+use super::screen::{self, Screen, as_kind, draft, find::Find, lab, lineage};
 use super::state::{Fact, Review};
 use super::theme::Theme;
 
@@ -28,11 +29,11 @@ const KEPT_PAGES: usize = 12;
 pub struct Desk {
     /// The size of the terminal.
     pub size: (u16, u16),
-    /// Colours.
+    /// The colours that everything is drawn with.
     pub theme: Theme,
     /// The terminal has ASCII alone.
     pub ascii: bool,
-    /// Keys.
+    /// What each key does on each screen.
     pub keys: Keymap,
     /// What is known of the archives, once it is.
     pub opened: Option<Opened>,
@@ -62,10 +63,10 @@ pub struct Desk {
 /// A change of what is shown.
 pub enum Go {
     /// Open a screen.
-    Push(Box<Screen>),
-    /// Back.
+    Push(Box<dyn Screen>),
+    /// Close the screen that is seen.
     Pop,
-    /// Ask.
+    /// Ask something on the last line.
     Ask(Prompt),
     /// Let choose.
     Pick(Picker),
@@ -91,7 +92,7 @@ pub struct Model {
     /// What screens share.
     pub desk: Desk,
     /// The screens, the one seen last.
-    pub stack: Vec<Screen>,
+    pub stack: Vec<Box<dyn Screen>>,
     /// A question on the last line.
     pub prompt: Option<Prompt>,
     /// A list over the screen.
@@ -107,6 +108,13 @@ impl Desk {
     pub fn ask(&mut self) -> u64 {
         self.asks += 1;
         self.asks
+    }
+
+    /// Puts a question to the archives; the number that its answer will have.
+    pub fn put(&mut self, question: impl Question) -> u64 {
+        let ask = self.ask();
+        self.effects.push(Effect::Ask { ask, question: Asking::new(question) });
+        ask
     }
 
     /// Says something on the last line.
@@ -168,32 +176,28 @@ impl Model {
             asks: 0,
             early: Vec::new(),
         };
-        let stack = vec![Screen::Find(Box::default())];
+        let stack = vec![Box::new(Find::default()) as Box<dyn Screen>];
         Model { desk, stack, prompt: None, picker: None, help: None, confirm: None }
     }
 
     /// The screen that is seen.
-    pub fn top(&self) -> &Screen {
-        self.stack.last().expect("Find is never closed")
+    pub fn top(&self) -> &dyn Screen {
+        self.stack.last().expect("Find is never closed").as_ref()
     }
 
-    /// Find, which is always there.
-    pub fn find(&mut self) -> &mut Find {
-        match &mut self.stack[0] {
-            Screen::Find(find) => find,
-            _ => unreachable!("Find is the first screen and is never closed"),
-        }
+    /// Find, which is always there, and what it shares with the others.
+    pub fn find(&mut self) -> (&mut Desk, &mut Find) {
+        let find = as_kind(self.stack[0].as_mut()).expect("Find is the first screen and is never closed");
+        (&mut self.desk, find)
     }
 
     /// Asks a query, or opens a thread, at the start.
     pub fn begin(&mut self, query: &str, mail: Option<String>) -> Vec<Effect> {
-        query.clone_into(&mut self.find().query);
-        let Model { desk, stack, .. } = self;
-        if let Screen::Find(find) = &mut stack[0] {
-            find.search(desk);
-        }
+        let (desk, find) = self.find();
+        query.clone_into(&mut find.query);
+        find.search(desk);
         if let Some(id) = mail {
-            super::screen::thread::open(desk, &id);
+            screen::thread::open(desk, &id);
         }
         self.settle()
     }
@@ -202,20 +206,17 @@ impl Model {
     fn settle(&mut self) -> Vec<Effect> {
         while !self.desk.go.is_empty() {
             match self.desk.go.remove(0) {
-                Go::Push(screen) => self.stack.push(*screen),
+                Go::Push(screen) => self.stack.push(screen),
                 Go::Pop => self.back(),
                 Go::Ask(prompt) => self.prompt = Some(prompt),
                 Go::Pick(picker) => self.picker = Some(picker),
                 Go::Confirm(confirm) => self.confirm = Some(confirm),
                 Go::Query(query) => {
                     self.stack.truncate(1);
-                    let find = self.find();
+                    let (desk, find) = self.find();
                     find.limits.clear();
                     find.query = query;
-                    let Model { desk, stack, .. } = self;
-                    if let Screen::Find(find) = &mut stack[0] {
-                        find.search(desk);
-                    }
+                    find.search(desk);
                 }
             }
         }
@@ -231,18 +232,17 @@ impl Model {
 
     fn back(&mut self) {
         if self.stack.len() > 1 {
-            let closed = self.stack.pop();
-            if let Some(Screen::Draft(draft)) = closed {
-                self.desk.say(format!("the draft is kept: {}", draft.draft.command()));
+            if let Some(mut closed) = self.stack.pop() {
+                closed.close(&mut self.desk);
             }
-        } else if self.find().limits.pop().is_some() {
-            let Model { desk, stack, .. } = self;
-            if let Screen::Find(find) = &mut stack[0] {
-                find.search(desk);
-            }
+            return;
+        }
+        let (desk, find) = self.find();
+        if find.limits.pop().is_some() {
+            find.search(desk);
         } else {
-            let quit = self.desk.keys.key(super::keys::Scope::Find, Action::Quit);
-            self.desk.say(format!("this is the first screen; {quit} quits"));
+            let quit = desk.keys.key(screen::find::KIND.scope, Action::Quit);
+            desk.say(format!("this is the first screen; {quit} quits"));
         }
     }
 }
@@ -279,7 +279,7 @@ fn press(model: &mut Model, key: KeyEvent) {
         answer::typed(model, typed);
         return;
     }
-    let scope = model.top().scope();
+    let scope = model.top().kind().scope;
     let action = model.desk.keys.action(scope, press);
     if model.help.is_some() {
         help(model, action);
@@ -299,7 +299,7 @@ fn stray(model: &mut Model, press: Press) {
     if let KeyCode::Char(digit @ '1'..='9') = press.code
         && !press.control
         && !press.alt
-        && matches!(model.top(), Screen::Thread(_))
+        && model.top().has_links()
     {
         model.prompt = Some(Prompt::new(Asked::Link, digit.to_string()));
     }
@@ -323,7 +323,7 @@ pub fn movement(action: Action, rows: u16) -> Option<isize> {
 
 fn help(model: &mut Model, action: Option<Action>) {
     let rows = model.desk.area().height;
-    let len = super::screen::help::lines(&model.desk.keys, model.top().scope()).len();
+    let len = screen::help::lines(&model.desk.keys, model.top().kind().scope).len();
     let Some(place) = &mut model.help else { return };
     match action.and_then(|a| movement(a, rows)) {
         Some(by) => place.top = place.top.saturating_add_signed(by).min(len.saturating_sub(usize::from(rows) / 2)),
@@ -364,20 +364,13 @@ fn choose(model: &mut Model, choice: Choice) {
     match choice {
         Choice::Act(action) => act(model, action),
         Choice::Lineage(slug) => lineage::open(&mut model.desk, &slug, None),
-        Choice::Lab(slug) => {
-            let slugs = if slug.is_empty() { Vec::new() } else { vec![slug] };
-            match model.stack.last_mut() {
-                Some(Screen::Lab(lab)) => lab.show(slugs),
-                _ => lab::open(&mut model.desk, slugs),
-            }
-        }
         Choice::Query(name) => {
             if let Some(query) = model.desk.review.saved.get(&name) {
                 model.desk.go.push(Go::Query(query.clone()));
             }
         }
         Choice::Save => {
-            let query = model.find().whole_query();
+            let query = model.find().1.whole_query();
             model.prompt = Some(Prompt::new(Asked::Save(query), ""));
         }
         Choice::Draft(path) => model.desk.effects.push(Effect::LookAtDraft(path)),
@@ -411,14 +404,22 @@ fn act(model: &mut Model, action: Action) {
         Action::Redraw => desk.effects.push(Effect::Redraw),
         Action::Shell => desk.effects.push(Effect::Shell),
         Action::Back => desk.go.push(Go::Pop),
-        Action::Cancel if !matches!(screen, Screen::Find(_)) => desk.search.clear(),
+        // Find has more to cancel.
+        Action::Cancel if screen.kind().scope != screen::find::KIND.scope => desk.search.clear(),
         Action::Menu => {
-            let items = screen.menu(desk);
+            let mut items = screen.menu(desk);
+            items.push(('d', format!("drafts ({})", desk.drafts.len()), Choice::Drafts));
+            items.push(('x', "export verdicts, notes and remarks".to_owned(), Choice::Export));
             desk.go.push(Go::Pick(Picker { title: "actions".to_owned(), items, place: Place::default() }));
         }
-        Action::Lab if !matches!(screen, Screen::Lab(_)) => {
-            let slugs = screen.mechanisms(desk);
+        Action::Lab if screen.kind().scope != lab::KIND.scope => {
+            let slugs = screen.mechanisms();
             lab::open(desk, slugs);
+        }
+        Action::Open(name) => {
+            if let Some(kind) = screen::ALL.iter().find(|kind| kind.scope.0 == name) {
+                answer::open(model, kind);
+            }
         }
         action => screen.act(desk, action),
     }

@@ -15,7 +15,7 @@ use super::theme::Ink;
 /// Smaller terminals are told so.
 const SMALLEST: (u16, u16) = (20, 4);
 
-/// Draws the model.
+/// Draws all that is seen: the screen on top of the stack, what lies over it, the first and the last line.
 pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let full = frame.area();
     let desk = &model.desk;
@@ -28,7 +28,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let buf = frame.buffer_mut();
     model.top().draw(desk, buf, area);
     title(model, buf, full);
-    let scope = model.top().scope();
+    let scope = model.top().kind().scope;
     if let Some(picker) = &model.picker {
         picker.clone().draw(buf, area, desk.theme);
     }
@@ -76,7 +76,7 @@ fn title(model: &Model, buf: &mut ratatui::buffer::Buffer, full: ratatui::layout
     let desk = &model.desk;
     let style = desk.theme.style(Ink::Bar);
     tint(buf, full, 0, style);
-    let path: Vec<&str> = model.stack.iter().map(|s| s.name()).collect();
+    let path: Vec<String> = model.stack.iter().map(|s| s.kind().title()).collect();
     let mut at = put(buf, full, 1, 0, "provenance", style);
     // The last screens are what tells where one is.
     let shown = &path[path.len().saturating_sub(5)..];
@@ -107,10 +107,10 @@ fn foot(model: &Model, buf: &mut ratatui::buffer::Buffer, full: ratatui::layout:
         put_cut(buf, full, 1, row, &format!("{lead}{text}"), full.width.saturating_sub(2), desk.theme.style(ink));
         return;
     }
-    let scope = model.top().scope();
+    let kind = model.top().kind();
     let mut at = 1;
-    for (action, word) in hints(scope) {
-        let key = short(desk, scope, *action);
+    for (action, word) in kind.hints {
+        let key = short(desk, kind.scope, *action);
         if key.is_empty() {
             continue;
         }
@@ -129,96 +129,5 @@ fn short(desk: &Desk, scope: Scope, action: Action) -> String {
     match action {
         Action::NextPatch => format!("{} {}", key(Action::PreviousPatch), key(Action::NextPatch)),
         action => key(action),
-    }
-}
-
-fn hints(scope: Scope) -> &'static [(Action, &'static str)] {
-    match scope {
-        Scope::Find => &[
-            (Action::Help, "help"),
-            (Action::Query, "query"),
-            (Action::Limit, "limit"),
-            (Action::Enter, "open"),
-            (Action::Mechanisms, "lineage"),
-            (Action::Lab, "lab"),
-            (Action::Threads, "threads"),
-            (Action::Sort, "order"),
-            (Action::Tag, "tag"),
-            (Action::Saved, "saved"),
-            (Action::Menu, "actions"),
-            (Action::Quit, "quit"),
-        ],
-        Scope::Thread => &[
-            (Action::Help, "help"),
-            (Action::NextPatch, "patch"),
-            (Action::NextHunk, "hunk"),
-            (Action::Focus, "pane"),
-            (Action::Quoted, "quotes"),
-            (Action::Mechanisms, "lineage"),
-            (Action::Lab, "lab"),
-            (Action::Reply, "reply"),
-            (Action::Remark, "remark"),
-            (Action::Reviewed, "reviewed"),
-            (Action::Menu, "actions"),
-            (Action::Command, "command"),
-            (Action::Back, "back"),
-        ],
-        Scope::Lineage => &[
-            (Action::Help, "help"),
-            (Action::Enter, "thread"),
-            (Action::Left, "follow edge"),
-            (Action::Mechanisms, "mechanism"),
-            (Action::Lab, "lab"),
-            (Action::Search, "search"),
-            (Action::Back, "back"),
-        ],
-        Scope::Lab => &[
-            (Action::Help, "help"),
-            (Action::Run, "run"),
-            (Action::RunAll, "run all"),
-            (Action::Stop, "cancel"),
-            (Action::Focus, "pane"),
-            (Action::Mechanisms, "mechanism"),
-            (Action::Back, "back"),
-        ],
-        Scope::Checks => &[
-            (Action::Help, "help"),
-            (Action::Enter, "unfold, open"),
-            (Action::NextRemark, "next"),
-            (Action::Copy, "into a reply"),
-            (Action::Dismiss, "dismiss"),
-            (Action::Focus, "pane"),
-            (Action::TextMap, "text map"),
-            (Action::Back, "back"),
-        ],
-        Scope::Series => &[
-            (Action::Help, "help"),
-            (Action::Right, "version"),
-            (Action::Enter, "open"),
-            (Action::Diff, "what changed"),
-            (Action::DiffAll, "in all"),
-            (Action::Focus, "remarks"),
-            (Action::Back, "back"),
-        ],
-        Scope::Diff => {
-            &[(Action::Help, "help"), (Action::NextHunk, "next"), (Action::Search, "search"), (Action::Back, "back")]
-        }
-        Scope::TextMap => &[
-            (Action::Help, "help"),
-            (Action::Focus, "pane"),
-            (Action::NextHunk, "next owner"),
-            (Action::Mechanisms, "lineage"),
-            (Action::NextPatch, "kernel"),
-            (Action::Search, "search"),
-            (Action::Back, "back"),
-        ],
-        Scope::Draft => &[
-            (Action::Help, "help"),
-            (Action::Edit, "edit"),
-            (Action::Confirm, "send"),
-            (Action::Write, "to a maildir"),
-            (Action::Back, "back, kept"),
-        ],
-        Scope::Everywhere => &[],
     }
 }

@@ -23,7 +23,7 @@ pub struct HitRow {
     pub event: Option<(String, String)>,
     /// `2019-12-11`
     pub date: String,
-    /// Who.
+    /// Name of the author, or the address where there is no name.
     pub author: String,
     /// The subject.
     pub subject: String,
@@ -76,7 +76,7 @@ impl HitRow {
 pub struct Brief {
     /// `2019-12-11 12:30`
     pub date: String,
-    /// Who.
+    /// Name of the author, or the address where there is no name.
     pub author: String,
     /// The subject without `Re:`.
     pub subject: String,
@@ -88,7 +88,7 @@ pub struct Brief {
     pub is_cover: bool,
     /// Number in its series and their total.
     pub part: Option<(u32, u32)>,
-    /// Version.
+    /// Version as the subject has it, with its second number where it has one: `v5.1` is (5, 1).
     pub version: Option<(u32, u32)>,
     /// `patch v4 +338 −0`
     pub kind: String,
@@ -114,7 +114,7 @@ impl Brief {
 /// A line of a thread, from the root down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TreeRow {
-    /// Message-ID.
+    /// The Message-ID, also of a mail that is missing.
     pub id: String,
     /// Steps from the root.
     pub depth: usize,

@@ -1,5 +1,5 @@
-//! The table of bindings: what each key does on each screen. Help is made from it, presets and the reader's own file
-//! change it.
+//! What each key does on each screen. Each screen has a table of its own; help is made from them, presets and the reader's
+//! own file change them.
 
 pub mod file;
 pub mod press;
@@ -8,47 +8,15 @@ mod table;
 use rustc_hash::FxHashMap;
 
 pub use press::Press;
-pub use table::{Binding, TABLE};
+pub use table::{Binding, actions, on, tables};
 
-/// Where a binding holds.
+/// Where a binding holds: a screen, by its name in files of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Everywhere, unless a screen binds the key otherwise.
-    Everywhere,
-    /// Find.
-    Find,
-    /// Thread, whichever pane has the keys.
-    Thread,
-    /// Lineage.
-    Lineage,
-    /// Lab.
-    Lab,
-    /// Findings on a patch.
-    Checks,
-    /// The versions of a series.
-    Series,
-    /// What changed between two versions.
-    Diff,
-    /// The text map.
-    TextMap,
-    /// A draft before it is sent.
-    Draft,
-}
+pub struct Scope(pub &'static str);
 
 impl Scope {
-    /// All, with their names in files of keys.
-    pub const ALL: [(Scope, &'static str); 10] = [
-        (Scope::Everywhere, "everywhere"),
-        (Scope::Find, "find"),
-        (Scope::Thread, "thread"),
-        (Scope::Lineage, "lineage"),
-        (Scope::Lab, "lab"),
-        (Scope::Checks, "checks"),
-        (Scope::Series, "series"),
-        (Scope::Diff, "diff"),
-        (Scope::TextMap, "text-map"),
-        (Scope::Draft, "draft"),
-    ];
+    /// Every screen that does not bind the key otherwise.
+    pub const EVERYWHERE: Scope = Scope("everywhere");
 }
 
 /// What a key can do.
@@ -120,6 +88,8 @@ pub enum Action {
     Stop,
     Edit,
     Confirm,
+    /// Opens the screen of this name for the mail at hand.
+    Open(&'static str),
 }
 
 /// Which table the reader starts from.
@@ -142,13 +112,13 @@ impl Keymap {
     /// A preset.
     pub fn preset(preset: Preset) -> Keymap {
         let mut by_key = FxHashMap::default();
-        for binding in TABLE {
+        for (scope, binding) in tables().flat_map(|(scope, table)| table.iter().map(move |one| (scope, one))) {
             let keys = match preset {
                 Preset::Mutt if !binding.mutt.is_empty() => binding.mutt,
                 _ => binding.vi,
             };
             for press in keys.split_whitespace().filter_map(|key| Press::parse(key).ok()) {
-                by_key.insert((binding.scope, press), binding.action);
+                by_key.insert((scope, press), binding.action);
             }
         }
         Keymap { by_key }
@@ -156,7 +126,7 @@ impl Keymap {
 
     /// What a key does on a screen.
     pub fn action(&self, scope: Scope, press: Press) -> Option<Action> {
-        self.by_key.get(&(scope, press)).or_else(|| self.by_key.get(&(Scope::Everywhere, press))).copied()
+        self.by_key.get(&(scope, press)).or_else(|| self.by_key.get(&(Scope::EVERYWHERE, press))).copied()
     }
 
     /// Binds a key, or takes its binding away.
@@ -179,7 +149,7 @@ impl Keymap {
     pub fn key(&self, scope: Scope, action: Action) -> String {
         let mut keys = self.keys(scope, action);
         if keys.is_empty() {
-            keys = self.keys(Scope::Everywhere, action);
+            keys = self.keys(Scope::EVERYWHERE, action);
         }
         keys.into_iter().next().unwrap_or_default()
     }
@@ -187,6 +157,9 @@ impl Keymap {
 
 /// The name of an action in files of keys: `half-down`.
 pub fn name(action: Action) -> String {
+    if let Action::Open(screen) = action {
+        return screen.to_owned();
+    }
     let mut out = String::new();
     for c in format!("{action:?}").chars() {
         if c.is_ascii_uppercase() && !out.is_empty() {

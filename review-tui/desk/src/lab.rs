@@ -50,7 +50,7 @@ pub enum Run {
 /// What the lab tells the desk.
 #[derive(Clone, Debug)]
 pub struct News {
-    /// Which.
+    /// The run that this is about.
     pub job: Job,
     /// How it stands now.
     pub run: Run,

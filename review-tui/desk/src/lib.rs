@@ -21,6 +21,7 @@ pub mod page;
 pub mod picker;
 pub mod picture;
 pub mod prompt;
+pub mod question;
 pub mod run;
 pub mod sample;
 pub mod screen;

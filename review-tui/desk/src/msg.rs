@@ -6,11 +6,10 @@ use ratatui::crossterm::event::KeyEvent;
 
 use super::draft::{Draft, Endorsement};
 use super::facts::checked::FindingRow;
-use super::facts::series::SeriesFacts;
-use super::facts::{HitRow, LineageFacts, Opened, SharedPage, TextMap, Tree};
+use super::facts::{HitRow, Opened, SharedPage, Tree};
 use super::lab;
+use super::question::{Answer, Asking};
 use super::state::Fact;
-use super::theme::Ink;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -32,18 +31,12 @@ pub enum Msg {
     Thread { ask: u64, id: String, tree: Result<Tree, String> },
     /// A mail.
     Page { id: String, page: Result<SharedPage, String> },
-    /// A lineage.
-    Lineage { ask: u64, facts: Box<LineageFacts> },
-    /// Who owns the bytes of a patch's functions.
-    TextMap { ask: u64, map: Result<Box<TextMap>, String> },
     /// Findings of one rule on a patch.
     Findings { ask: u64, id: String, rows: Vec<FindingRow> },
     /// All rules ran: what there is to say of that.
     Checked { ask: u64, id: String, said: Result<String, String> },
-    /// The versions of a series.
-    Series { ask: u64, facts: Result<Box<SeriesFacts>, String> },
-    /// What changed from one version to the next, line by line.
-    Difference { ask: u64, lines: Result<Vec<(String, Ink)>, String> },
+    /// The answer to a question of a screen.
+    Answer { ask: u64, answer: Answer },
     /// News from the lab.
     Lab(lab::News),
     /// A draft was written and is to be edited.
@@ -54,6 +47,16 @@ pub enum Msg {
     Done(String),
     /// Something was not done.
     Failed(String),
+}
+
+impl Msg {
+    /// The answer to the question of this number, where this is that.
+    pub fn answer<T: 'static>(&self, to: u64) -> Option<&T> {
+        match self {
+            Msg::Answer { ask, answer } if *ask == to => answer.of(),
+            _ => None,
+        }
+    }
 }
 
 /// Which mails an effect concerns.
@@ -87,20 +90,14 @@ pub enum Effect {
     Thread { ask: u64, id: String },
     /// Read a mail.
     Page { id: String },
-    /// Draw a lineage; an empty slug means all.
-    Lineage { ask: u64, slug: String },
-    /// Look the functions of a patch up in an attached image, counted from the last attached.
-    TextMap { ask: u64, id: String, image: usize },
     /// Check the patch of a mail.
     Check { ask: u64, id: String },
     /// Keep a verdict on a finding: why it does not count; empty takes that back.
     Dismiss { finding: String, why: String },
     /// Put a text into the draft of an answer to a mail.
     Paste { id: String, text: String },
-    /// Gather the versions of a mail's series.
-    Series { ask: u64, id: String },
-    /// Compare a mail's patch, or its whole series, with the version before.
-    Difference { ask: u64, id: String, whole: bool },
+    /// Answer a question of a screen.
+    Ask { ask: u64, question: Asking },
     /// Run in the lab.
     Lab(lab::Job),
     /// Cancel what runs in the lab.
@@ -131,6 +128,6 @@ pub enum Effect {
     Suspend,
     /// Draw everything anew.
     Redraw,
-    /// End.
+    /// Leave the desk.
     Quit,
 }

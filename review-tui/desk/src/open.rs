@@ -10,7 +10,7 @@ use provenance_review::failure::{Exit, Failure};
 use provenance_review::session::place::Place;
 
 use crate::app::Model;
-use crate::keys::{self, Preset, Scope, TABLE, file};
+use crate::keys::{self, Preset, file, tables};
 use crate::lab::runner::Command;
 use crate::picture::Picture;
 use crate::run::{self, Begin};
@@ -127,9 +127,9 @@ fn size(text: &str) -> Result<(u16, u16), Failure> {
 /// Every binding, as a file of keys would have it.
 fn listed(keymap: &keys::Keymap) -> String {
     let mut out = String::new();
-    for (scope, name) in Scope::ALL {
-        out.push_str(&format!("[{name}]\n"));
-        for binding in TABLE.iter().filter(|b| b.scope == scope) {
+    for (scope, table) in tables() {
+        out.push_str(&format!("[{}]\n", scope.0));
+        for binding in table {
             for key in keymap.keys(scope, binding.action) {
                 let key = key.replace('\\', "\\\\").replace('"', "\\\"");
                 out.push_str(&format!("\"{key}\" = \"{}\"  # {}\n", keys::name(binding.action), binding.help));

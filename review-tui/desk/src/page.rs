@@ -24,7 +24,7 @@ pub enum Kind {
     Trailer(u8),
     /// A file of the patch with what changes in it, as an overview.
     FileList(u32),
-    /// Nothing.
+    /// An empty line.
     Blank,
     /// Running text.
     Prose,
@@ -90,7 +90,7 @@ pub enum Target {
 /// A mail, ready.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// Message-ID.
+    /// The Message-ID, without angle brackets.
     pub id: String,
     /// Clean subject.
     pub subject: String,

@@ -122,7 +122,7 @@ impl Stage {
                 Err(_) => quiet += 1,
             }
             let busy = |run: &super::lab::Run| matches!(run, super::lab::Run::Running(..) | super::lab::Run::Queued);
-            let waits = self.model.stack.iter().any(super::screen::Screen::waits);
+            let waits = self.model.stack.iter().any(|screen| screen.waits());
             if quiet > 0 && !waits && self.model.desk.opened.is_some() && !self.model.desk.lab.values().any(busy) {
                 return;
             }

@@ -1,4 +1,5 @@
-//! The screens. Each file holds one: its state, what its keys do, how it is drawn.
+//! The screens. Each file holds one: its keys, its state, what its keys do, how it is drawn. A new screen is its file, and
+//! here its name and a line of [`ALL`].
 
 pub mod checks;
 pub mod diff;
@@ -11,154 +12,105 @@ pub mod series;
 pub mod text_map;
 pub mod thread;
 
+use std::any::Any;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::Desk;
-use super::keys::{Action, Scope};
+use super::keys::{Action, Binding, Scope};
+use super::msg::Msg;
 use super::picker::Choice;
+use super::prompt::Asked;
 
-/// A screen.
-pub enum Screen {
-    /// Search.
-    Find(Box<find::Find>),
-    /// A thread and one of its mails.
-    Thread(Box<thread::Thread>),
-    /// The history of a mechanism.
-    Lineage(Box<lineage::LineageScreen>),
-    /// The lab.
-    Lab(Box<lab::LabScreen>),
-    /// Findings on a patch.
-    Checks(Box<checks::Checks>),
-    /// The versions of a series.
-    Series(Box<series::Series>),
-    /// What changed from one version to the next.
-    Diff(Box<diff::Diff>),
-    /// Who owns the bytes of a patch's functions.
-    TextMap(Box<text_map::TextMapScreen>),
-    /// A draft.
-    Draft(Box<draft::DraftScreen>),
+/// All screens, in the order of help.
+pub static ALL: &[&Kind] = &[
+    &find::KIND,
+    &thread::KIND,
+    &lineage::KIND,
+    &lab::KIND,
+    &checks::KIND,
+    &series::KIND,
+    &diff::KIND,
+    &text_map::KIND,
+    &draft::KIND,
+];
+
+/// What is said once of a screen, whatever it shows.
+pub struct Kind {
+    /// Its name, by which files of keys call it.
+    pub scope: Scope,
+    /// Its own keys, in the order of help.
+    pub keys: &'static [Binding],
+    /// The actions whose keys stand on the last line, with a word for each, the most wanted first.
+    pub hints: &'static [(Action, &'static str)],
+    /// Opens it, as `:NAME WORDS` does; without words for the mail at hand, whose Message-ID is then given.
+    pub open: Option<fn(&mut Desk, &str)>,
+}
+
+impl Kind {
+    /// As the first line of the desk has it.
+    pub fn title(&self) -> String {
+        self.scope.0.replace('-', " ")
+    }
 }
 
 /// An item of the action menu: its key, its words, what it does.
 pub type Item = (char, String, Choice);
 
-impl Screen {
-    /// Whose keys hold.
-    pub fn scope(&self) -> Scope {
-        match self {
-            Screen::Find(_) => Scope::Find,
-            Screen::Thread(_) => Scope::Thread,
-            Screen::Lineage(_) => Scope::Lineage,
-            Screen::Lab(_) => Scope::Lab,
-            Screen::Checks(_) => Scope::Checks,
-            Screen::Series(_) => Scope::Series,
-            Screen::Diff(_) => Scope::Diff,
-            Screen::TextMap(_) => Scope::TextMap,
-            Screen::Draft(_) => Scope::Draft,
-        }
-    }
-
-    /// For the first line of the screen.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Screen::Find(_) => "find",
-            Screen::Thread(_) => "thread",
-            Screen::Lineage(_) => "lineage",
-            Screen::Lab(_) => "lab",
-            Screen::Checks(_) => "checks",
-            Screen::Series(_) => "series",
-            Screen::Diff(_) => "diff",
-            Screen::TextMap(_) => "text map",
-            Screen::Draft(_) => "draft",
-        }
-    }
-
-    /// Whether what was asked for is still to come.
-    pub fn waits(&self) -> bool {
-        match self {
-            Screen::Checks(screen) => screen.waits(),
-            Screen::Series(screen) => screen.waits(),
-            Screen::Diff(screen) => screen.waits(),
-            Screen::TextMap(screen) => screen.waits(),
-            _ => false,
-        }
-    }
+/// A screen.
+pub trait Screen: Any {
+    /// Its name and keys.
+    fn kind(&self) -> &'static Kind;
 
     /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
-        match self {
-            Screen::Find(screen) => screen.act(desk, action),
-            Screen::Thread(screen) => screen.act(desk, action),
-            Screen::Lineage(screen) => screen.act(desk, action),
-            Screen::Lab(screen) => screen.act(desk, action),
-            Screen::Checks(screen) => screen.act(desk, action),
-            Screen::Series(screen) => screen.act(desk, action),
-            Screen::Diff(screen) => screen.act(desk, action),
-            Screen::TextMap(screen) => screen.act(desk, action),
-            Screen::Draft(screen) => screen.act(desk, action),
-        }
+    fn act(&mut self, desk: &mut Desk, action: Action);
+
+    /// Draws it.
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect);
+
+    /// Fits what is seen to the area, after every change.
+    fn fit(&mut self, _: &mut Desk, _: Rect) {}
+
+    /// Looks whether what a worker told is an answer to its own question, and takes it then.
+    fn take(&mut self, _: &mut Desk, _: &Msg) {}
+
+    /// Whether what was asked for is still to come.
+    fn waits(&self) -> bool {
+        false
     }
 
+    /// Takes the answer to a question that it asked on the last line.
+    fn answered(&mut self, _: &mut Desk, _: &Asked, _: &str) {}
+
     /// Does what was chosen from a list.
-    pub fn choose(&mut self, desk: &mut Desk, choice: Choice) {
-        if let Screen::Thread(screen) = self {
-            screen.choose(desk, choice);
-        }
+    fn choose(&mut self, _: &mut Desk, _: Choice) {}
+
+    /// The items of the action menu that are its own.
+    fn menu(&self, _: &Desk) -> Vec<Item> {
+        Vec::new()
+    }
+
+    /// The mail that it is about, by its Message-ID.
+    fn mail(&self) -> Option<String> {
+        None
     }
 
     /// The mechanisms that what is open touches.
-    pub fn mechanisms(&self, desk: &Desk) -> Vec<String> {
-        match self {
-            Screen::Find(screen) => screen.mechanism().into_iter().collect(),
-            Screen::Thread(screen) => screen.mechanisms(desk),
-            Screen::Lineage(screen) => screen.mechanism().into_iter().collect(),
-            Screen::TextMap(screen) => screen.mechanism().into_iter().collect(),
-            Screen::Checks(screen) => screen.mechanism().into_iter().collect(),
-            Screen::Lab(_) | Screen::Draft(_) | Screen::Series(_) | Screen::Diff(_) => Vec::new(),
-        }
+    fn mechanisms(&self) -> Vec<String> {
+        Vec::new()
     }
 
-    /// The items of the action menu.
-    pub fn menu(&self, desk: &Desk) -> Vec<Item> {
-        let mut items = match self {
-            Screen::Thread(screen) => screen.menu(desk),
-            Screen::Find(screen) => screen.menu(),
-            _ => Vec::new(),
-        };
-        let drafts = desk.drafts.len();
-        items.push(('d', format!("drafts ({drafts})"), Choice::Drafts));
-        items.push(('x', "export verdicts, notes and remarks".to_owned(), Choice::Export));
-        items
+    /// Whether a digit begins the number of a link.
+    fn has_links(&self) -> bool {
+        false
     }
 
-    /// Fits what is seen to the area, after every change.
-    pub fn fit(&mut self, desk: &mut Desk, area: Rect) {
-        match self {
-            Screen::Find(screen) => screen.fit(area),
-            Screen::Thread(screen) => screen.fit(desk, area),
-            Screen::Lineage(screen) => screen.fit(area),
-            Screen::Lab(screen) => screen.fit(desk, area),
-            Screen::Checks(screen) => screen.fit(area),
-            Screen::Series(screen) => screen.fit(area),
-            Screen::Diff(screen) => screen.fit(area),
-            Screen::TextMap(screen) => screen.fit(area),
-            Screen::Draft(screen) => screen.fit(area),
-        }
-    }
+    /// It was left with the key that goes back.
+    fn close(&mut self, _: &mut Desk) {}
+}
 
-    /// Draws it.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
-        match self {
-            Screen::Find(screen) => screen.draw(desk, buf, area),
-            Screen::Thread(screen) => screen.draw(desk, buf, area),
-            Screen::Lineage(screen) => screen.draw(desk, buf, area),
-            Screen::Lab(screen) => screen.draw(desk, buf, area),
-            Screen::Checks(screen) => screen.draw(desk, buf, area),
-            Screen::Series(screen) => screen.draw(desk, buf, area),
-            Screen::Diff(screen) => screen.draw(desk, buf, area),
-            Screen::TextMap(screen) => screen.draw(desk, buf, area),
-            Screen::Draft(screen) => screen.draw(desk, buf, area),
-        }
-    }
+/// The screen as what it is, where it is that.
+pub fn as_kind<T: Screen>(screen: &mut dyn Screen) -> Option<&mut T> {
+    (screen as &mut dyn Any).downcast_mut()
 }

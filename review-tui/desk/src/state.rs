@@ -16,33 +16,33 @@ use serde::{Deserialize, Serialize};
 pub enum Fact {
     /// A mail was read.
     Read {
-        /// Message-ID.
+        /// The Message-ID of the mail.
         id: String,
     },
     /// A mail was reviewed, or not after all.
     Reviewed {
-        /// Message-ID.
+        /// The Message-ID of the mail.
         id: String,
         /// Whether it is.
         on: bool,
     },
     /// The tags of a mail, all of them.
     Tags {
-        /// Message-ID.
+        /// The Message-ID of the mail.
         id: String,
         /// The tags.
         tags: Vec<String>,
     },
     /// The private note on a mail; an empty one takes it away.
     Note {
-        /// Message-ID.
+        /// The Message-ID of the mail.
         id: String,
         /// The note.
         text: String,
     },
     /// A remark on a line of a mail; an empty one takes it away.
     Remark {
-        /// Message-ID.
+        /// The Message-ID of the mail.
         id: String,
         /// Line of the text from 0.
         line: u32,

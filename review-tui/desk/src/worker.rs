@@ -5,8 +5,8 @@ mod check;
 mod chores;
 mod library;
 mod search;
-mod series;
-mod text_map;
+pub(crate) mod series;
+pub(crate) mod text_map;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -79,8 +79,7 @@ impl Workers {
     pub fn take(&self, effect: Effect) -> Option<Effect> {
         let to = match effect {
             Effect::Search { .. } => &self.search,
-            Effect::Thread { .. } | Effect::Page { .. } | Effect::Lineage { .. } | Effect::TextMap { .. } => &self.read,
-            Effect::Series { .. } | Effect::Difference { .. } => &self.read,
+            Effect::Thread { .. } | Effect::Page { .. } | Effect::Ask { .. } => &self.read,
             Effect::Check { .. } => &self.check,
             Effect::Lab(job) => {
                 self.order(runner::Order::Run(job));

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use super::{Go, Model, act};
 use crate::input::Typed;
-use crate::keys::{self, TABLE};
+use crate::keys;
 use crate::msg::Effect;
 use crate::prompt::{Asked, Prompt};
-use crate::screen::{Screen, find::OPEN, lab, lineage, thread};
+use crate::screen::{self, find::OPEN, lineage, thread};
 use crate::state::Fact;
 use crate::theme::Theme;
 
@@ -18,10 +18,8 @@ pub(super) fn typed(model: &mut Model, typed: Typed) {
         Typed::Same | Typed::Foreign => {}
         Typed::GivenUp => {
             if let Some(Prompt { asked: Asked::Query, .. }) = model.prompt.take() {
-                let Model { desk, stack, .. } = model;
-                if let Screen::Find(find) = &mut stack[0] {
-                    find.give_up(desk);
-                }
+                let (desk, find) = model.find();
+                find.give_up(desk);
             }
         }
         Typed::Entered => {
@@ -39,11 +37,9 @@ fn live(model: &mut Model) {
     match prompt.asked {
         Asked::Query => {
             let text = prompt.input.text.clone();
-            let Model { desk, stack, .. } = model;
-            if let Screen::Find(find) = &mut stack[0] {
-                find.query = text;
-                find.search(desk);
-            }
+            let (desk, find) = model.find();
+            find.query = text;
+            find.search(desk);
         }
         Asked::Search => model.desk.search = prompt.input.text.to_lowercase(),
         _ => {}
@@ -52,22 +48,18 @@ fn live(model: &mut Model) {
 
 fn entered(model: &mut Model, asked: Asked, text: String) {
     let Model { desk, stack, .. } = model;
+    let Some(screen) = stack.last_mut() else { return };
     match asked {
         Asked::Command => command(model, &text),
-        Asked::Query => {
-            if let Screen::Find(find) = &mut stack[0] {
-                find.keep();
-            }
-        }
+        Asked::Query => model.find().1.keep(),
         Asked::Limit => {
-            if let Screen::Find(find) = &mut stack[0] {
-                if text.is_empty() {
-                    find.limits.clear()
-                } else {
-                    find.limits.push(text)
-                }
-                find.search(desk);
+            let (desk, find) = model.find();
+            if text.is_empty() {
+                find.limits.clear();
+            } else {
+                find.limits.push(text);
             }
+            find.search(desk);
         }
         Asked::Search => {
             desk.search = text.to_lowercase();
@@ -78,11 +70,10 @@ fn entered(model: &mut Model, asked: Asked, text: String) {
             desk.record(Fact::Tags { id, tags });
         }
         Asked::Note(id) => desk.record(Fact::Note { id, text }),
-        Asked::Remark(id, line, quoted) => {
-            desk.record(Fact::Remark { id, line, quoted, text });
-            if let Some(Screen::Thread(thread)) = stack.last_mut() {
-                thread.lay_out_again();
-            }
+        Asked::Remark(ref id, line, ref quoted) => {
+            let (id, quoted) = (id.clone(), quoted.clone());
+            desk.record(Fact::Remark { id, line, quoted, text: text.clone() });
+            screen.answered(desk, &asked, &text);
         }
         Asked::Save(query) if !text.is_empty() => {
             desk.say(format!("saved as {text}; ' lists saved searches"));
@@ -96,17 +87,10 @@ fn entered(model: &mut Model, asked: Asked, text: String) {
             desk.effects.push(Effect::Maildir { draft, maildir: PathBuf::from(text) });
         }
         Asked::Export if !text.is_empty() => desk.effects.push(Effect::Export(PathBuf::from(text))),
-        Asked::Link => {
-            let number = text.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-            if let (Some(Screen::Thread(thread)), Some(number)) = (stack.last_mut(), number) {
-                thread.follow(desk, number);
-            }
-        }
-        Asked::Dismiss(finding) => {
-            if let Some(Screen::Checks(checks)) = stack.last_mut() {
-                checks.dismissed(&finding, &text);
-            }
-            desk.effects.push(Effect::Dismiss { finding, why: text });
+        Asked::Link => screen.answered(desk, &asked, &text),
+        Asked::Dismiss(ref finding) => {
+            screen.answered(desk, &asked, &text);
+            desk.effects.push(Effect::Dismiss { finding: finding.clone(), why: text });
         }
         Asked::Save(_) | Asked::Pipe(_) | Asked::Write(_) | Asked::Maildir(_) | Asked::Export => {
             desk.say("nothing was done");
@@ -114,8 +98,8 @@ fn entered(model: &mut Model, asked: Asked, text: String) {
     }
 }
 
-/// The command line: `:query WORDS`, `:open MSGID`, `:lineage NAME`, `:lab NAME`, `:tagged TAG`, `:theme NAME`, and every
-/// action by its name.
+/// The command line: `:query WORDS`, `:open MSGID`, `:lineage NAME`, `:tagged TAG`, `:theme NAME`, every action by
+/// its name, and every screen that opens by its own, with what it is about or for the mail at hand.
 fn command(model: &mut Model, line: &str) {
     let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
     let desk = &mut model.desk;
@@ -134,9 +118,6 @@ fn command(model: &mut Model, line: &str) {
             } else {
                 desk.warn(format!("there is no mechanism `{rest}`; :lineage without a name shows all"));
             }
-        }
-        "lab" => {
-            lab::open(desk, if rest.is_empty() { Vec::new() } else { vec![rest.to_owned()] });
         }
         "tagged" => {
             let tagged = desk.review.tags.iter().filter(|(_, tags)| tags.iter().any(|t| t == rest));
@@ -159,11 +140,28 @@ fn command(model: &mut Model, line: &str) {
             "none" => desk.theme = Theme::None,
             _ => desk.warn("the themes are dark, light, sixteen and none"),
         },
-        _ => match TABLE.iter().map(|b| b.action).find(|a| keys::name(*a) == word) {
+        _ => match (keys::actions().find(|a| keys::name(*a) == word), screen::ALL.iter().find(|k| k.scope.0 == word)) {
             // What needs Ctrl-y needs it here as well.
-            Some(keys::Action::Confirm) => desk.warn("this needs the key itself"),
-            Some(action) => act(model, action),
-            None => desk.warn(format!("there is no command `{}`; ? shows what there is", crate::text::clean(word))),
+            (Some(keys::Action::Confirm), _) => desk.warn("this needs the key itself"),
+            (_, Some(kind)) if kind.open.is_some() && !rest.is_empty() => show(model, kind, rest),
+            (Some(action), _) => act(model, action),
+            (None, Some(kind)) if kind.open.is_some() => open(model, kind),
+            _ => desk.warn(format!("there is no command `{}`; ? shows what there is", crate::text::clean(word))),
         },
+    }
+}
+
+/// Opens a screen for the mail at hand.
+pub(super) fn open(model: &mut Model, kind: &screen::Kind) {
+    match model.top().mail() {
+        Some(id) => show(model, kind, &id),
+        None => model.desk.say("there is no mail here"),
+    }
+}
+
+fn show(model: &mut Model, kind: &screen::Kind, about: &str) {
+    let about = provenance_corpus::citation::message_name(about).unwrap_or_else(|| about.to_owned());
+    if let Some(open) = kind.open {
+        open(&mut model.desk, &about);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Model;
 use crate::msg::{Effect, Msg};
-use crate::screen::{Screen, checks::Checks, draft::DraftScreen};
+use crate::screen::{as_kind, draft::DraftScreen};
 use crate::text::clean;
 
 /// Takes what a worker tells.
@@ -20,86 +20,26 @@ pub(super) fn take(model: &mut Model, msg: Msg) {
             }
             desk.opened = Some(*opened);
         }
-        Msg::Hits { ask, from, hits, total, done } => {
-            if let Screen::Find(find) = &mut stack[0] {
-                find.take(ask, from, hits, total, done);
-            }
-        }
-        Msg::Unanswered { ask, what, at } => {
-            if let Screen::Find(find) = &mut stack[0] {
-                find.wrong(ask, clean(&what), at);
-            }
-        }
-        Msg::Thread { ask, id, tree } => {
-            let waiting = stack.iter_mut().find_map(|screen| match screen {
-                Screen::Thread(thread) if thread.ask == ask => Some(thread),
-                _ => None,
-            });
-            if let Some(thread) = waiting {
-                thread.take(desk, &id, tree);
-            }
-        }
         Msg::Page { id, page } => {
-            desk.keep(id.clone(), page.map_err(|e| clean(&e)));
-            for screen in stack.iter_mut() {
-                if let Screen::Thread(thread) = screen {
-                    thread.page_came(desk, &id);
-                }
-            }
-        }
-        Msg::Lineage { ask, facts } => {
-            for screen in stack.iter_mut() {
-                if let Screen::Lineage(lineage) = screen
-                    && lineage.ask == ask
-                {
-                    lineage.take(&facts);
-                }
-            }
-        }
-        Msg::TextMap { ask, map } => {
-            for screen in stack.iter_mut() {
-                if let Screen::TextMap(screen) = screen
-                    && screen.ask == ask
-                {
-                    screen.take(map.clone());
-                }
-            }
+            desk.keep(id.clone(), page.clone().map_err(|e| clean(&e)));
+            tell(model, &Msg::Page { id, page });
         }
         Msg::Findings { ask, id, rows } => {
             let worst = if rows.iter().any(|row| row.sign == '!' && row.dismissed.is_none()) { '!' } else { '·' };
-            let known = desk.checked.entry(id).or_insert(worst);
+            let known = desk.checked.entry(id.clone()).or_insert(worst);
             if worst == '!' {
                 *known = worst;
             }
-            if let Some(screen) = checks(stack, ask) {
-                screen.take(rows);
-            }
+            tell(model, &Msg::Findings { ask, id, rows });
         }
         Msg::Checked { ask, id, said } => {
             if said.is_ok() {
-                desk.checked.entry(id).or_insert(' ');
+                desk.checked.entry(id.clone()).or_insert(' ');
             }
-            if let Some(screen) = checks(stack, ask) {
-                screen.end(said);
-            }
+            tell(model, &Msg::Checked { ask, id, said });
         }
-        Msg::Series { ask, facts } => {
-            for screen in stack.iter_mut() {
-                if let Screen::Series(screen) = screen
-                    && screen.ask == ask
-                {
-                    screen.take(facts.clone());
-                }
-            }
-        }
-        Msg::Difference { ask, lines } => {
-            for screen in stack.iter_mut() {
-                if let Screen::Diff(screen) = screen
-                    && screen.ask == ask
-                {
-                    screen.take(lines.clone());
-                }
-            }
+        msg @ (Msg::Hits { .. } | Msg::Unanswered { .. } | Msg::Thread { .. } | Msg::Answer { .. }) => {
+            tell(model, &msg)
         }
         Msg::Lab(news) => {
             if let crate::lab::Run::Ended(why) = &news.run
@@ -118,18 +58,21 @@ pub(super) fn take(model: &mut Model, msg: Msg) {
         Msg::Done(what) => {
             let sent = what.starts_with("sent");
             desk.say(clean(&what));
-            if sent && let Some(Screen::Draft(draft)) = stack.pop_if(|s| matches!(s, Screen::Draft(_))) {
-                desk.drafts.retain(|d| d.path != draft.draft.path);
+            let top = stack.last_mut().and_then(|screen| as_kind::<DraftScreen>(screen.as_mut()));
+            if let Some(shown) = top.filter(|_| sent) {
+                desk.drafts.retain(|d| d.path != shown.draft.path);
+                stack.pop();
             }
         }
     }
 }
 
-fn checks(stack: &mut [Screen], ask: u64) -> Option<&mut Checks> {
-    stack.iter_mut().find_map(|screen| match screen {
-        Screen::Checks(screen) if screen.ask == ask => Some(screen.as_mut()),
-        _ => None,
-    })
+/// Tells all screens; each knows its own questions.
+fn tell(model: &mut Model, msg: &Msg) {
+    let Model { desk, stack, .. } = model;
+    for screen in stack {
+        screen.take(desk, msg);
+    }
 }
 
 /// Shows a draft, in the place of the same one.
@@ -137,8 +80,8 @@ fn show_draft(model: &mut Model, draft: crate::draft::Draft) {
     let Model { desk, stack, .. } = model;
     desk.drafts.retain(|d| d.path != draft.path);
     desk.drafts.push(draft.clone());
-    match stack.last_mut() {
-        Some(Screen::Draft(screen)) if screen.draft.path == draft.path => screen.draft = draft,
-        _ => stack.push(Screen::Draft(Box::new(DraftScreen::new(draft)))),
+    match stack.last_mut().and_then(|screen| as_kind::<DraftScreen>(screen.as_mut())) {
+        Some(shown) if shown.draft.path == draft.path => shown.draft = draft,
+        _ => stack.push(Box::new(DraftScreen::new(draft))),
     }
 }

@@ -14,11 +14,11 @@ const MOST_REFERENCES: usize = 50;
 /// What an endorsement says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endorsement {
-    /// `Reviewed-by`.
+    /// `Reviewed-by`: the statement of oversight in submitting-patches.rst.
     Reviewed,
-    /// `Acked-by`.
+    /// `Acked-by`: the area approves of it.
     Acked,
-    /// `Tested-by`.
+    /// `Tested-by`: it was run.
     Tested,
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::press::{Press, PressError};
-use super::{Keymap, Preset, Scope, TABLE, name};
+use super::{Keymap, Preset, actions, name, tables};
 
 /// A file of keys that cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum KeysError {
     /// It cannot be read.
     #[error("{path} cannot be read")]
     Read {
-        /// The file.
+        /// The file of keys.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -27,15 +27,15 @@ pub enum KeysError {
     /// It is no TOML, or not of this form.
     #[error("{path} does not parse")]
     Toml {
-        /// The file.
+        /// The file of keys.
         path: PathBuf,
         /// Where and why.
         source: Box<toml::de::Error>,
     },
     /// A screen that there is not.
-    #[error("{path}: there is no screen `{scope}`; write everywhere, find, thread, lineage, lab or draft")]
+    #[error("{path}: there is no screen `{scope}`; write {}", known())]
     Scope {
-        /// The file.
+        /// The file of keys.
         path: PathBuf,
         /// What was written.
         scope: String,
@@ -43,19 +43,24 @@ pub enum KeysError {
     /// A key that there is not.
     #[error("{path}")]
     Press {
-        /// The file.
+        /// The file of keys.
         path: PathBuf,
-        /// Which.
+        /// The key as it was written.
         source: PressError,
     },
     /// An action that there is not.
     #[error("{path}: there is no action `{action}`; `provenance review --keys` lists them")]
     Action {
-        /// The file.
+        /// The file of keys.
         path: PathBuf,
         /// What was written.
         action: String,
     },
+}
+
+/// The names of all screens.
+fn known() -> String {
+    tables().map(|(at, _)| at.0).collect::<Vec<_>>().join(", ")
 }
 
 #[derive(serde::Deserialize)]
@@ -91,15 +96,16 @@ fn parse(path: &Path, text: &str, preset: Option<Preset>) -> Result<Keymap, Keys
     };
     let mut keymap = Keymap::preset(preset.or(written).unwrap_or_default());
     for (scope, keys) in file.scopes {
-        let known = Scope::ALL.iter().find(|(_, name)| *name == scope);
-        let Some((at, _)) = known else { return Err(KeysError::Scope { path: own(), scope }) };
+        let Some(at) = tables().map(|(at, _)| at).find(|at| at.0 == scope) else {
+            return Err(KeysError::Scope { path: own(), scope });
+        };
         for (key, action) in keys {
             let press = Press::parse(&key).map_err(|source| KeysError::Press { path: own(), source })?;
-            let bound = TABLE.iter().map(|b| b.action).find(|a| name(*a) == action);
+            let bound = actions().find(|a| name(*a) == action);
             if bound.is_none() && action != "none" {
                 return Err(KeysError::Action { path: own(), action });
             }
-            keymap.set(*at, press, bound);
+            keymap.set(at, press, bound);
         }
     }
     Ok(keymap)
@@ -108,14 +114,14 @@ fn parse(path: &Path, text: &str, preset: Option<Preset>) -> Result<Keymap, Keys
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::Action;
+    use crate::keys::{Action, Scope};
 
     #[test]
     fn a_file_changes_keys() {
         let text = "preset = \"mutt\"\n[thread]\n\"ctrl-n\" = \"next-patch\"\n\"x\" = \"none\"\n";
         let keys = parse(Path::new("keys.toml"), text, None).expect("it parses");
-        assert_eq!(keys.action(Scope::Thread, Press::parse("ctrl-n").expect("a key")), Some(Action::NextPatch));
-        assert_eq!(keys.action(Scope::Find, Press::char('=')), Some(Action::First));
+        assert_eq!(keys.action(Scope("thread"), Press::parse("ctrl-n").expect("a key")), Some(Action::NextPatch));
+        assert_eq!(keys.action(Scope("find"), Press::char('=')), Some(Action::First));
     }
 
     #[test]

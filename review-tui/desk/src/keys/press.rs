@@ -7,7 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 /// A key. Shift is told by the letter itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Press {
-    /// Which.
+    /// The key itself, a capital letter for one with Shift.
     pub code: KeyCode,
     /// With Control.
     pub control: bool,

@@ -23,7 +23,7 @@ const LISTED_FILES: usize = 12;
 /// What stands beside a mail: the lists it came by, and the endorsements that answers to it give.
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
-    /// List-Ids.
+    /// The List-Ids of the lists it came by.
     pub lists: Vec<String>,
     /// Name and person of each trailer.
     pub given: Vec<(String, String)>,

@@ -17,7 +17,7 @@ const LONGEST: usize = 4_000;
 /// How a page is drawn.
 #[derive(Clone, Copy)]
 pub struct Brush<'a> {
-    /// Colours.
+    /// The colours it is drawn with.
     pub theme: Theme,
     /// What the reader searches for, in lower case.
     pub search: Option<&'a str>,

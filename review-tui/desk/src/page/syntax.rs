@@ -13,7 +13,7 @@ pub enum Language {
     Text,
     /// C and what looks like it: `//`, `/* */`, `#` of the preprocessor.
     C,
-    /// Rust.
+    /// As Rust has it.
     Rust,
     /// `#` begins a comment: shell, make, Kconfig, Python, Perl, YAML, TOML.
     Hash,

@@ -2,17 +2,44 @@
 
 mod paint;
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Screen, lab, text_map, thread};
+use super::{Kind, Screen, lab, text_map, thread};
 use crate::app::{Desk, Go, movement};
 use crate::facts::checked::{Detail, FindingRow, Lead};
-use crate::keys::Action;
+use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
-use crate::msg::Effect;
+use crate::msg::{Effect, Msg};
 use crate::prompt::{Asked, Prompt};
 
-/// The screen.
+/// Its name, its keys, and which of them the last line tells.
+pub const KIND: Kind = Kind {
+    scope: Scope("checks"),
+    keys: &[
+        on(Action::Fold, "o", "", "show or hide what a finding rests on"),
+        on(Action::FoldAll, "O", "", "of all findings"),
+        on(Action::NextRemark, ".", "", "next finding"),
+        on(Action::PreviousRemark, ",", "", "previous finding"),
+        on(Action::Focus, "tab", "", "between the findings and the lines of the patch"),
+        on(Action::Copy, "y", "", "copy the finding into the draft of a reply"),
+        on(Action::Dismiss, "x", "", "dismiss the finding, and say why; an empty answer takes that back"),
+        on(Action::TextMap, "M", "", "text map: who owns the bytes of the functions of this patch"),
+    ],
+    hints: &[
+        (Action::Help, "help"),
+        (Action::Enter, "unfold, open"),
+        (Action::NextRemark, "next"),
+        (Action::Copy, "into a reply"),
+        (Action::Dismiss, "dismiss"),
+        (Action::Focus, "pane"),
+        (Action::TextMap, "text map"),
+        (Action::Back, "back"),
+    ],
+    open: Some(open),
+};
+
+/// The findings so far, and where among them the reader stands.
 #[derive(Default)]
 pub struct Checks {
     /// The question that it waits for.
@@ -47,64 +74,15 @@ pub fn open(desk: &mut Desk, id: &str) {
     let ask = desk.ask();
     desk.effects.push(Effect::Check { ask, id: id.to_owned() });
     let screen = Checks { ask, id: id.to_owned(), ..Checks::default() };
-    desk.go.push(Go::Push(Box::new(Screen::Checks(Box::new(screen)))));
+    desk.go.push(Go::Push(Box::new(screen)));
 }
 
-impl Checks {
-    /// Takes the findings of one rule.
-    pub fn take(&mut self, rows: Vec<FindingRow>) {
-        self.came = true;
-        for row in rows {
-            // The gravest stand first; those that came stay in their order.
-            let before = |known: &FindingRow| known.sign == '!' || row.sign != '!';
-            let at = self.findings.iter().position(|known| !before(known)).unwrap_or(self.findings.len());
-            self.open.insert(at, row.sign == '!' && row.dismissed.is_none());
-            self.findings.insert(at, row);
-        }
+impl Screen for Checks {
+    fn kind(&self) -> &'static Kind {
+        &KIND
     }
 
-    /// All rules ran.
-    pub fn end(&mut self, said: Result<String, String>) {
-        self.said = Some(said.map_err(|why| crate::text::clean(&why)));
-    }
-
-    /// A verdict was kept.
-    pub fn dismissed(&mut self, finding: &str, why: &str) {
-        for row in self.findings.iter_mut().filter(|row| row.id == finding) {
-            row.dismissed = (!why.is_empty()).then(|| crate::text::clean(why));
-        }
-    }
-
-    /// Whether the answer is still to come.
-    pub fn waits(&self) -> bool {
-        self.said.is_none()
-    }
-
-    fn rows(&self) -> Vec<At> {
-        let mut rows = Vec::new();
-        for (finding, row) in self.findings.iter().enumerate() {
-            rows.push(At { finding, detail: None });
-            if self.open.get(finding) == Some(&true) {
-                rows.extend((0..row.details.len()).map(|detail| At { finding, detail: Some(detail) }));
-            }
-        }
-        rows
-    }
-
-    fn at(&self) -> Option<At> {
-        self.rows().get(self.place.at).copied()
-    }
-
-    fn finding(&self) -> Option<&FindingRow> {
-        self.findings.get(self.at()?.finding)
-    }
-
-    fn detail(&self) -> Option<&Detail> {
-        self.finding()?.details.get(self.at()?.detail?)
-    }
-
-    /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+    fn act(&mut self, desk: &mut Desk, action: Action) {
         if let Some(by) = movement(action, if self.on_lines { self.seen.1 } else { self.seen.0 }) {
             if self.on_lines {
                 self.top = self.top.saturating_add_signed(by);
@@ -151,6 +129,104 @@ impl Checks {
         }
     }
 
+    fn fit(&mut self, _: &mut Desk, area: Rect) {
+        let (list, lines) = self.areas(area);
+        self.seen = (list.height.saturating_sub(2), lines.height.saturating_sub(1));
+        self.width = list.width;
+        let rows = self.rows();
+        self.place.at = self.place.at.min(rows.len().saturating_sub(1));
+        // A row may take several lines: what is seen begins where the chosen one still has room.
+        let heights: Vec<usize> = rows.iter().map(|at| self.lines_of(*at).len()).collect();
+        let room = usize::from(self.seen.0).max(1);
+        if self.place.at < self.place.top {
+            self.place.top = self.place.at;
+        }
+        while self.place.top < self.place.at && heights[self.place.top..=self.place.at].iter().sum::<usize>() > room {
+            self.place.top += 1;
+        }
+        let beside = self.finding().map_or(0, |row| row.beside.len());
+        if std::mem::take(&mut self.came) {
+            self.seek_line();
+        }
+        self.top = self.top.min(beside.saturating_sub(usize::from(self.seen.1)));
+    }
+
+    fn waits(&self) -> bool {
+        self.said.is_none()
+    }
+
+    fn take(&mut self, _: &mut Desk, msg: &Msg) {
+        match msg {
+            Msg::Findings { ask, rows, .. } if *ask == self.ask => self.found(rows.clone()),
+            Msg::Checked { ask, said, .. } if *ask == self.ask => {
+                self.said = Some(said.clone().map_err(|why| crate::text::clean(&why)));
+            }
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, _: &mut Desk, asked: &Asked, text: &str) {
+        if let Asked::Dismiss(finding) = asked {
+            self.dismissed(finding, text);
+        }
+    }
+
+    fn mail(&self) -> Option<String> {
+        Some(self.id.clone())
+    }
+
+    fn mechanisms(&self) -> Vec<String> {
+        self.mechanism().into_iter().collect()
+    }
+
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+        self.paint(desk, buf, area);
+    }
+}
+
+impl Checks {
+    /// Takes the findings of one rule.
+    fn found(&mut self, rows: Vec<FindingRow>) {
+        self.came = true;
+        for row in rows {
+            // The gravest stand first; those that came stay in their order.
+            let before = |known: &FindingRow| known.sign == '!' || row.sign != '!';
+            let at = self.findings.iter().position(|known| !before(known)).unwrap_or(self.findings.len());
+            self.open.insert(at, row.sign == '!' && row.dismissed.is_none());
+            self.findings.insert(at, row);
+        }
+    }
+
+    /// A verdict was kept.
+    fn dismissed(&mut self, finding: &str, why: &str) {
+        for row in self.findings.iter_mut().filter(|row| row.id == finding) {
+            row.dismissed = (!why.is_empty()).then(|| crate::text::clean(why));
+        }
+    }
+
+    fn rows(&self) -> Vec<At> {
+        let mut rows = Vec::new();
+        for (finding, row) in self.findings.iter().enumerate() {
+            rows.push(At { finding, detail: None });
+            if self.open.get(finding) == Some(&true) {
+                rows.extend((0..row.details.len()).map(|detail| At { finding, detail: Some(detail) }));
+            }
+        }
+        rows
+    }
+
+    fn at(&self) -> Option<At> {
+        self.rows().get(self.place.at).copied()
+    }
+
+    fn finding(&self) -> Option<&FindingRow> {
+        self.findings.get(self.at()?.finding)
+    }
+
+    fn detail(&self) -> Option<&Detail> {
+        self.finding()?.details.get(self.at()?.detail?)
+    }
+
     fn fold(&mut self) {
         let Some(at) = self.at() else { return };
         if let Some(open) = self.open.get_mut(at.finding) {
@@ -179,34 +255,11 @@ impl Checks {
     }
 
     /// The mechanism whose scenario a finding ran.
-    pub fn mechanism(&self) -> Option<String> {
+    fn mechanism(&self) -> Option<String> {
         self.finding()?.details.iter().find_map(|detail| match &detail.lead {
             Lead::Scenario(slug) => Some(slug.clone()),
             _ => None,
         })
-    }
-
-    /// Keeps what the keys act on in sight.
-    pub fn fit(&mut self, area: Rect) {
-        let (list, lines) = self.areas(area);
-        self.seen = (list.height.saturating_sub(2), lines.height.saturating_sub(1));
-        self.width = list.width;
-        let rows = self.rows();
-        self.place.at = self.place.at.min(rows.len().saturating_sub(1));
-        // A row may take several lines: what is seen begins where the chosen one still has room.
-        let heights: Vec<usize> = rows.iter().map(|at| self.lines_of(*at).len()).collect();
-        let room = usize::from(self.seen.0).max(1);
-        if self.place.at < self.place.top {
-            self.place.top = self.place.at;
-        }
-        while self.place.top < self.place.at && heights[self.place.top..=self.place.at].iter().sum::<usize>() > room {
-            self.place.top += 1;
-        }
-        let beside = self.finding().map_or(0, |row| row.beside.len());
-        if std::mem::take(&mut self.came) {
-            self.seek_line();
-        }
-        self.top = self.top.min(beside.saturating_sub(usize::from(self.seen.1)));
     }
 
     /// The findings, and the lines of the patch: beside one another where there is room, else above.

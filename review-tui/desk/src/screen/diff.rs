@@ -3,48 +3,69 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::Screen;
+use super::{Kind, Screen};
 use crate::app::{Desk, Go, movement};
 use crate::canvas::{heading, put, put_cut, tint};
-use crate::keys::Action;
+use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
-use crate::msg::Effect;
+use crate::msg::Msg;
+use crate::question::Question;
 use crate::theme::Ink;
+use crate::worker::{self, Library};
 
-/// The screen.
+/// Its name, its keys, and which of them the last line tells.
+pub const KIND: Kind = Kind {
+    scope: Scope("diff"),
+    keys: &[
+        on(Action::NextHunk, "@", "", "next file or hunk"),
+        on(Action::PreviousHunk, "ctrl-p", "", "previous file or hunk"),
+    ],
+    hints: &[(Action::Help, "help"), (Action::NextHunk, "next"), (Action::Search, "search"), (Action::Back, "back")],
+    open: Some(|desk, id| open(desk, id, false)),
+};
+
+/// The comparison, line by line.
 #[derive(Default)]
 pub struct Diff {
     /// The question that it waits for.
     pub ask: u64,
-    lines: Option<Result<Vec<(String, Ink)>, String>>,
+    lines: Option<Result<Lines, String>>,
     place: Place,
     seen: u16,
 }
 
 /// Compares the patch of a mail, or its whole series, with the version before.
 pub fn open(desk: &mut Desk, id: &str, whole: bool) {
-    let ask = desk.ask();
-    desk.effects.push(Effect::Difference { ask, id: id.to_owned(), whole });
-    desk.go.push(Go::Push(Box::new(Screen::Diff(Box::new(Diff { ask, ..Diff::default() })))));
+    let ask = desk.put(Changes { id: id.to_owned(), whole });
+    desk.go.push(Go::Push(Box::new(Diff { ask, ..Diff::default() })));
 }
 
-impl Diff {
-    /// Takes what was asked for.
-    pub fn take(&mut self, lines: Result<Vec<(String, Ink)>, String>) {
-        self.lines = Some(lines.map_err(|why| crate::text::clean(&why)));
+/// Lines with their meanings.
+pub type Lines = Vec<(String, Ink)>;
+
+/// What changed in a mail's patch, or in its whole series, since the version before.
+#[derive(Debug)]
+pub struct Changes {
+    /// Message-ID of the mail.
+    pub id: String,
+    /// Whether the whole series is compared.
+    pub whole: bool,
+}
+
+impl Question for Changes {
+    type Answer = Result<Lines, String>;
+
+    fn answer(&self, library: &Library) -> Self::Answer {
+        worker::series::difference(library, &self.id, self.whole)
+    }
+}
+
+impl Screen for Diff {
+    fn kind(&self) -> &'static Kind {
+        &KIND
     }
 
-    /// Whether the answer is still to come.
-    pub fn waits(&self) -> bool {
-        self.lines.is_none()
-    }
-
-    fn lines(&self) -> &[(String, Ink)] {
-        self.lines.as_ref().and_then(|lines| lines.as_ref().ok()).map_or(&[], Vec::as_slice)
-    }
-
-    /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+    fn act(&mut self, desk: &mut Desk, action: Action) {
         let count = self.lines().len();
         if let Some(by) = movement(action, self.seen) {
             self.place.step(by, count);
@@ -64,15 +85,23 @@ impl Diff {
         self.place.at = found.unwrap_or(from);
     }
 
-    /// Keeps what the keys act on in sight.
-    pub fn fit(&mut self, area: Rect) {
+    fn fit(&mut self, _: &mut Desk, area: Rect) {
         self.seen = area.height.saturating_sub(1);
         let count = self.lines().len();
         self.place.show(usize::from(self.seen), count);
     }
 
-    /// Draws the screen.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+    fn waits(&self) -> bool {
+        self.lines.is_none()
+    }
+
+    fn take(&mut self, _: &mut Desk, msg: &Msg) {
+        if let Some(lines) = msg.answer::<Result<Lines, String>>(self.ask) {
+            self.lines = Some(lines.clone().map_err(|why| crate::text::clean(&why)));
+        }
+    }
+
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         let theme = desk.theme;
         let part = match self.lines().len() {
             0 => String::new(),
@@ -96,5 +125,11 @@ impl Diff {
                 }
             }
         }
+    }
+}
+
+impl Diff {
+    fn lines(&self) -> &[(String, Ink)] {
+        self.lines.as_ref().and_then(|lines| lines.as_ref().ok()).map_or(&[], Vec::as_slice)
     }
 }

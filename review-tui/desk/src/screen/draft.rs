@@ -6,17 +6,37 @@ use provenance_review::text::width;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::{Kind, Screen};
 use crate::app::{Desk, Go, movement};
 use crate::canvas::{heading, put};
 use crate::draft::Draft;
-use crate::keys::{Action, Scope};
+use crate::keys::{Action, Scope, on};
 use crate::msg::Effect;
 use crate::picker::{Choice, Picker};
 use crate::prompt::{Asked, Prompt};
 use crate::text::{clean, pieces};
 use crate::theme::Ink;
 
-/// The screen.
+/// Its name, its keys, and which of them the last line tells.
+pub const KIND: Kind = Kind {
+    scope: Scope("draft"),
+    keys: &[
+        on(Action::Edit, "e", "e", "edit it again"),
+        on(Action::Confirm, "ctrl-y", "", "send it with git send-email, which asks once more"),
+        on(Action::Write, "w", "w s", "put a copy into a maildir as a draft"),
+        on(Action::Back, "q", "q", "back; the draft stays where it is"),
+    ],
+    hints: &[
+        (Action::Help, "help"),
+        (Action::Edit, "edit"),
+        (Action::Confirm, "send"),
+        (Action::Write, "to a maildir"),
+        (Action::Back, "back, kept"),
+    ],
+    open: None,
+};
+
+/// A draft as it lies on the disk, and how far it is scrolled.
 pub struct DraftScreen {
     /// The draft.
     pub draft: Draft,
@@ -32,14 +52,12 @@ pub fn list(desk: &mut Desk) {
     desk.go.push(Go::Pick(Picker::list("drafts", items)));
 }
 
-impl DraftScreen {
-    /// Shows a draft.
-    pub fn new(draft: Draft) -> DraftScreen {
-        DraftScreen { draft, top: 0, rows_seen: 0, lines: Vec::new() }
+impl Screen for DraftScreen {
+    fn kind(&self) -> &'static Kind {
+        &KIND
     }
 
-    /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+    fn act(&mut self, desk: &mut Desk, action: Action) {
         if let Some(by) = movement(action, self.rows_seen) {
             self.top = self.top.saturating_add_signed(by);
             return;
@@ -59,8 +77,7 @@ impl DraftScreen {
         }
     }
 
-    /// Fits the text to the area.
-    pub fn fit(&mut self, area: Rect) {
+    fn fit(&mut self, _: &mut Desk, area: Rect) {
         self.rows_seen = area.height.saturating_sub(1);
         let room = usize::from(area.width.saturating_sub(2)).max(10);
         self.lines.clear();
@@ -85,8 +102,11 @@ impl DraftScreen {
         self.top = self.top.min(self.lines.len().saturating_sub(usize::from(area.height.saturating_sub(4)).max(1)));
     }
 
-    /// Draws the screen.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+    fn close(&mut self, desk: &mut Desk) {
+        desk.say(format!("the draft is kept: {}", self.draft.command()));
+    }
+
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         let theme = desk.theme;
         heading(buf, area, "draft", "", true, theme);
         let foot = area.height.saturating_sub(2);
@@ -94,7 +114,7 @@ impl DraftScreen {
         {
             put(buf, area, 1, row as u16 + 1, text, theme.style(*ink));
         }
-        let send = desk.keys.key(Scope::Draft, Action::Confirm);
+        let send = desk.keys.key(KIND.scope, Action::Confirm);
         let (words, ink) = match &self.draft.trouble {
             Some(why) => (format!("▲ {why}"), Ink::Warning),
             None => (format!("{send} runs git send-email, which shows it and asks once more"), Ink::Good),
@@ -104,5 +124,12 @@ impl DraftScreen {
         if width(command) + 2 <= usize::from(area.width) {
             put(buf, area, 1, foot + 1, command, theme.style(Ink::Dim));
         }
+    }
+}
+
+impl DraftScreen {
+    /// Shows a draft.
+    pub fn new(draft: Draft) -> DraftScreen {
+        DraftScreen { draft, top: 0, rows_seen: 0, lines: Vec::new() }
     }
 }

@@ -3,23 +3,59 @@
 pub mod paint;
 
 use provenance_review::text::width;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use rustc_hash::FxHashMap;
 
-use super::{Item, lineage, thread};
+use super::{Item, Kind, Screen, lineage, thread};
 use crate::app::{Desk, Go, movement};
 use crate::facts::HitRow;
-use crate::keys::Action;
+use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
-use crate::msg::{Effect, Mails, Order};
+use crate::msg::{Effect, Mails, Msg, Order};
 use crate::picker::{Choice, Picker};
 use crate::prompt::{Asked, Prompt};
 use crate::state::Fact;
+use crate::text::clean;
 
 /// What is asked where nothing is typed: everything, newest first.
 pub const OPEN: &str = "d:1970-01-01..";
 
-/// The screen.
+/// Its name, its keys, and which of them the last line tells.
+pub const KIND: Kind = Kind {
+    scope: Scope("find"),
+    keys: &[
+        on(Action::Query, "f i", "f", "edit the query"),
+        on(Action::Limit, "l", "", "limit what is shown; an empty limit shows all, q takes the last one back"),
+        on(Action::Threads, "T", "", "threads instead of mails"),
+        on(Action::Sort, "o", "", "newest first, oldest first, best first"),
+        on(Action::Tag, "t", "", "tags of this mail"),
+        on(Action::Saved, "'", "", "saved searches"),
+        on(Action::Thread, "e", "", "open the thread"),
+        on(Action::Mechanisms, "m", "", "lineage: the mechanism of this event or mail"),
+        on(Action::Reviewed, "x", "W", "mark reviewed, or not"),
+        on(Action::Reply, "r", "r g", "write a reply"),
+        on(Action::Pipe, "|", "", "pipe the mail to a command"),
+        on(Action::Write, "w", "w s", "write a mbox"),
+    ],
+    hints: &[
+        (Action::Help, "help"),
+        (Action::Query, "query"),
+        (Action::Limit, "limit"),
+        (Action::Enter, "open"),
+        (Action::Mechanisms, "lineage"),
+        (Action::Lab, "lab"),
+        (Action::Threads, "threads"),
+        (Action::Sort, "order"),
+        (Action::Tag, "tag"),
+        (Action::Saved, "saved"),
+        (Action::Menu, "actions"),
+        (Action::Quit, "quit"),
+    ],
+    open: None,
+};
+
+/// The query, what it found, and where in that the reader stands.
 #[derive(Debug, Default)]
 pub struct Find {
     /// The query as typed.
@@ -45,96 +81,12 @@ pub struct Find {
     widths: (u16, u16, u16),
 }
 
-impl Find {
-    /// The query with its limits.
-    pub fn whole_query(&self) -> String {
-        let query = self.query.trim();
-        let query = if query.is_empty() { OPEN } else { query };
-        if self.limits.is_empty() {
-            return query.to_owned();
-        }
-        let limits: Vec<String> = self.limits.iter().map(|limit| format!("({limit})")).collect();
-        format!("({query}) {}", limits.join(" "))
+impl Screen for Find {
+    fn kind(&self) -> &'static Kind {
+        &KIND
     }
 
-    /// Asks.
-    pub fn search(&mut self, desk: &mut Desk) {
-        self.ask = desk.ask();
-        self.busy = true;
-        let (query, order, threads) = (self.whole_query(), self.order, self.threads);
-        desk.effects.push(Effect::Search { ask: self.ask, query, order, threads });
-    }
-
-    /// Takes hits; those of an older question are dropped.
-    pub fn take(&mut self, ask: u64, from: usize, hits: Vec<HitRow>, total: usize, done: bool) {
-        if ask != self.ask {
-            return;
-        }
-        if from == 0 {
-            self.rows.clear();
-            self.known.clear();
-            self.widths = (0, 0, 0);
-            self.place = Place::default();
-        }
-        // A thread that goes on in later hits is told again with its new count.
-        for hit in hits {
-            self.widths.0 = self.widths.0.max(width(&hit.lists) as u16);
-            self.widths.1 = self.widths.1.max(width(&hit.kind) as u16);
-            self.widths.2 = self.widths.2.max(width(&hit.subject).min(200) as u16);
-            match self.known.get(&hit.id).filter(|_| self.threads) {
-                Some(at) => self.rows[*at] = hit,
-                None => {
-                    if self.threads {
-                        self.known.insert(hit.id.clone(), self.rows.len());
-                    }
-                    self.rows.push(hit);
-                }
-            }
-        }
-        (self.total, self.busy, self.wrong) = (total, !done, None);
-    }
-
-    /// Takes what is wrong with a query; what was found before stays.
-    pub fn wrong(&mut self, ask: u64, what: String, at: Option<(usize, usize)>) {
-        if ask == self.ask {
-            self.wrong = Some((what, at));
-            self.busy = false;
-        }
-    }
-
-    /// The query is as it should be.
-    pub fn keep(&mut self) {
-        self.before.clone_from(&self.query);
-    }
-
-    /// The query is as it was before it was edited.
-    pub fn give_up(&mut self, desk: &mut Desk) {
-        if self.query != self.before {
-            self.query.clone_from(&self.before);
-            self.search(desk);
-        }
-    }
-
-    fn row(&self) -> Option<&HitRow> {
-        self.rows.get(self.place.at)
-    }
-
-    /// The mechanism of the event under the cursor.
-    pub fn mechanism(&self) -> Option<String> {
-        Some(self.row()?.event.as_ref()?.1.clone())
-    }
-
-    /// The items of the action menu.
-    pub fn menu(&self) -> Vec<Item> {
-        vec![
-            ('r', "reply".into(), Choice::Act(Action::Reply)),
-            ('w', "write a mbox".into(), Choice::Act(Action::Write)),
-            ('S', "save this search".into(), Choice::Save),
-        ]
-    }
-
-    /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+    fn act(&mut self, desk: &mut Desk, action: Action) {
         if let Some(by) = movement(action, self.rows_seen) {
             self.place.step(by, self.rows.len());
             return;
@@ -171,6 +123,119 @@ impl Find {
             }
             _ => self.on_row(desk, action),
         }
+    }
+
+    fn fit(&mut self, _: &mut Desk, area: Rect) {
+        self.rows_seen = area.height.saturating_sub(2);
+        self.place.show(usize::from(self.rows_seen), self.rows.len());
+    }
+
+    fn menu(&self, _: &Desk) -> Vec<Item> {
+        vec![
+            ('r', "reply".into(), Choice::Act(Action::Reply)),
+            ('w', "write a mbox".into(), Choice::Act(Action::Write)),
+            ('S', "save this search".into(), Choice::Save),
+        ]
+    }
+
+    fn take(&mut self, _: &mut Desk, msg: &Msg) {
+        match msg {
+            Msg::Hits { ask, from, hits, total, done } => self.found(*ask, *from, hits.clone(), *total, *done),
+            Msg::Unanswered { ask, what, at } => self.wrong(*ask, clean(what), *at),
+            _ => {}
+        }
+    }
+
+    fn mail(&self) -> Option<String> {
+        self.row().filter(|row| row.is_mail).map(|row| row.id.clone())
+    }
+
+    fn mechanisms(&self) -> Vec<String> {
+        self.mechanism().into_iter().collect()
+    }
+
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+        self.paint(desk, buf, area);
+    }
+}
+
+impl Find {
+    /// The query with its limits.
+    pub fn whole_query(&self) -> String {
+        let query = self.query.trim();
+        let query = if query.is_empty() { OPEN } else { query };
+        if self.limits.is_empty() {
+            return query.to_owned();
+        }
+        let limits: Vec<String> = self.limits.iter().map(|limit| format!("({limit})")).collect();
+        format!("({query}) {}", limits.join(" "))
+    }
+
+    /// Puts the query to the index; what was asked before does not count any more.
+    pub fn search(&mut self, desk: &mut Desk) {
+        self.ask = desk.ask();
+        self.busy = true;
+        let (query, order, threads) = (self.whole_query(), self.order, self.threads);
+        desk.effects.push(Effect::Search { ask: self.ask, query, order, threads });
+    }
+
+    /// Takes hits; those of an older question are dropped.
+    fn found(&mut self, ask: u64, from: usize, hits: Vec<HitRow>, total: usize, done: bool) {
+        if ask != self.ask {
+            return;
+        }
+        if from == 0 {
+            self.rows.clear();
+            self.known.clear();
+            self.widths = (0, 0, 0);
+            self.place = Place::default();
+        }
+        // A thread that goes on in later hits is told again with its new count.
+        for hit in hits {
+            self.widths.0 = self.widths.0.max(width(&hit.lists) as u16);
+            self.widths.1 = self.widths.1.max(width(&hit.kind) as u16);
+            self.widths.2 = self.widths.2.max(width(&hit.subject).min(200) as u16);
+            match self.known.get(&hit.id).filter(|_| self.threads) {
+                Some(at) => self.rows[*at] = hit,
+                None => {
+                    if self.threads {
+                        self.known.insert(hit.id.clone(), self.rows.len());
+                    }
+                    self.rows.push(hit);
+                }
+            }
+        }
+        (self.total, self.busy, self.wrong) = (total, !done, None);
+    }
+
+    /// Takes what is wrong with a query; what was found before stays.
+    fn wrong(&mut self, ask: u64, what: String, at: Option<(usize, usize)>) {
+        if ask == self.ask {
+            self.wrong = Some((what, at));
+            self.busy = false;
+        }
+    }
+
+    /// The query is as it should be.
+    pub fn keep(&mut self) {
+        self.before.clone_from(&self.query);
+    }
+
+    /// The query is as it was before it was edited.
+    pub fn give_up(&mut self, desk: &mut Desk) {
+        if self.query != self.before {
+            self.query.clone_from(&self.before);
+            self.search(desk);
+        }
+    }
+
+    fn row(&self) -> Option<&HitRow> {
+        self.rows.get(self.place.at)
+    }
+
+    /// The mechanism of the event under the cursor.
+    fn mechanism(&self) -> Option<String> {
+        Some(self.row()?.event.as_ref()?.1.clone())
     }
 
     fn on_row(&mut self, desk: &mut Desk, action: Action) {
@@ -227,11 +292,5 @@ impl Find {
             Some(at) => self.place.at = at,
             None => desk.warn(format!("no other line holds {search}")),
         }
-    }
-
-    /// Fits the list to the area.
-    pub fn fit(&mut self, area: Rect) {
-        self.rows_seen = area.height.saturating_sub(2);
-        self.place.show(usize::from(self.rows_seen), self.rows.len());
     }
 }

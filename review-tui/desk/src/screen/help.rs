@@ -5,20 +5,19 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::canvas;
-use crate::keys::{Keymap, Scope, TABLE};
+use crate::keys::{Keymap, Scope, tables};
 use crate::lines::Place;
 use crate::theme::{Ink, Theme};
 
 /// The lines of help: keys and words; a heading has no words.
 pub fn lines(keys: &Keymap, scope: Scope) -> Vec<(String, String)> {
     let mut out = Vec::new();
-    for part in [scope, Scope::Everywhere] {
-        let name = Scope::ALL.iter().find(|(s, _)| *s == part).map_or("", |(_, name)| name);
+    for part in [scope, Scope::EVERYWHERE] {
         if !out.is_empty() {
             out.push((String::new(), String::new()));
         }
-        out.push((name.to_owned(), String::new()));
-        for binding in TABLE.iter().filter(|b| b.scope == part) {
+        out.push((part.0.to_owned(), String::new()));
+        for binding in tables().filter(|(at, _)| *at == part).flat_map(|(_, table)| table) {
             let bound = keys.keys(part, binding.action);
             if !bound.is_empty() {
                 out.push((bound.join(" "), binding.help.to_owned()));

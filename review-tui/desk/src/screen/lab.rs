@@ -2,16 +2,40 @@
 
 mod paint;
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::{Kind, Screen};
 use crate::app::{Desk, Go, movement};
-use crate::keys::Action;
+use crate::keys::{Action, Scope, on};
 use crate::lab::{Job, Run};
 use crate::lines::Place;
 use crate::msg::Effect;
 use crate::picker::{Choice, Picker};
 
-/// The screen.
+/// Its name, its keys, and which of them the last line tells.
+pub const KIND: Kind = Kind {
+    scope: Scope("lab"),
+    keys: &[
+        on(Action::Run, "r", "", "run this one"),
+        on(Action::RunAll, "R", "", "run all that are listed"),
+        on(Action::Stop, "x", "", "cancel the run"),
+        on(Action::Focus, "tab", "", "between the list and the result"),
+        on(Action::Mechanisms, "m", "", "the runs of another mechanism, or all"),
+    ],
+    hints: &[
+        (Action::Help, "help"),
+        (Action::Run, "run"),
+        (Action::RunAll, "run all"),
+        (Action::Stop, "cancel"),
+        (Action::Focus, "pane"),
+        (Action::Mechanisms, "mechanism"),
+        (Action::Back, "back"),
+    ],
+    open: Some(|desk, slug| open(desk, Some(slug.to_owned()).filter(|slug| !slug.is_empty()).into_iter().collect())),
+};
+
+/// The runs that there are, and the result of the chosen one.
 pub struct LabScreen {
     slugs: Vec<String>,
     /// Headings and jobs.
@@ -25,7 +49,70 @@ pub struct LabScreen {
 
 /// Opens the lab with the runs of some mechanisms; of none: all.
 pub fn open(desk: &mut Desk, slugs: Vec<String>) {
-    desk.go.push(Go::Push(Box::new(super::Screen::Lab(Box::new(LabScreen::new(slugs))))));
+    desk.go.push(Go::Push(Box::new(LabScreen::new(slugs))));
+}
+
+impl Screen for LabScreen {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn act(&mut self, desk: &mut Desk, action: Action) {
+        let rows = if self.on_result { self.heights.1 } else { self.heights.0 };
+        if let Some(by) = movement(action, rows) {
+            if self.on_result {
+                self.top = self.top.saturating_add_signed(by);
+            } else {
+                self.step(by);
+            }
+            return;
+        }
+        match action {
+            Action::Run | Action::Enter if !self.on_result || action == Action::Run => {
+                if let Some(job) = self.job() {
+                    Self::queue(desk, job);
+                }
+            }
+            Action::RunAll => {
+                let jobs: Vec<Job> = self.jobs.iter().filter_map(|(_, job)| *job).collect();
+                jobs.into_iter().for_each(|job| Self::queue(desk, job));
+            }
+            Action::Stop if desk.lab.values().any(|run| matches!(run, Run::Running(..) | Run::Queued)) => {
+                desk.effects.push(Effect::StopLab);
+                desk.say("cancelling");
+            }
+            Action::Focus => self.on_result = !self.on_result,
+            Action::Mechanisms => {
+                let mut items = vec![("all".to_owned(), Choice::Lab(String::new()))];
+                let known = desk.opened.iter().flat_map(|o| &o.mechanisms);
+                items.extend(known.map(|(slug, _)| (slug.clone(), Choice::Lab(slug.clone()))));
+                desk.go.push(Go::Pick(Picker::list("the lab's runs of", items)));
+            }
+            _ => {}
+        }
+    }
+
+    fn fit(&mut self, desk: &mut Desk, area: Rect) {
+        let (list, result) = Self::areas(area);
+        self.heights = (list.height.saturating_sub(1), result.height.saturating_sub(1));
+        self.place.show(usize::from(self.heights.0), self.jobs.len());
+        // The heading of the first runs is seen with them.
+        if self.place.at == 1 && self.heights.0 > 2 {
+            self.place.top = 0;
+        }
+        let len = self.result(desk, result.width).len();
+        self.top = self.top.min(len.saturating_sub(usize::from(self.heights.1).max(1)));
+    }
+
+    fn choose(&mut self, _: &mut Desk, choice: Choice) {
+        if let Choice::Lab(slug) = choice {
+            self.show(Some(slug).filter(|slug| !slug.is_empty()).into_iter().collect());
+        }
+    }
+
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+        self.paint(desk, buf, area);
+    }
 }
 
 impl LabScreen {
@@ -62,42 +149,6 @@ impl LabScreen {
         }
     }
 
-    /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
-        let rows = if self.on_result { self.heights.1 } else { self.heights.0 };
-        if let Some(by) = movement(action, rows) {
-            if self.on_result {
-                self.top = self.top.saturating_add_signed(by);
-            } else {
-                self.step(by);
-            }
-            return;
-        }
-        match action {
-            Action::Run | Action::Enter if !self.on_result || action == Action::Run => {
-                if let Some(job) = self.job() {
-                    Self::queue(desk, job);
-                }
-            }
-            Action::RunAll => {
-                let jobs: Vec<Job> = self.jobs.iter().filter_map(|(_, job)| *job).collect();
-                jobs.into_iter().for_each(|job| Self::queue(desk, job));
-            }
-            Action::Stop if desk.lab.values().any(|run| matches!(run, Run::Running(..) | Run::Queued)) => {
-                desk.effects.push(Effect::StopLab);
-                desk.say("cancelling");
-            }
-            Action::Focus => self.on_result = !self.on_result,
-            Action::Mechanisms => {
-                let mut items = vec![("all".to_owned(), Choice::Lab(String::new()))];
-                let known = desk.opened.iter().flat_map(|o| &o.mechanisms);
-                items.extend(known.map(|(slug, _)| (slug.clone(), Choice::Lab(slug.clone()))));
-                desk.go.push(Go::Pick(Picker::list("the lab's runs of", items)));
-            }
-            _ => {}
-        }
-    }
-
     /// Moves over headings.
     fn step(&mut self, by: isize) {
         self.top = 0;
@@ -120,18 +171,5 @@ impl LabScreen {
         }
         let height = (area.height * 2 / 5).max(2).min(area.height);
         (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
-    }
-
-    /// Fits both panes.
-    pub fn fit(&mut self, desk: &Desk, area: Rect) {
-        let (list, result) = Self::areas(area);
-        self.heights = (list.height.saturating_sub(1), result.height.saturating_sub(1));
-        self.place.show(usize::from(self.heights.0), self.jobs.len());
-        // The heading of the first runs is seen with them.
-        if self.place.at == 1 && self.heights.0 > 2 {
-            self.place.top = 0;
-        }
-        let len = self.result(desk, result.width).len();
-        self.top = self.top.min(len.saturating_sub(usize::from(self.heights.1).max(1)));
     }
 }

@@ -6,21 +6,42 @@ use provenance_review::text::{pad, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Screen, thread};
+use super::{Kind, Screen, thread};
 use crate::app::{Desk, Go, movement};
 use crate::canvas::{heading, put, tint};
 use crate::facts::{LineageFacts, LineageRow};
-use crate::keys::Action;
+use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
-use crate::msg::Effect;
+use crate::msg::Msg;
 use crate::picker::{Choice, Picker};
+use crate::question::Question;
 use crate::text::pieces;
 use crate::theme::Ink;
+use crate::worker::Library;
 
 /// Columns of the date and a blank.
 const DATE: u16 = 11;
 
-/// The screen.
+/// Its name, its keys, and which of them the last line tells.
+pub const KIND: Kind = Kind {
+    scope: Scope("lineage"),
+    keys: &[
+        on(Action::Mechanisms, "m", "", "choose another mechanism"),
+        on(Action::Left, "left", "", "to the event or mechanism that an edge names"),
+    ],
+    hints: &[
+        (Action::Help, "help"),
+        (Action::Enter, "thread"),
+        (Action::Left, "follow edge"),
+        (Action::Mechanisms, "mechanism"),
+        (Action::Lab, "lab"),
+        (Action::Search, "search"),
+        (Action::Back, "back"),
+    ],
+    open: None,
+};
+
+/// The history as it is drawn, and the event that the keys act on.
 #[derive(Default)]
 pub struct LineageScreen {
     /// The question that it waits for.
@@ -41,10 +62,26 @@ pub struct LineageScreen {
 
 /// Opens the history of a mechanism (all where the slug is empty), at an event.
 pub fn open(desk: &mut Desk, slug: &str, event: Option<String>) {
-    let ask = desk.ask();
-    desk.effects.push(Effect::Lineage { ask, slug: slug.to_owned() });
+    let ask = desk.put(History { slug: slug.to_owned() });
     let screen = LineageScreen { ask, wanted: event, ..LineageScreen::default() };
-    desk.go.push(Go::Push(Box::new(Screen::Lineage(Box::new(screen)))));
+    desk.go.push(Go::Push(Box::new(screen)));
+}
+
+/// The history of a mechanism; an empty slug means all.
+#[derive(Debug)]
+pub struct History {
+    /// Its slug.
+    pub slug: String,
+}
+
+impl Question for History {
+    type Answer = LineageFacts;
+
+    fn answer(&self, library: &Library) -> LineageFacts {
+        let shelf = library.shelf();
+        let has = |id: &str| shelf.reader.as_ref().is_some_and(|r| r.has(provenance_index::hash::message_id(id)));
+        build::build(&shelf.catalogue, &self.slug, |mail| has(mail.as_str()))
+    }
 }
 
 /// Lets choose a mechanism.
@@ -55,28 +92,12 @@ pub fn choose(desk: &mut Desk) {
     desk.go.push(Go::Pick(Picker::list("lineage of", items)));
 }
 
-impl LineageScreen {
-    /// Takes what was asked for.
-    pub fn take(&mut self, facts: &LineageFacts) {
-        self.facts = facts.clone();
-        self.came = true;
-        let at = self.wanted.as_ref().and_then(|id| self.facts.rows.iter().position(|row| row.event == *id));
-        self.place.at =
-            at.unwrap_or_else(|| self.facts.rows.iter().position(|row| row.slug == self.facts.slug).unwrap_or(0));
-        (self.width, self.opening) = (0, true);
+impl Screen for LineageScreen {
+    fn kind(&self) -> &'static Kind {
+        &KIND
     }
 
-    fn row(&self) -> Option<&LineageRow> {
-        self.facts.rows.get(self.place.at)
-    }
-
-    /// The mechanism of what is under the cursor.
-    pub fn mechanism(&self) -> Option<String> {
-        self.row().map(|row| row.slug.clone())
-    }
-
-    /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+    fn act(&mut self, desk: &mut Desk, action: Action) {
         if let Some(by) = movement(action, self.rows_seen / 2) {
             self.place.step(by, self.facts.rows.len());
             return;
@@ -116,8 +137,7 @@ impl LineageScreen {
         }
     }
 
-    /// Lays the lines out for the area, and keeps the row in sight.
-    pub fn fit(&mut self, area: Rect) {
+    fn fit(&mut self, _: &mut Desk, area: Rect) {
         let head = self.head_rows(area.width);
         self.rows_seen = area.height.saturating_sub(1 + head);
         if self.width != area.width {
@@ -134,48 +154,17 @@ impl LineageScreen {
         self.place.top = self.place.top.min(self.lines.len().saturating_sub(rows));
     }
 
-    fn head_rows(&self, columns: u16) -> u16 {
-        if self.facts.summary.is_empty() {
-            return 0;
+    fn take(&mut self, _: &mut Desk, msg: &Msg) {
+        if let Some(facts) = msg.answer::<LineageFacts>(self.ask) {
+            self.show(facts.clone());
         }
-        pieces(&self.facts.summary, usize::from(columns.saturating_sub(2)), true, 3).len() as u16 + 1
     }
 
-    fn lanes(&self) -> u16 {
-        self.facts.rows.iter().map(|r| r.gutter.len()).max().unwrap_or(0) as u16
+    fn mechanisms(&self) -> Vec<String> {
+        self.row().map(|row| row.slug.clone()).into_iter().collect()
     }
 
-    fn names(&self) -> u16 {
-        self.facts.rows.iter().map(|r| width(&r.slug)).max().unwrap_or(0).min(16) as u16
-    }
-
-    fn indent(&self) -> u16 {
-        1 + DATE + self.lanes() + 1 + self.names() + 2
-    }
-
-    fn lay(&mut self) {
-        let room = usize::from(self.width.saturating_sub(self.indent() + 1)).max(16);
-        let mut lines = Vec::new();
-        for (at, row) in self.facts.rows.iter().enumerate() {
-            let mut place = 0;
-            let ink = if row.warns { Ink::Warning } else { Ink::Plain };
-            let evidence = match &row.mail {
-                Some((_, false)) => format!("{}, not indexed", row.evidence),
-                _ => row.evidence.clone(),
-            };
-            let parts = std::iter::once((&row.words, ink)).chain(row.relations.iter().map(|r| (r, Ink::Mark)));
-            for (text, ink) in parts.chain(std::iter::once((&evidence, Ink::Dim))) {
-                for piece in pieces(text, room, true, 40) {
-                    lines.push((at, place, text[piece].trim_end().to_owned(), ink));
-                    place += 1;
-                }
-            }
-        }
-        self.lines = lines;
-    }
-
-    /// Draws the screen.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         let theme = desk.theme;
         let name = if self.facts.name.is_empty() { "all mechanisms" } else { &self.facts.name };
         heading(buf, area, &format!("lineage: {name}"), &self.facts.count, true, theme);
@@ -218,5 +207,61 @@ impl LineageScreen {
         if self.facts.rows.is_empty() {
             put(buf, area, 2, 2, "the catalogue knows no event of it", theme.style(Ink::Dim));
         }
+    }
+}
+
+impl LineageScreen {
+    /// Takes what was asked for.
+    fn show(&mut self, facts: LineageFacts) {
+        self.facts = facts;
+        self.came = true;
+        let at = self.wanted.as_ref().and_then(|id| self.facts.rows.iter().position(|row| row.event == *id));
+        self.place.at =
+            at.unwrap_or_else(|| self.facts.rows.iter().position(|row| row.slug == self.facts.slug).unwrap_or(0));
+        (self.width, self.opening) = (0, true);
+    }
+
+    fn row(&self) -> Option<&LineageRow> {
+        self.facts.rows.get(self.place.at)
+    }
+
+    fn head_rows(&self, columns: u16) -> u16 {
+        if self.facts.summary.is_empty() {
+            return 0;
+        }
+        pieces(&self.facts.summary, usize::from(columns.saturating_sub(2)), true, 3).len() as u16 + 1
+    }
+
+    fn lanes(&self) -> u16 {
+        self.facts.rows.iter().map(|r| r.gutter.len()).max().unwrap_or(0) as u16
+    }
+
+    fn names(&self) -> u16 {
+        self.facts.rows.iter().map(|r| width(&r.slug)).max().unwrap_or(0).min(16) as u16
+    }
+
+    fn indent(&self) -> u16 {
+        1 + DATE + self.lanes() + 1 + self.names() + 2
+    }
+
+    fn lay(&mut self) {
+        let room = usize::from(self.width.saturating_sub(self.indent() + 1)).max(16);
+        let mut lines = Vec::new();
+        for (at, row) in self.facts.rows.iter().enumerate() {
+            let mut place = 0;
+            let ink = if row.warns { Ink::Warning } else { Ink::Plain };
+            let evidence = match &row.mail {
+                Some((_, false)) => format!("{}, not indexed", row.evidence),
+                _ => row.evidence.clone(),
+            };
+            let parts = std::iter::once((&row.words, ink)).chain(row.relations.iter().map(|r| (r, Ink::Mark)));
+            for (text, ink) in parts.chain(std::iter::once((&evidence, Ink::Dim))) {
+                for piece in pieces(text, room, true, 40) {
+                    lines.push((at, place, text[piece].trim_end().to_owned(), ink));
+                    place += 1;
+                }
+            }
+        }
+        self.lines = lines;
     }
 }

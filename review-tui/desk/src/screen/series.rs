@@ -4,14 +4,16 @@ use provenance_review::text::{cut, plural};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Screen, diff, thread};
+use super::{Kind, Screen, diff, thread};
 use crate::app::{Desk, Go, movement};
 use crate::canvas::{heading, put, put_cut, tint};
 use crate::facts::series::{Cell, SeriesFacts};
-use crate::keys::Action;
+use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
-use crate::msg::Effect;
+use crate::msg::Msg;
+use crate::question::Question;
 use crate::theme::{Ink, Theme};
+use crate::worker::{self, Library};
 
 /// Columns of a version.
 const VERSION: u16 = 12;
@@ -19,14 +21,36 @@ const VERSION: u16 = 12;
 /// Lines below the table for what is under the cursor.
 const DETAIL: u16 = 5;
 
-/// The screen.
+/// Its name, its keys, and which of them the last line tells.
+pub const KIND: Kind = Kind {
+    scope: Scope("series"),
+    keys: &[
+        on(Action::Left, "h left", "", "the version before"),
+        on(Action::Right, "l right", "", "the next version"),
+        on(Action::Diff, "d", "", "what changed in this patch; at the cover letter, in the series"),
+        on(Action::DiffAll, "D", "", "what changed in the whole series"),
+        on(Action::Focus, "tab", "", "between the patches and the remarks to look at"),
+    ],
+    hints: &[
+        (Action::Help, "help"),
+        (Action::Right, "version"),
+        (Action::Enter, "open"),
+        (Action::Diff, "what changed"),
+        (Action::DiffAll, "in all"),
+        (Action::Focus, "remarks"),
+        (Action::Back, "back"),
+    ],
+    open: Some(open),
+};
+
+/// The table of versions, and the cell that the keys act on.
 #[derive(Default)]
 pub struct Series {
     /// The question that it waits for.
     pub ask: u64,
     /// Message-ID of the mail that it was opened from.
     id: String,
-    facts: Option<Result<Box<SeriesFacts>, String>>,
+    facts: Option<Result<SeriesFacts, String>>,
     rows: Place,
     columns: Place,
     remarks: Place,
@@ -36,41 +60,32 @@ pub struct Series {
 
 /// Opens the series of a mail.
 pub fn open(desk: &mut Desk, id: &str) {
-    let ask = desk.ask();
-    desk.effects.push(Effect::Series { ask, id: id.to_owned() });
+    let ask = desk.put(Versions { id: id.to_owned() });
     let screen = Series { ask, id: id.to_owned(), ..Series::default() };
-    desk.go.push(Go::Push(Box::new(Screen::Series(Box::new(screen)))));
+    desk.go.push(Go::Push(Box::new(screen)));
 }
 
-impl Series {
-    /// Takes what was asked for; begins at the mail that it was opened from.
-    pub fn take(&mut self, facts: Result<Box<SeriesFacts>, String>) {
-        if let Ok(facts) = &facts {
-            for (row, line) in facts.rows.iter().enumerate() {
-                let cells = line.cells.iter().enumerate();
-                for (column, _) in cells.filter(|(_, cell)| cell.as_ref().is_some_and(|cell| cell.id == self.id)) {
-                    (self.rows.at, self.columns.at) = (row, column);
-                }
-            }
-        }
-        self.facts = Some(facts.map_err(|why| crate::text::clean(&why)));
+/// The versions of a mail's series.
+#[derive(Debug)]
+pub struct Versions {
+    /// Message-ID of the mail.
+    pub id: String,
+}
+
+impl Question for Versions {
+    type Answer = Result<SeriesFacts, String>;
+
+    fn answer(&self, library: &Library) -> Self::Answer {
+        worker::series::series(library, &self.id)
+    }
+}
+
+impl Screen for Series {
+    fn kind(&self) -> &'static Kind {
+        &KIND
     }
 
-    /// Whether the answer is still to come.
-    pub fn waits(&self) -> bool {
-        self.facts.is_none()
-    }
-
-    fn facts(&self) -> Option<&SeriesFacts> {
-        self.facts.as_ref()?.as_ref().ok().map(AsRef::as_ref)
-    }
-
-    fn cell(&self) -> Option<&Cell> {
-        self.facts()?.rows.get(self.rows.at)?.cells.get(self.columns.at)?.as_ref()
-    }
-
-    /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+    fn act(&mut self, desk: &mut Desk, action: Action) {
         let Some(facts) = self.facts() else { return };
         let (rows, columns, remarks) = (facts.rows.len(), facts.columns.len(), facts.remarks.len());
         if let Some(by) = movement(action, self.seen.0) {
@@ -99,23 +114,7 @@ impl Series {
         }
     }
 
-    /// Compares a version with the one before: the patch under the cursor; the whole series at the cover letter.
-    fn compare(&self, desk: &mut Desk, whole: bool) {
-        let Some(facts) = self.facts() else { return };
-        let Some(column) = facts.columns.get(self.columns.at) else { return };
-        if !column.compared {
-            desk.say(format!("there is no indexed version before {}", column.name));
-            return;
-        }
-        let patch = self.cell().filter(|cell| !cell.id.is_empty() && !cell.number.starts_with("0/") && !whole);
-        match patch {
-            Some(cell) => diff::open(desk, &cell.id, false),
-            None => diff::open(desk, &column.head, true),
-        }
-    }
-
-    /// Keeps what the keys act on in sight.
-    pub fn fit(&mut self, area: Rect) {
+    fn fit(&mut self, _: &mut Desk, area: Rect) {
         let (rows, columns, remarks) =
             self.facts().map_or((0, 0, 0), |f| (f.rows.len(), f.columns.len(), f.remarks.len()));
         let below = self.remark_rows(remarks, area);
@@ -125,21 +124,21 @@ impl Series {
         self.remarks.show(usize::from(below.saturating_sub(1)), remarks);
     }
 
-    fn remark_rows(&self, remarks: usize, area: Rect) -> u16 {
-        if remarks == 0 { 0 } else { (remarks as u16 + 1).min(area.height / 4).max(2) }
+    fn waits(&self) -> bool {
+        self.facts.is_none()
     }
 
-    fn versions_seen(&self, width: u16) -> u16 {
-        (width.saturating_sub(self.title(width)) / VERSION).max(1)
+    fn take(&mut self, _: &mut Desk, msg: &Msg) {
+        if let Some(facts) = msg.answer::<Result<SeriesFacts, String>>(self.ask) {
+            self.show(facts.clone());
+        }
     }
 
-    fn title(&self, width: u16) -> u16 {
-        let columns = self.facts().map_or(1, |f| f.columns.len()).min(64) as u16;
-        width.saturating_sub(columns * VERSION).clamp(width / 3, 64.max(width / 3))
+    fn mail(&self) -> Option<String> {
+        self.cell().map(|cell| cell.id.clone()).filter(|id| !id.is_empty())
     }
 
-    /// Draws the screen.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         let theme = desk.theme;
         let Some(Ok(facts)) = &self.facts else {
             heading(buf, area, "series", "", true, theme);
@@ -178,6 +177,57 @@ impl Series {
             }
         }
         self.details(facts, buf, area, theme);
+    }
+}
+
+impl Series {
+    /// Takes what was asked for; begins at the mail that it was opened from.
+    fn show(&mut self, facts: Result<SeriesFacts, String>) {
+        if let Ok(facts) = &facts {
+            for (row, line) in facts.rows.iter().enumerate() {
+                let cells = line.cells.iter().enumerate();
+                for (column, _) in cells.filter(|(_, cell)| cell.as_ref().is_some_and(|cell| cell.id == self.id)) {
+                    (self.rows.at, self.columns.at) = (row, column);
+                }
+            }
+        }
+        self.facts = Some(facts.map_err(|why| crate::text::clean(&why)));
+    }
+
+    fn facts(&self) -> Option<&SeriesFacts> {
+        self.facts.as_ref()?.as_ref().ok()
+    }
+
+    fn cell(&self) -> Option<&Cell> {
+        self.facts()?.rows.get(self.rows.at)?.cells.get(self.columns.at)?.as_ref()
+    }
+
+    /// Compares a version with the one before: the patch under the cursor; the whole series at the cover letter.
+    fn compare(&self, desk: &mut Desk, whole: bool) {
+        let Some(facts) = self.facts() else { return };
+        let Some(column) = facts.columns.get(self.columns.at) else { return };
+        if !column.compared {
+            desk.say(format!("there is no indexed version before {}", column.name));
+            return;
+        }
+        let patch = self.cell().filter(|cell| !cell.id.is_empty() && !cell.number.starts_with("0/") && !whole);
+        match patch {
+            Some(cell) => diff::open(desk, &cell.id, false),
+            None => diff::open(desk, &column.head, true),
+        }
+    }
+
+    fn remark_rows(&self, remarks: usize, area: Rect) -> u16 {
+        if remarks == 0 { 0 } else { (remarks as u16 + 1).min(area.height / 4).max(2) }
+    }
+
+    fn versions_seen(&self, width: u16) -> u16 {
+        (width.saturating_sub(self.title(width)) / VERSION).max(1)
+    }
+
+    fn title(&self, width: u16) -> u16 {
+        let columns = self.facts().map_or(1, |f| f.columns.len()).min(64) as u16;
+        width.saturating_sub(columns * VERSION).clamp(width / 3, 64.max(width / 3))
     }
 
     fn details(&self, facts: &SeriesFacts, buf: &mut Buffer, area: Rect, theme: Theme) {

@@ -4,19 +4,43 @@ use provenance_review::text::width;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Screen, lineage};
+use super::{Kind, Screen, lineage};
 use crate::app::{Desk, Go, movement};
 use crate::canvas::{heading, put, put_cut, tint};
 use crate::facts::{MapFunction, MapRow, TextMap};
-use crate::keys::Action;
+use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
-use crate::msg::Effect;
+use crate::msg::Msg;
+use crate::question::Question;
 use crate::theme::{Ink, Theme};
+use crate::worker::{self, Library};
 
 /// Bytes of an instruction that a row shows where there is room, and where there is little.
 const BYTES: (usize, usize) = (10, 7);
 
-/// The screen.
+/// Its name, its keys, and which of them the last line tells.
+pub const KIND: Kind = Kind {
+    scope: Scope("text-map"),
+    keys: &[
+        on(Action::Focus, "tab", "", "between the functions and the bytes"),
+        on(Action::NextPatch, "]", "", "the next attached kernel"),
+        on(Action::PreviousPatch, "[", "", "the kernel before"),
+        on(Action::NextHunk, "@", "", "the next bytes that somebody owns"),
+        on(Action::Mechanisms, "m", "", "lineage: the owner of these bytes"),
+    ],
+    hints: &[
+        (Action::Help, "help"),
+        (Action::Focus, "pane"),
+        (Action::NextHunk, "next owner"),
+        (Action::Mechanisms, "lineage"),
+        (Action::NextPatch, "kernel"),
+        (Action::Search, "search"),
+        (Action::Back, "back"),
+    ],
+    open: Some(open),
+};
+
+/// The functions, and the bytes of the chosen one.
 #[derive(Default)]
 pub struct TextMapScreen {
     /// The question that it waits for.
@@ -25,7 +49,7 @@ pub struct TextMapScreen {
     id: String,
     /// Which image, counted from the one attached last.
     image: usize,
-    map: Option<Result<Box<TextMap>, String>>,
+    map: Option<Result<TextMap, String>>,
     functions: Place,
     rows: Place,
     on_bytes: bool,
@@ -36,49 +60,32 @@ pub struct TextMapScreen {
 pub fn open(desk: &mut Desk, id: &str) {
     let mut screen = TextMapScreen { id: id.to_owned(), ..TextMapScreen::default() };
     screen.request(desk);
-    desk.go.push(Go::Push(Box::new(Screen::TextMap(Box::new(screen)))));
+    desk.go.push(Go::Push(Box::new(screen)));
 }
 
-impl TextMapScreen {
-    fn request(&mut self, desk: &mut Desk) {
-        self.ask = desk.ask();
-        desk.effects.push(Effect::TextMap { ask: self.ask, id: self.id.clone(), image: self.image });
+/// Who owns the bytes of the functions that a patch changes, in an attached image.
+#[derive(Debug)]
+pub struct Owners {
+    /// Message-ID of the patch.
+    pub id: String,
+    /// Which image, counted from the one attached last.
+    pub image: usize,
+}
+
+impl Question for Owners {
+    type Answer = Result<TextMap, String>;
+
+    fn answer(&self, library: &Library) -> Self::Answer {
+        worker::text_map::look_up(library, &self.id, self.image)
+    }
+}
+
+impl Screen for TextMapScreen {
+    fn kind(&self) -> &'static Kind {
+        &KIND
     }
 
-    /// Takes what was asked for. Of several functions the first whose owners meet is shown, else the first that is there.
-    pub fn take(&mut self, map: Result<Box<TextMap>, String>) {
-        self.map = Some(map.map_err(|why| crate::text::clean(&why)));
-        let Some(Ok(map)) = &self.map else { return };
-        let conflict = map.functions.iter().position(|f| f.rows.iter().any(|row| row.conflict));
-        let there = map.functions.iter().position(|f| !f.rows.is_empty());
-        self.functions = Place { at: conflict.or(there).unwrap_or(0), top: 0 };
-        self.rows = Place::default();
-    }
-
-    /// Whether the answer is still to come.
-    pub fn waits(&self) -> bool {
-        self.map.is_none()
-    }
-
-    fn map(&self) -> Option<&TextMap> {
-        self.map.as_ref()?.as_ref().ok().map(AsRef::as_ref)
-    }
-
-    fn function(&self) -> Option<&MapFunction> {
-        self.map()?.functions.get(self.functions.at)
-    }
-
-    fn row(&self) -> Option<&MapRow> {
-        self.function()?.rows.get(self.rows.at)
-    }
-
-    /// The mechanism that owns what is under the cursor.
-    pub fn mechanism(&self) -> Option<String> {
-        self.row()?.mechanism.clone()
-    }
-
-    /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+    fn act(&mut self, desk: &mut Desk, action: Action) {
         let (functions, rows) =
             (self.map().map_or(0, |m| m.functions.len()), self.function().map_or(0, |f| f.rows.len()));
         if let Some(by) = movement(action, if self.on_bytes { self.seen.1 } else { self.seen.0 }) {
@@ -123,19 +130,7 @@ impl TextMapScreen {
         }
     }
 
-    fn seek(&mut self, desk: &Desk, action: Action) {
-        let Some(function) = self.function() else { return };
-        let holds = |row: &MapRow| [&row.text, &row.owners].iter().any(|t| t.to_lowercase().contains(&desk.search));
-        let found = if action == Action::SearchNext {
-            (self.rows.at + 1..function.rows.len()).find(|at| holds(&function.rows[*at]))
-        } else {
-            (0..self.rows.at).rev().find(|at| holds(&function.rows[*at]))
-        };
-        self.rows.at = found.unwrap_or(self.rows.at);
-    }
-
-    /// Keeps what the keys act on in sight.
-    pub fn fit(&mut self, area: Rect) {
+    fn fit(&mut self, _: &mut Desk, area: Rect) {
         let (list, bytes) = self.areas(area);
         self.seen = (list.height.saturating_sub(1), bytes.height.saturating_sub(1));
         let functions = self.map().map_or(0, |m| m.functions.len());
@@ -144,20 +139,25 @@ impl TextMapScreen {
         self.rows.show(usize::from(self.seen.1), rows);
     }
 
-    /// The functions, and the bytes of one: beside one another where there is room, else above.
-    fn areas(&self, area: Rect) -> (Rect, Rect) {
-        if area.width >= 116 {
-            let width = (area.width / 4).clamp(28, 44);
-            let bytes = Rect { x: area.x + width + 1, width: area.width - width - 1, ..area };
-            return (Rect { width, ..area }, bytes);
-        }
-        let wanted = u16::try_from(self.map().map_or(1, |m| m.functions.len())).unwrap_or(u16::MAX).saturating_add(1);
-        let height = wanted.min(area.height / 3).clamp(2.min(area.height), area.height);
-        (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
+    fn waits(&self) -> bool {
+        self.map.is_none()
     }
 
-    /// Draws the screen.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+    fn take(&mut self, _: &mut Desk, msg: &Msg) {
+        if let Some(map) = msg.answer::<Result<TextMap, String>>(self.ask) {
+            self.show(map.clone());
+        }
+    }
+
+    fn mail(&self) -> Option<String> {
+        Some(self.id.clone())
+    }
+
+    fn mechanisms(&self) -> Vec<String> {
+        self.mechanism().into_iter().collect()
+    }
+
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         let theme = desk.theme;
         let (list, bytes) = self.areas(area);
         match &self.map {
@@ -176,6 +176,62 @@ impl TextMapScreen {
                 }
             }
         }
+    }
+}
+
+impl TextMapScreen {
+    fn request(&mut self, desk: &mut Desk) {
+        self.ask = desk.put(Owners { id: self.id.clone(), image: self.image });
+    }
+
+    /// Takes what was asked for. Of several functions the first whose owners meet is shown, else the first that is there.
+    fn show(&mut self, map: Result<TextMap, String>) {
+        self.map = Some(map.map_err(|why| crate::text::clean(&why)));
+        let Some(Ok(map)) = &self.map else { return };
+        let conflict = map.functions.iter().position(|f| f.rows.iter().any(|row| row.conflict));
+        let there = map.functions.iter().position(|f| !f.rows.is_empty());
+        self.functions = Place { at: conflict.or(there).unwrap_or(0), top: 0 };
+        self.rows = Place::default();
+    }
+
+    fn map(&self) -> Option<&TextMap> {
+        self.map.as_ref()?.as_ref().ok()
+    }
+
+    fn function(&self) -> Option<&MapFunction> {
+        self.map()?.functions.get(self.functions.at)
+    }
+
+    fn row(&self) -> Option<&MapRow> {
+        self.function()?.rows.get(self.rows.at)
+    }
+
+    /// The mechanism that owns what is under the cursor.
+    fn mechanism(&self) -> Option<String> {
+        self.row()?.mechanism.clone()
+    }
+
+    fn seek(&mut self, desk: &Desk, action: Action) {
+        let Some(function) = self.function() else { return };
+        let holds = |row: &MapRow| [&row.text, &row.owners].iter().any(|t| t.to_lowercase().contains(&desk.search));
+        let found = if action == Action::SearchNext {
+            (self.rows.at + 1..function.rows.len()).find(|at| holds(&function.rows[*at]))
+        } else {
+            (0..self.rows.at).rev().find(|at| holds(&function.rows[*at]))
+        };
+        self.rows.at = found.unwrap_or(self.rows.at);
+    }
+
+    /// The functions, and the bytes of one: beside one another where there is room, else above.
+    fn areas(&self, area: Rect) -> (Rect, Rect) {
+        if area.width >= 116 {
+            let width = (area.width / 4).clamp(28, 44);
+            let bytes = Rect { x: area.x + width + 1, width: area.width - width - 1, ..area };
+            return (Rect { width, ..area }, bytes);
+        }
+        let wanted = u16::try_from(self.map().map_or(1, |m| m.functions.len())).unwrap_or(u16::MAX).saturating_add(1);
+        let height = wanted.min(area.height / 3).clamp(2.min(area.height), area.height);
+        (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
     }
 
     fn list(&self, buf: &mut Buffer, area: Rect, map: &TextMap, theme: Theme) {

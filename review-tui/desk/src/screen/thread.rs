@@ -6,21 +6,73 @@ mod paint;
 mod tree;
 
 use mail::MailPane;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tree::TreePane;
 
-use super::{Item, checks, diff, lineage, series, text_map};
+use super::{Item, Kind, Screen, checks, diff, lineage, series, text_map};
 use crate::app::{Desk, Go, movement};
 use crate::draft::Endorsement;
 use crate::facts::{Brief, SharedPage, Tree};
-use crate::keys::Action;
-use crate::msg::Effect;
+use crate::keys::{Action, Scope, on};
+use crate::msg::{Effect, Msg};
 use crate::picker::{Choice, Picker};
 use crate::prompt::{Asked, Prompt};
-use crate::screen::Screen;
 use crate::state::Fact;
 
-/// The screen.
+/// Its name, its keys, and which of them the last line tells.
+pub const KIND: Kind = Kind {
+    scope: Scope("thread"),
+    keys: &[
+        on(Action::Focus, "tab", "", "between the tree and the mail"),
+        on(Action::Zoom, "z", "", "hide or show the tree"),
+        on(Action::NextPatch, "]", "", "next patch of the thread"),
+        on(Action::PreviousPatch, "[", "", "previous patch"),
+        on(Action::NextHunk, "@", "", "next hunk"),
+        on(Action::PreviousHunk, "ctrl-p", "", "previous hunk"),
+        on(Action::NextFile, "}", "", "next file"),
+        on(Action::PreviousFile, "{", "", "previous file"),
+        on(Action::Files, "F", "", "files of the patch: jump to one"),
+        on(Action::NextRemark, ".", "", "next remark"),
+        on(Action::PreviousRemark, ",", "", "previous remark"),
+        on(Action::Quoted, "S", "S T", "fold or show quoted text"),
+        on(Action::Checks, "c", "", "checks: findings on this patch, with what they rest on"),
+        on(Action::Versions, "v", "", "series: its versions, and what became of each patch"),
+        on(Action::Diff, "d", "", "what changed in this patch since the version before"),
+        on(Action::Fold, "o", "", "fold or show what is under the cursor: quote, file, answers"),
+        on(Action::FoldAll, "O", "", "fold or show all files, or all answers"),
+        on(Action::Headers, "h", "h", "all headers"),
+        on(Action::Left, "left", "", "to the parent"),
+        on(Action::Right, "right", "", "to the first answer"),
+        on(Action::Reply, "r", "r g", "write a reply"),
+        on(Action::Reviewed, "x", "W", "mark reviewed, or not"),
+        on(Action::Remark, "i", "R", "a remark on this line"),
+        on(Action::Note, "I", "", "a private note on this mail"),
+        on(Action::Tag, "t", "", "tags of this mail"),
+        on(Action::Pipe, "|", "", "pipe the mail to a command"),
+        on(Action::Write, "w", "w s", "write a mbox that git am takes"),
+        on(Action::Mechanisms, "m", "", "lineage: the mechanisms that this patch touches"),
+        on(Action::TextMap, "M", "", "text map: who owns the bytes of the functions that this patch changes"),
+    ],
+    hints: &[
+        (Action::Help, "help"),
+        (Action::NextPatch, "patch"),
+        (Action::NextHunk, "hunk"),
+        (Action::Focus, "pane"),
+        (Action::Quoted, "quotes"),
+        (Action::Mechanisms, "lineage"),
+        (Action::Lab, "lab"),
+        (Action::Reply, "reply"),
+        (Action::Remark, "remark"),
+        (Action::Reviewed, "reviewed"),
+        (Action::Menu, "actions"),
+        (Action::Command, "command"),
+        (Action::Back, "back"),
+    ],
+    open: None,
+};
+
+/// The tree of the thread, and the mail that its cursor chose.
 pub struct Thread {
     /// The question that it waits for.
     pub ask: u64,
@@ -49,79 +101,15 @@ pub fn open(desk: &mut Desk, id: &str) {
         wanted: id.to_owned(),
         heights: (0, 0),
     };
-    desk.go.push(Go::Push(Box::new(Screen::Thread(Box::new(thread)))));
+    desk.go.push(Go::Push(Box::new(thread)));
 }
 
-impl Thread {
-    /// Takes the thread that was asked for.
-    pub fn take(&mut self, desk: &mut Desk, id: &str, tree: Result<Tree, String>) {
-        match tree {
-            Ok(found) => {
-                self.tree.take(found, id);
-                self.read(desk);
-            }
-            Err(why) => self.trouble = Some(crate::text::clean(&why)),
-        }
+impl Screen for Thread {
+    fn kind(&self) -> &'static Kind {
+        &KIND
     }
 
-    /// A page came; it may be the one that is waited for.
-    pub fn page_came(&mut self, desk: &mut Desk, id: &str) {
-        if self.mail.id == id {
-            self.show(desk);
-        }
-    }
-
-    /// Shows the mail under the tree's cursor.
-    fn read(&mut self, desk: &mut Desk) {
-        let Some(row) = self.tree.row() else { return };
-        if row.mail.is_none() {
-            self.mail.missing(&row.id);
-            return;
-        }
-        let id = row.id.clone();
-        if self.mail.id == id {
-            return;
-        }
-        self.mail = MailPane { id: id.clone(), ..self.mail.fresh() };
-        if desk.page(&id).is_some() {
-            self.show(desk);
-        } else {
-            desk.effects.push(Effect::Page { id });
-        }
-    }
-
-    fn show(&mut self, desk: &mut Desk) {
-        match desk.page(&self.mail.id).cloned() {
-            Some(Ok(page)) => {
-                self.mail.show(page);
-                if !desk.review.read.contains(&self.mail.id) {
-                    desk.record(Fact::Read { id: self.mail.id.clone() });
-                }
-            }
-            Some(Err(why)) => self.mail.trouble = Some(why),
-            None => {}
-        }
-    }
-
-    /// The remarks changed.
-    pub fn lay_out_again(&mut self) {
-        self.mail.layout = None;
-    }
-
-    fn page(&self) -> Option<&SharedPage> {
-        self.mail.page.as_ref()
-    }
-
-    /// The mechanisms that the open mail touches.
-    pub fn mechanisms(&self, _: &Desk) -> Vec<String> {
-        let strong = self.page().map(|p| p.touches.as_slice()).unwrap_or_default();
-        // One shared header says little beside a symbol that is changed.
-        let most = strong.first().map_or(0, |t| t.weight);
-        strong.iter().filter(|t| t.weight * 5 >= most).map(|t| t.slug.clone()).collect()
-    }
-
-    /// Does what a key asks for.
-    pub fn act(&mut self, desk: &mut Desk, action: Action) {
+    fn act(&mut self, desk: &mut Desk, action: Action) {
         let rows = if self.on_mail { self.heights.1 } else { self.heights.0 };
         if let Some(by) = movement(action, rows) {
             if self.on_mail {
@@ -168,6 +156,110 @@ impl Thread {
         }
     }
 
+    fn fit(&mut self, desk: &mut Desk, area: Rect) {
+        let (tree, mail) = self.areas(area);
+        self.heights = (tree.height.saturating_sub(1), mail.height.saturating_sub(1));
+        self.tree.place.show(usize::from(self.heights.0), self.tree.seen.len());
+        let remarks = desk.review.remarks_of(&self.mail.id);
+        self.mail.fit(mail.width, usize::from(self.heights.1), &remarks);
+    }
+
+    fn take(&mut self, desk: &mut Desk, msg: &Msg) {
+        match msg {
+            Msg::Thread { ask, id, tree } if *ask == self.ask => self.tree_came(desk, id, tree.clone()),
+            Msg::Page { id, .. } if self.mail.id == *id => self.show(desk),
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, desk: &mut Desk, asked: &Asked, text: &str) {
+        match asked {
+            Asked::Remark(..) => self.mail.layout = None,
+            Asked::Link => {
+                if let Some(number) = text.parse::<usize>().ok().and_then(|n| n.checked_sub(1)) {
+                    self.follow(desk, number);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn choose(&mut self, desk: &mut Desk, choice: Choice) {
+        self.chosen(desk, choice);
+    }
+
+    fn menu(&self, _: &Desk) -> Vec<Item> {
+        self.deeds()
+    }
+
+    fn mail(&self) -> Option<String> {
+        self.tree.brief().map(|_| self.mail.id.clone())
+    }
+
+    fn mechanisms(&self) -> Vec<String> {
+        let strong = self.page().map(|p| p.touches.as_slice()).unwrap_or_default();
+        // One shared header says little beside a symbol that is changed.
+        let most = strong.first().map_or(0, |t| t.weight);
+        strong.iter().filter(|t| t.weight * 5 >= most).map(|t| t.slug.clone()).collect()
+    }
+
+    fn has_links(&self) -> bool {
+        true
+    }
+
+    fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+        self.paint(desk, buf, area);
+    }
+}
+
+impl Thread {
+    /// Takes the thread that was asked for.
+    fn tree_came(&mut self, desk: &mut Desk, id: &str, tree: Result<Tree, String>) {
+        match tree {
+            Ok(found) => {
+                self.tree.take(found, id);
+                self.read(desk);
+            }
+            Err(why) => self.trouble = Some(crate::text::clean(&why)),
+        }
+    }
+
+    /// Shows the mail under the tree's cursor.
+    fn read(&mut self, desk: &mut Desk) {
+        let Some(row) = self.tree.row() else { return };
+        if row.mail.is_none() {
+            self.mail.missing(&row.id);
+            return;
+        }
+        let id = row.id.clone();
+        if self.mail.id == id {
+            return;
+        }
+        self.mail = MailPane { id: id.clone(), ..self.mail.fresh() };
+        if desk.page(&id).is_some() {
+            self.show(desk);
+        } else {
+            desk.effects.push(Effect::Page { id });
+        }
+    }
+
+    fn show(&mut self, desk: &mut Desk) {
+        match desk.page(&self.mail.id).cloned() {
+            Some(Ok(page)) => {
+                self.mail.show(page);
+                if !desk.review.read.contains(&self.mail.id) {
+                    desk.record(Fact::Read { id: self.mail.id.clone() });
+                }
+            }
+            Some(Err(why)) => self.mail.trouble = Some(why),
+            None => {}
+        }
+    }
+
+    fn page(&self) -> Option<&SharedPage> {
+        self.mail.page.as_ref()
+    }
+
     /// Enter on a line of the mail: a fold opens, a file of the overview is gone to, a link is followed.
     fn enter(&mut self, desk: &mut Desk) {
         if self.mail.open_line() {
@@ -182,15 +274,6 @@ impl Thread {
                 desk.go.push(Go::Pick(Picker::list("links", items.collect::<Vec<_>>())));
             }
         }
-    }
-
-    /// Fits both panes.
-    pub fn fit(&mut self, desk: &mut Desk, area: Rect) {
-        let (tree, mail) = self.areas(area);
-        self.heights = (tree.height.saturating_sub(1), mail.height.saturating_sub(1));
-        self.tree.place.show(usize::from(self.heights.0), self.tree.seen.len());
-        let remarks = desk.review.remarks_of(&self.mail.id);
-        self.mail.fit(mail.width, usize::from(self.heights.1), &remarks);
     }
 
     /// The areas of tree and mail: beside one another where there is room, else above.

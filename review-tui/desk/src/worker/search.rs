@@ -11,11 +11,10 @@ use provenance_review::thread as threads;
 use rustc_hash::FxHashMap;
 
 use super::library::Shelf;
-use super::{Library, Tell, series, text_map};
+use super::{Library, Tell};
 use crate::facts::{Brief, HitRow, Tree, TreeRow};
 use crate::msg::{Effect, Msg, Order};
 use crate::page::build::{Beside, build, given};
-use crate::screen::lineage::build::build as lineage;
 use crate::text::clean;
 
 /// Hits of the first answer, and of each that follows.
@@ -134,19 +133,7 @@ pub(super) fn read(library: &Library, effects: &Receiver<Effect>, tell: &Tell) {
                 Effect::Page { .. } if Some(at) != last_page => continue,
                 Effect::Page { id } => page(library, id),
                 Effect::Thread { ask, id } => Msg::Thread { ask, tree: tree(library, &id), id },
-                Effect::Lineage { ask, slug } => {
-                    let shelf = library.shelf();
-                    let has = |id: &str| shelf.reader.as_ref().is_some_and(|r| r.has(hash::message_id(id)));
-                    let facts = lineage(&shelf.catalogue, &slug, |mail| has(mail.as_str()));
-                    Msg::Lineage { ask, facts: Box::new(facts) }
-                }
-                Effect::Series { ask, id } => Msg::Series { ask, facts: series::series(library, &id).map(Box::new) },
-                Effect::Difference { ask, id, whole } => {
-                    Msg::Difference { ask, lines: series::difference(library, &id, whole) }
-                }
-                Effect::TextMap { ask, id, image } => {
-                    Msg::TextMap { ask, map: text_map::look_up(library, &id, image).map(Box::new) }
-                }
+                Effect::Ask { ask, question } => Msg::Answer { ask, answer: question.answer(library) },
                 _ => continue,
             };
             if !tell(msg) {

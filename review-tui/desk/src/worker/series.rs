@@ -28,7 +28,7 @@ const LINES: usize = 50_000;
 ///
 /// # Errors
 /// What to tell the reader.
-pub(super) fn series(library: &Library, id: &str) -> Result<SeriesFacts, String> {
+pub(crate) fn series(library: &Library, id: &str) -> Result<SeriesFacts, String> {
     let shelf = library.shelf();
     let reader = shelf.reader.as_ref().ok_or("nothing is indexed")?;
     let letters = Letters::open(library.shelf_data(), reader).map_err(|e| e.what)?;
@@ -169,7 +169,7 @@ fn remarks(library: &Library, id: &str) -> Vec<Remark> {
 ///
 /// # Errors
 /// What to tell the reader.
-pub(super) fn difference(library: &Library, id: &str, whole: bool) -> Result<Vec<(String, Ink)>, String> {
+pub(crate) fn difference(library: &Library, id: &str, whole: bool) -> Result<Vec<(String, Ink)>, String> {
     let shelf = library.shelf();
     let reader = shelf.reader.as_ref().ok_or("nothing is indexed")?;
     let mut letters = Letters::open(library.shelf_data(), reader).map_err(|e| e.what)?;

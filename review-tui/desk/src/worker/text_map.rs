@@ -21,7 +21,7 @@ const MOST: usize = 60;
 ///
 /// # Errors
 /// What to tell the reader.
-pub(super) fn look_up(library: &Library, id: &str, image: usize) -> Result<TextMap, String> {
+pub(crate) fn look_up(library: &Library, id: &str, image: usize) -> Result<TextMap, String> {
     let images = Images::load(library.place().data()).map_err(|e| format!("the list of images cannot be read: {e}"))?;
     let count = images.images.len();
     let Some(attached) = images.images.iter().rev().nth(image.checked_rem(count).unwrap_or(0)) else {

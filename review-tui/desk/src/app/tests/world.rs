@@ -12,7 +12,11 @@ use crate::facts::{Brief, HitRow, MapFunction, MapRow, TextMap, Tree, TreeRow};
 use crate::lab::{News, Run};
 use crate::msg::{Effect, Msg};
 use crate::page::build::{Beside, build};
-use crate::screen::lineage::build::build as lineage;
+use crate::question::{Answer, Asking};
+use crate::screen::diff::Lines;
+use crate::screen::lineage::{History, build::build as lineage};
+use crate::screen::series::Versions;
+use crate::screen::text_map::Owners;
 use crate::theme::Ink;
 
 const MAIL: &str = "From: Ada <ada@example.org>\nSubject: [PATCH 1/2] bpf: \u{1b}[31m日本 take\nMessage-ID: <m0@made.example>\n\n\
@@ -91,6 +95,22 @@ impl World {
         World { catalogue: Catalogue::built_in().expect("it loads"), drafts: 0, pasted: Vec::new(), forbidden: false }
     }
 
+    /// What a screen is told.
+    fn told(&self, question: &Asking) -> Answer {
+        if let Some(History { slug }) = question.of() {
+            return Answer::new(lineage(&self.catalogue, slug, |mail| mail.as_str().len().is_multiple_of(2)));
+        }
+        if let Some(Versions { id }) = question.of() {
+            return Answer::new(Ok::<SeriesFacts, String>(series(id)));
+        }
+        if question.of::<Owners>().is_some() {
+            return Answer::new(Ok::<TextMap, String>(text_map()));
+        }
+        let ink = |n: usize| if n.is_multiple_of(9) { Ink::File } else { Ink::Added };
+        let lines = (0..90).map(|n| (format!("line {n} 日本"), ink(n)));
+        Answer::new(Ok::<Lines, String>(lines.collect()))
+    }
+
     /// What the workers would tell.
     pub fn answer(&mut self, effect: Effect, confirmed: bool) -> Vec<Msg> {
         match effect {
@@ -135,10 +155,7 @@ impl World {
                 let page = build(MAIL.as_bytes(), &Beside::default(), &self.catalogue);
                 vec![Msg::Page { id, page: Ok(Arc::new(page)) }]
             }
-            Effect::Lineage { ask, slug } => {
-                let facts = lineage(&self.catalogue, &slug, |mail| mail.as_str().len().is_multiple_of(2));
-                vec![Msg::Lineage { ask, facts: Box::new(facts) }]
-            }
+            Effect::Ask { ask, question } => vec![Msg::Answer { ask, answer: self.told(&question) }],
             Effect::Lab(job) => vec![
                 Msg::Lab(News { job, run: Run::Running("…".into(), Vec::new()) }),
                 Msg::Lab(News { job, run: Run::Ended("crashed by SIGSEGV".into()) }),
@@ -148,13 +165,6 @@ impl World {
                 Msg::Checked { ask, id, said: Ok("5 findings".to_owned()) },
             ],
             Effect::Check { ask, id } => vec![Msg::Checked { ask, id, said: Err("no patch".to_owned()) }],
-            Effect::Series { ask, id } => vec![Msg::Series { ask, facts: Ok(Box::new(series(&id))) }],
-            Effect::Difference { ask, .. } => {
-                let ink = |n: usize| if n.is_multiple_of(9) { Ink::File } else { Ink::Added };
-                let lines = (0..90).map(|n| (format!("line {n} 日本"), ink(n)));
-                vec![Msg::Difference { ask, lines: Ok(lines.collect()) }]
-            }
-            Effect::TextMap { ask, .. } => vec![Msg::TextMap { ask, map: Ok(Box::new(text_map())) }],
             Effect::Paste { id, .. } => {
                 let waiting = self.pasted.iter().position(|known| *known == id);
                 let at = waiting.unwrap_or_else(|| {

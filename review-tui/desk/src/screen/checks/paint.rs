@@ -48,7 +48,7 @@ impl Checks {
     }
 
     /// Draws the screen.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+    pub(super) fn paint(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         let theme = desk.theme;
         let (list, lines) = self.areas(area);
         let state = match &self.said {

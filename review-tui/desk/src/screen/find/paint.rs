@@ -18,7 +18,7 @@ const WIDE: u16 = 116;
 
 impl Find {
     /// Draws the screen.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+    pub(super) fn paint(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         self.query_line(desk, buf, area);
         let list = Rect { y: area.y + 2.min(area.height), height: area.height.saturating_sub(2), ..area };
         let wide = area.width >= WIDE;

@@ -24,7 +24,7 @@ const BAR: usize = 24;
 
 impl LabScreen {
     /// Draws the screen.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+    pub(super) fn paint(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         let theme = desk.theme;
         let (list, result) = Self::areas(area);
         let of = if self.slugs.is_empty() { "everything".to_owned() } else { self.slugs.join(", ") };

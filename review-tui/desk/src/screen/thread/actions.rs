@@ -121,7 +121,7 @@ impl Thread {
     }
 
     /// The items of the action menu.
-    pub fn menu(&self, _: &Desk) -> Vec<Item> {
+    pub(super) fn deeds(&self) -> Vec<Item> {
         let series = self.series();
         let mut items: Vec<Item> = vec![
             ('r', "reply, with the remarks under their lines".into(), Choice::Act(Action::Reply)),
@@ -143,7 +143,7 @@ impl Thread {
     }
 
     /// Does what was chosen.
-    pub fn choose(&mut self, desk: &mut Desk, choice: Choice) {
+    pub(super) fn chosen(&mut self, desk: &mut Desk, choice: Choice) {
         match choice {
             Choice::File(at) => self.mail.go_to_file(at),
             Choice::Link(at) => self.follow(desk, at),

@@ -9,7 +9,7 @@ use crate::page::layout::{Folds, Layout, Seg, What, lay};
 use crate::page::{Kind, Target};
 use crate::picker::{Choice, Picker};
 
-/// The pane.
+/// The right pane: the mail, laid out.
 #[derive(Debug, Default)]
 pub(super) struct MailPane {
     pub(super) id: String,

@@ -13,7 +13,7 @@ use crate::theme::Ink;
 
 impl Thread {
     /// Draws the screen.
-    pub fn draw(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
+    pub(super) fn paint(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         if let Some(trouble) = &self.trouble {
             put(buf, area, 2, 1, "this thread cannot be shown", desk.theme.style(Ink::Strong));
             put(buf, area, 2, 2, trouble, desk.theme.style(Ink::Warning));

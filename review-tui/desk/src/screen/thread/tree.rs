@@ -9,7 +9,7 @@ use crate::lines::Place;
 /// Deeper answers are drawn at this depth.
 const DEEPEST: usize = 12;
 
-/// The pane.
+/// The left pane: the tree, as far as it is unfolded.
 #[derive(Debug, Default)]
 pub(super) struct TreePane {
     pub(super) tree: Tree,
