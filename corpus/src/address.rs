@@ -11,6 +11,9 @@ use memchr::{memchr3, memrchr};
 use crate::message::defect::Defects;
 use crate::message::encoded_word;
 
+/// A name without quotes is put together over so many commas; more are a list of names.
+const MOST_COMMAS: usize = 2;
+
 /// One mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Address {
@@ -107,6 +110,7 @@ pub(crate) fn parse(raw: &[u8], defects: &mut Defects) -> Vec<Address> {
                 item.angle = Some(&rest[..end]);
                 at += end + usize::from(rest.get(end) == Some(&b'>'));
             }
+            b',' if item.is_name() => item.hold(),
             b',' | b';' => item.finish(&mut list, defects),
             b':' if at <= last_group_end && item.angle.is_none() && !item.phrase.contains(&b'@') => {
                 item.phrase.clear();
@@ -157,6 +161,8 @@ fn comment(raw: &[u8], mut at: usize, into: &mut Vec<u8>) -> usize {
 
 #[derive(Default)]
 struct Item<'x> {
+    /// Names without an address that a comma ended: the first halves of what follows, or names of their own.
+    held: Vec<Vec<u8>>,
     phrase: Vec<u8>,
     comment: Vec<u8>,
     angle: Option<&'x [u8]>,
@@ -167,7 +173,34 @@ impl Item<'_> {
         self.phrase.is_empty() && self.comment.is_empty() && self.angle.is_none()
     }
 
+    /// Whether it is but a name so far, which a comma may part (`Example, Ann <ann@example.org>`, though RFC 5322 wants
+    /// quotes). What has a local part's form alone (`root`) is an address.
+    fn is_name(&self) -> bool {
+        let text = self.phrase.trim_ascii();
+        let local =
+            |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+        self.angle.is_none()
+            && self.comment.is_empty()
+            && !text.is_empty()
+            && !text.contains(&b'@')
+            && !text.iter().all(local)
+            && spelled(&String::from_utf8_lossy(text)).is_none()
+    }
+
+    fn hold(&mut self) {
+        self.held.push(std::mem::take(&mut self.phrase));
+    }
+
     fn finish(&mut self, list: &mut Vec<Address>, defects: &mut Defects) {
+        let held = std::mem::take(&mut self.held);
+        if self.angle.is_some() && held.len() <= MOST_COMMAS {
+            let own = std::mem::take(&mut self.phrase);
+            self.phrase = held.into_iter().chain([own]).collect::<Vec<_>>().join(&b","[..]);
+        } else {
+            for name in held {
+                Item { phrase: name, ..Item::default() }.finish(list, defects);
+            }
+        }
         if self.is_empty() {
             return;
         }
@@ -176,7 +209,11 @@ impl Item<'_> {
         let mut address = match self.angle {
             Some(raw) => {
                 let text = encoded_word::decode(raw, defects);
-                if text.contains(' ') { Cow::Owned(text.replace(' ', "")) } else { text }
+                match spelled(&text) {
+                    Some(address) => Cow::Owned(address),
+                    None if text.contains(' ') => Cow::Owned(text.replace(' ', "")),
+                    None => text,
+                }
             }
             None => Cow::Borrowed(""),
         };
@@ -184,7 +221,10 @@ impl Item<'_> {
         if self.angle.is_none() {
             // `local @ domain` is one address; `Some Body a@b` a name and one; `root` a local one.
             let at_word = name.split(' ').find(|word| word.contains('@') && word.len() > 1);
-            if let Some(word) = at_word {
+            if let Some(spelled) = spelled(name) {
+                address = Cow::Owned(spelled);
+                name = "";
+            } else if let Some(word) = at_word {
                 address = Cow::Owned(word.to_owned());
                 rest = name.replacen(word, "", 1);
                 name = rest.trim();
@@ -208,6 +248,19 @@ impl Item<'_> {
         self.comment.clear();
         self.angle = None;
     }
+}
+
+/// `ada at example.org`, as Mailman 2 writes addresses into its archives, made an address again.
+fn spelled(text: &str) -> Option<String> {
+    let mut words = text.split_ascii_whitespace();
+    let (local, at, domain) = (words.next()?, words.next()?, words.next()?);
+    let domain_like = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
+    let fits = at.eq_ignore_ascii_case("at")
+        && words.next().is_none()
+        && !local.contains('@')
+        && domain.chars().all(domain_like)
+        && domain.trim_matches('.').contains('.');
+    fits.then(|| format!("{local}@{domain}"))
 }
 
 /// Takes off the quotes that mailers put into names: `'Name'`.

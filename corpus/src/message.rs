@@ -19,6 +19,7 @@ pub(crate) mod encoded_word;
 pub mod header;
 pub mod id;
 pub mod part;
+pub mod relay;
 pub mod transfer;
 
 pub use date::Date;
@@ -177,6 +178,24 @@ impl<'x> Message<'x> {
     /// Whether this was read from a web archive's page, so that addresses are masked and the date is about right.
     pub fn is_web_page(&self) -> bool {
         self.defects.contains(&Defect::FromWebPage)
+    }
+
+    /// Who wrote it: From, but where a list or a relay sent it in the author's name (`Ada Example via LIST <LIST>`, b4's relay
+    /// at kernel.org), the author whom the text's first line, X-Original-From or Reply-To names.
+    pub fn author(&self) -> Option<Address> {
+        let from = self.from.first()?;
+        let Some(name) = relay::relayed(from) else { return Some(from.clone()) };
+        let text = self.text();
+        let told =
+            relay::in_body(&text).or_else(|| self.header("X-Original-From").and_then(|it| address::parse_one(&it)));
+        // A list may set Reply-To to itself, and others to many.
+        let reply = || {
+            let header = self.header_raw("Reply-To")?;
+            let all = address::parse(header, &mut Defects::default());
+            all.into_iter().find(|one| one.name.as_deref() == Some(name))
+        };
+        let author = told.or_else(reply).unwrap_or_else(|| Address { name: Some(name.to_owned()), ..from.clone() });
+        Some(if author.name.is_none() { Address { name: Some(name.to_owned()), ..author } } else { author })
     }
 
     /// Whether the Message-ID was made from the content.

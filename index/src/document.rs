@@ -200,14 +200,23 @@ impl Document {
         }
     }
 
+    /// Hashes of the ids that join this mail to its thread: its further names, which answers may use, and what it answers, the
+    /// parent last. Of a mail that has further names and answers none, its own id is the last.
+    pub fn related(&self) -> Vec<u64> {
+        let others = self.message_ids.get(1..).unwrap_or_default();
+        let alone = !others.is_empty() && self.stored.references.is_empty();
+        let own = alone.then_some(&self.stored.message_id);
+        others.iter().chain(&self.stored.references).chain(own).map(|id| crate::hash::message_id(id)).collect()
+    }
+
     fn add_columns(&self, f: &Fields, row: &mut Row) {
         let stored = &self.stored;
         row.u64(f.origin, crate::hash::origin(self.repository, &stored.blob));
         row.u64(f.repository, u64::from(self.repository));
         row.u64(f.key, self.key);
         row.u64(f.mid_hash, crate::hash::message_id(&stored.message_id));
-        for reference in &stored.references {
-            row.u64(f.ref_hashes, crate::hash::message_id(reference));
+        for reference in self.related() {
+            row.u64(f.ref_hashes, reference);
         }
         row.u64(f.fingerprint, self.fingerprint);
         row.u64(f.page, u64::from(stored.kinds.page));

@@ -17,6 +17,7 @@
 //! - `bench`: what is measured, printed and promised
 //! - `desk`: the review desk, its screens as snapshots, and in a terminal under tmux
 //! - `scan`: kernel images, whole and damaged
+//! - `cases`: small inputs that once failed, own ones and those of ../shared/cases/mail
 //! - `parity`: the same answers as public-inbox
 //! - `events`: the catalogue's own index is kept, found stale, and mended
 //! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
@@ -24,6 +25,7 @@
 mod attach;
 mod bench;
 mod blinds;
+mod cases;
 mod check;
 mod conflicts;
 mod desk;

@@ -1,16 +1,21 @@
 //! mbox: many mails in one file, each behind a `From ` line (RFC 4155 and its relatives).
 //!
 //! A line is a separator where the line before it is blank, it has the form of a From_ line with a date, and a header
-//! follows: bodies hold lines that begin with `From ` more often than one would think. `Content-Length` is not looked
-//! at: it is wrong as soon as anything rewrote the mail.
+//! follows: bodies hold lines that begin with `From ` more often than one would think. Where one of the first two is
+//! missing (Thunderbird writes `From ` alone, others leave out the blank line), a whole header with From, and two of Date,
+//! Subject and Message-ID, has to follow.
 //!
-//! The bytes are streamed; what is held is one mail, never more than 64 MiB.
+//! `Content-Length` is wrong as soon as anything rewrote the mail. So it is asked only where a separator stands before
+//! its end, and believed only where it proves itself: at the end of the file, or before a separator (mboxcl, mboxcl2).
+//!
+//! The bytes are streamed; what is held is one mail, never more than 64 MiB, and as much again where a length is looked into.
 
 mod separator;
 #[cfg(test)]
 mod tests;
 mod write;
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
 use memchr::memmem;
@@ -20,6 +25,15 @@ pub use write::write;
 
 /// Lines are taken in pieces of this size at most, so that a file without line ends needs no memory.
 const PIECE: usize = 64 << 10;
+
+/// A header behind a doubtful separator is looked at for so many lines.
+const LONGEST_HEADER: usize = 400;
+
+/// Of the lengths that a mail claims so many are tried.
+const MOST_LENGTHS: usize = 3;
+
+/// To prove a length so many pieces are read ahead at most.
+const LONGEST_LOOK: usize = 1 << 20;
 
 /// After so many bytes without a separator the rest of the file is given up.
 const LONGEST_SKIP: u64 = 4 << 30;
@@ -97,8 +111,10 @@ pub struct Mbox<R> {
     /// Bytes taken from `input`.
     taken: u64,
     line: Piece,
-    /// Read ahead, to see whether a header follows a From_ line.
-    next: Option<Piece>,
+    /// Read ahead, to see whether a header follows a From_ line, or a separator what a mail claims to hold.
+    ahead: VecDeque<Piece>,
+    /// Bytes that were looked at for lengths that were wrong.
+    wasted: u64,
     state: State,
     /// Comes after the mail that it cut short.
     late: Option<MboxError>,
@@ -130,13 +146,13 @@ impl<R: BufRead> Mbox<R> {
     /// Quoting is known.
     pub fn with_quoting(input: R, quoting: Quoting) -> Self {
         let line = Piece::default();
-        Self { input, quoting, taken: 0, line, next: None, state: State::Start, late: None }
+        Self { input, quoting, taken: 0, line, ahead: VecDeque::new(), wasted: 0, state: State::Start, late: None }
     }
 
     /// Moves to the next piece; `false` at the end, also where reading failed.
     fn advance(&mut self) -> bool {
         let continues = !self.line.bytes.is_empty() && !self.line.bytes.ends_with(b"\n");
-        if let Some(next) = self.next.take() {
+        if let Some(next) = self.ahead.pop_front() {
             self.line = next;
         } else {
             self.line.starts = !continues;
@@ -145,35 +161,127 @@ impl<R: BufRead> Mbox<R> {
         !self.line.bytes.is_empty()
     }
 
+    /// The piece that is `at` pieces behind the current one; `None` at the end.
+    fn peek(&mut self, at: usize) -> Option<&Piece> {
+        while self.ahead.len() <= at {
+            let last = self.ahead.back().unwrap_or(&self.line);
+            let starts = last.bytes.is_empty() || last.bytes.ends_with(b"\n");
+            let mut next = Piece { starts, ..Piece::default() };
+            fill(&mut self.input, &mut self.taken, &mut next, &mut self.late);
+            if next.bytes.is_empty() {
+                return None;
+            }
+            self.ahead.push_back(next);
+        }
+        self.ahead.get(at)
+    }
+
     fn is_separator(&mut self, after_blank: bool) -> bool {
-        if !(after_blank && self.line.starts && self.line.bytes.starts_with(b"From ")) {
+        if !(self.line.starts && self.line.bytes.starts_with(b"From ")) {
             return false;
         }
-        match separator::recognise(&self.line.bytes) {
-            None => false,
-            Some(it) if it.by_public_inbox => true,
-            Some(_) => {
-                let mut next = Piece { starts: true, ..Piece::default() };
-                fill(&mut self.input, &mut self.taken, &mut next, &mut self.late);
-                let found = separator::may_follow(&next.bytes);
-                self.next = Some(next);
-                found
+        let line = std::mem::take(&mut self.line.bytes);
+        let found = self.separates(&line, 0, after_blank);
+        self.line.bytes = line;
+        found
+    }
+
+    /// Whether `line` is a separator; what follows it begins `behind` pieces behind the current one.
+    fn separates(&mut self, line: &[u8], behind: usize, after_blank: bool) -> bool {
+        match separator::recognise(line) {
+            Some(it) if it.by_public_inbox && after_blank => true,
+            Some(_) if after_blank => {
+                let next = self.peek(behind);
+                next.is_none_or(|next| separator::may_follow(&next.bytes))
             }
+            // A patch that somebody pasted below a line of his own.
+            Some(it) if it.by_format_patch => false,
+            Some(_) => self.header_follows(behind),
+            None if after_blank && separator::is_bare(line) => self.header_follows(behind),
+            None => false,
         }
     }
 
-    /// Gathers up to the next separator. `held`: the piece in `self.line` belongs to what is gathered.
-    fn gather(&mut self, offset: u64, mut held: bool) -> (Vec<u8>, u64) {
+    /// Whether a whole header follows that nobody writes by chance. No line of a header is a From_ line, so that no line is
+    /// looked at twice.
+    fn header_follows(&mut self, behind: usize) -> bool {
+        let mut seen = separator::Seen::default();
+        for at in behind..behind + LONGEST_HEADER {
+            let Some(piece) = self.peek(at) else { break };
+            if piece.starts && !seen.take(&piece.bytes) {
+                break;
+            }
+        }
+        seen.is_mail()
+    }
+
+    /// Whether one of the lengths that a mail claims ends where a mail may end: `sizes` are the bytes from the current line
+    /// to that place. Returns the one that does.
+    fn proven(&mut self, sizes: &[u64]) -> Option<u64> {
+        for size in sizes {
+            // Looking costs as much as reading, however many mails claim to fill the file.
+            if *size > LARGEST_MAIL || self.wasted > self.taken {
+                continue;
+            }
+            let mut left = size.saturating_sub(self.line.bytes.len() as u64);
+            let mut at = 0;
+            while left > 0 && at < LONGEST_LOOK {
+                let Some(piece) = self.peek(at) else { break };
+                let length = piece.bytes.len() as u64;
+                if length > left {
+                    break;
+                }
+                (left, at) = (left - length, at + 1);
+            }
+            if left == 0 && *size >= self.line.bytes.len() as u64 && self.ends_at(at) {
+                return Some(*size);
+            }
+            self.wasted += size - left;
+        }
+        None
+    }
+
+    /// Whether a mail may end before the piece that is `at` pieces behind the current one: there the file ends, or a separator
+    /// stands, perhaps behind one blank line.
+    fn ends_at(&mut self, mut at: usize) -> bool {
+        let is_blank = |piece: &Piece| matches!(&piece.bytes[..], b"\n" | b"\r\n");
+        if self.peek(at).is_some_and(is_blank) {
+            at += 1;
+        }
+        let Some(piece) = self.peek(at) else { return self.late.is_none() };
+        if !piece.starts || !piece.bytes.starts_with(b"From ") {
+            return false;
+        }
+        let line = piece.bytes.clone();
+        self.separates(&line, at + 1, true)
+    }
+
+    /// Gathers up to the next separator. `held`: the piece in `self.line` belongs to what is gathered. `claims`: what the mail
+    /// says of its own length may be looked into.
+    fn gather(&mut self, offset: u64, mut held: bool, claims: bool) -> Gathered {
         let (mut bytes, mut size) = (Vec::new(), 0);
         let mut after_blank = held;
+        let mut lengths = Lengths::default();
         self.state = State::End;
         while std::mem::take(&mut held) || self.advance() {
-            if self.is_separator(after_blank) {
-                self.state = State::AtSeparator;
-                break;
+            // Inside of a length that was proven nothing is a separator, and at its end the mail is over.
+            let at_end = claims && lengths.end_at(size);
+            if size >= lengths.proven && self.is_separator(after_blank || at_end) {
+                if at_end {
+                    lengths.proven = size;
+                }
+                let open = claims && lengths.proven == 0;
+                match open.then(|| self.proven(&lengths.beyond(size))).flatten() {
+                    Some(more) => lengths.proven = size + more,
+                    None => {
+                        self.state = State::AtSeparator;
+                        break;
+                    }
+                }
             }
             after_blank = self.line.starts && matches!(&self.line.bytes[..], b"\n" | b"\r\n");
             size += self.line.bytes.len() as u64;
+            lengths.take(&self.line, after_blank, size);
             if size <= LARGEST_MAIL {
                 bytes.extend_from_slice(&self.line.bytes);
             } else if size > LONGEST_SKIP {
@@ -183,14 +291,24 @@ impl<R: BufRead> Mbox<R> {
                 bytes = Vec::new();
             }
         }
-        (bytes, size)
+        // The blank line before the next separator is the file's, not the mail's.
+        let blank = match &bytes[..] {
+            it if lengths.proven > 0 => it.len().saturating_sub(lengths.proven as usize),
+            b"\n" => 1,
+            it if it.ends_with(b"\n\n") => 1,
+            it if it.ends_with(b"\n\r\n") => 2,
+            _ => 0,
+        };
+        let read = bytes.len();
+        bytes.truncate(read - blank);
+        Gathered { whole: read as u64 == size, bytes, size }
     }
 
     /// What lies before the first From_ line: blank lines are nothing, a mail whose From_ line was lost is one.
     fn start(&mut self) -> Option<Result<MboxMail, MboxError>> {
         let held = self.advance();
-        let (bytes, size) = self.gather(0, held);
-        if size > LONGEST_SKIP || bytes.len() as u64 == size && bytes.iter().all(u8::is_ascii_whitespace) {
+        let Gathered { bytes, size, whole } = self.gather(0, held, false);
+        if size > LONGEST_SKIP || whole && bytes.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
         if size <= LARGEST_MAIL && super::single::begins_with_header(&bytes) {
@@ -201,14 +319,6 @@ impl<R: BufRead> Mbox<R> {
     }
 
     fn finish(&self, mut bytes: Vec<u8>, offset: u64, line: Option<separator::Separator>) -> MboxMail {
-        // The blank line before the next separator is the file's, not the mail's.
-        let blank = match &bytes[..] {
-            b"\n" => 1,
-            it if it.ends_with(b"\n\n") => 1,
-            it if it.ends_with(b"\n\r\n") => 2,
-            _ => 0,
-        };
-        bytes.truncate(bytes.len() - blank);
         let quoting = match (self.quoting, &line) {
             (Quoting::Auto, Some(it)) if it.by_public_inbox => Quoting::Mboxrd,
             (Quoting::Auto, Some(it)) if it.by_format_patch => Quoting::Nothing,
@@ -231,7 +341,9 @@ impl<R: BufRead> Iterator for Mbox<R> {
         }
         if self.state == State::AtSeparator {
             let (offset, line) = (self.line.offset, separator::recognise(&self.line.bytes));
-            let (bytes, size) = self.gather(offset, false);
+            // Where the writer is known to quote, or to write no lengths, they are old ones or lies.
+            let known = line.as_ref().is_some_and(|it| it.by_public_inbox || it.by_format_patch);
+            let Gathered { bytes, size, .. } = self.gather(offset, false, !known);
             if size > LARGEST_MAIL && size <= LONGEST_SKIP {
                 return Some(Err(MboxError::TooLarge { offset, size }));
             }
@@ -241,6 +353,57 @@ impl<R: BufRead> Iterator for Mbox<R> {
             }
         }
         self.late.take().map(Err)
+    }
+}
+
+/// What lies between two separators.
+struct Gathered {
+    /// The mail, or nothing of one that is too large.
+    bytes: Vec<u8>,
+    /// In the file.
+    size: u64,
+    whole: bool,
+}
+
+/// What the header of a mail claims of its length.
+#[derive(Default)]
+struct Lengths {
+    claimed: Vec<u64>,
+    /// Where the body begins; 0 before it is reached.
+    body: u64,
+    /// Up to here the mail goes, as its length proved.
+    proven: u64,
+}
+
+impl Lengths {
+    /// Looks at a line of the mail; `size` is where it ends.
+    fn take(&mut self, line: &Piece, blank: bool, size: u64) {
+        const NAME: &[u8] = b"content-length:";
+        if self.body > 0 {
+            return;
+        }
+        if blank {
+            self.body = size;
+        } else if line.starts
+            && self.claimed.len() < MOST_LENGTHS
+            && let Some((name, value)) = line.bytes.split_at_checked(NAME.len())
+            && name.eq_ignore_ascii_case(NAME)
+            && let Some(length) = std::str::from_utf8(value).ok().and_then(|value| value.trim().parse().ok())
+        {
+            self.claimed.push(length);
+        }
+    }
+
+    /// Whether one of the claims ends here.
+    fn end_at(&self, size: u64) -> bool {
+        self.body > 0 && self.claimed.iter().any(|length| self.body.checked_add(*length) == Some(size))
+    }
+
+    /// How far beyond `size` the claims go, those that do.
+    fn beyond(&self, size: u64) -> Vec<u64> {
+        let body = self.body;
+        let ends = self.claimed.iter().filter(|_| body > 0).filter_map(|length| body.checked_add(*length));
+        ends.filter(|end| *end > size).map(|end| end - size).collect()
     }
 }
 

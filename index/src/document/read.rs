@@ -60,13 +60,13 @@ impl Document {
             .chain(message.header("X-Change-ID").map(|id| fold(&id)))
             .collect();
         let key = key(message, &sections);
-        let author = message.from.first();
+        let author = message.author();
         let references = message.references.len().saturating_sub(REFERENCES);
         let stored = Stored {
             blob: origin.blob.to_vec(),
             message_id: message.message_id.to_string(),
             subject: message.subject.to_string(),
-            author: author.map_or_else(String::new, |a| a.who().to_owned()),
+            author: author.as_ref().map_or_else(String::new, |a| a.who().to_owned()),
             address: author.map_or_else(String::new, |a| a.address.clone()),
             date: date.unwrap_or(received),
             dated: date.is_some(),

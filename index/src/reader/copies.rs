@@ -3,9 +3,9 @@
 use rustc_hash::FxHashSet;
 use tantivy::collector::DocSetCollector;
 use tantivy::columnar::Column;
-use tantivy::query::TermSetQuery;
-use tantivy::schema::TantivyDocument;
+use tantivy::query::{TermQuery, TermSetQuery};
 use tantivy::schema::document::Value;
+use tantivy::schema::{IndexRecordOption, TantivyDocument};
 use tantivy::{DocAddress, Searcher, Term};
 
 use super::{Reader, ReaderError};
@@ -64,6 +64,21 @@ impl Reader {
             }
         }
         Ok(copies)
+    }
+
+    /// The first Message-ID of the mail that bears this one as its second or third: two Message-ID headers are two names of
+    /// one mail. `None` for an id that is a first one, or nobody's.
+    ///
+    /// # Errors
+    /// A damaged index.
+    pub fn other_name(&self, id: &str) -> Result<Option<String>, ReaderError> {
+        if self.has(crate::hash::message_id(id)) {
+            return Ok(None);
+        }
+        let query = TermQuery::new(Term::from_field_text(self.fields.mid, id), IndexRecordOption::Basic);
+        let found = self.searcher.search(&query, &DocSetCollector).map_err(|e| self.wrap(e))?;
+        let first = found.into_iter().min();
+        first.map(|doc| Ok(self.copy(doc)?.stored.message_id)).transpose()
     }
 
     /// A mail by its hash: the first copy that is no web page, where it is indexed.

@@ -223,7 +223,7 @@ impl Worker<'_> {
             row: links::Row {
                 origin,
                 id: hash::message_id(&stored.message_id),
-                references: stored.references.iter().map(|id| hash::message_id(id)).collect(),
+                references: document.related(),
                 date: stored.date,
                 fingerprint: document.fingerprint,
                 page: stored.kinds.page,

@@ -50,7 +50,9 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     }
     let id = message_id::typed(&arguments.message)?;
     let reader = context.place.required_reader()?;
-    let copies = reader.copies(hash::message_id(&id)).map_err(|e| reader_failure(&e))?;
+    let other = reader.other_name(&id).map_err(|e| reader_failure(&e))?;
+    let named = hash::message_id(other.as_deref().unwrap_or(&id));
+    let copies = reader.copies(named).map_err(|e| reader_failure(&e))?;
     if copies.is_empty() {
         return Err(message_id::not_indexed(&id, &reader));
     }

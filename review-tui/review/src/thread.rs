@@ -4,6 +4,7 @@ use provenance_corpus::thread::{self, Node};
 use provenance_index::hash;
 use provenance_index::reader::{Copy, Reader};
 use provenance_index::search::Mail;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::failure::Failure;
 use crate::session::place::reader_failure;
@@ -30,7 +31,8 @@ pub struct Row {
 
 /// The thread that a mail belongs to; `None` where neither it nor an answer to it is indexed.
 pub fn gather(reader: &Reader, id: &str) -> Result<Option<Thread>, Failure> {
-    let members = reader.thread(hash::message_id(id)).map_err(|e| reader_failure(&e))?;
+    let other = reader.other_name(id).map_err(|e| reader_failure(&e))?;
+    let members = reader.thread(hash::message_id(other.as_deref().unwrap_or(id))).map_err(|e| reader_failure(&e))?;
     let mut mails: Vec<Mail> = Vec::new();
     for member in members {
         let copies: Vec<Copy> = reader.copies(member).map_err(|e| reader_failure(&e))?;
@@ -43,13 +45,28 @@ pub fn gather(reader: &Reader, id: &str) -> Result<Option<Thread>, Failure> {
     if mails.is_empty() {
         return Ok(None);
     }
+    // An answer may name a mail by another of its names.
+    let mut names: FxHashMap<String, String> = FxHashMap::default();
+    let known: FxHashSet<String> = mails.iter().map(|mail| mail.shown().stored.message_id.clone()).collect();
+    for reference in mails.iter().flat_map(|mail| &mail.shown().stored.references) {
+        if !known.contains(reference)
+            && !names.contains_key(reference)
+            && let Some(first) = reader.other_name(reference).map_err(|e| reader_failure(&e))?
+        {
+            names.insert(reference.clone(), first);
+        }
+    }
+    let name = |id: &'_ String| names.get(id).cloned().unwrap_or_else(|| id.clone());
+    let references: Vec<Vec<String>> =
+        mails.iter().map(|mail| mail.shown().stored.references.iter().map(name).collect()).collect();
     let nodes: Vec<Node<'_>> = mails
         .iter()
-        .map(|mail| {
+        .zip(&references)
+        .map(|(mail, references)| {
             let stored = &mail.shown().stored;
             Node {
                 id: &stored.message_id,
-                references: stored.references.iter().map(String::as_str).collect(),
+                references: references.iter().map(String::as_str).collect(),
                 date: stored.date,
             }
         })

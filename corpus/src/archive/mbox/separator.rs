@@ -47,6 +47,43 @@ pub(super) fn may_follow(line: &[u8]) -> bool {
     line.is_empty() || line.starts_with(b">From ") || super::super::single::is_field(line)
 }
 
+/// `From ` alone, as Thunderbird writes it, or with an address and no date.
+pub(super) fn is_bare(line: &[u8]) -> bool {
+    let words = line.strip_prefix(b"From ").filter(|_| line.len() <= LONGEST);
+    words.is_some_and(|words| words.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count() <= 1)
+}
+
+/// The fields of a header that were seen, to know the header of a mail from lines of prose that look like one.
+#[derive(Default)]
+pub(super) struct Seen {
+    from: bool,
+    others: [bool; 3],
+    any: bool,
+}
+
+impl Seen {
+    /// Looks at a line; false if the header is over.
+    pub fn take(&mut self, line: &[u8]) -> bool {
+        const OTHERS: [&[u8]; 3] = [b"date", b"subject", b"message-id"];
+        let continues = self.any && matches!(line.first(), Some(b' ' | b'\t')) && !line.trim_ascii().is_empty();
+        if !continues && !super::super::single::is_field(line) {
+            return false;
+        }
+        self.any = true;
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii_end();
+        self.from |= name.eq_ignore_ascii_case(b"from");
+        for (seen, other) in self.others.iter_mut().zip(OTHERS) {
+            *seen |= name.eq_ignore_ascii_case(other);
+        }
+        true
+    }
+
+    /// From, and two of Date, Subject and Message-ID.
+    pub fn is_mail(&self) -> bool {
+        self.from && self.others.iter().filter(|seen| **seen).count() >= 2
+    }
+}
+
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

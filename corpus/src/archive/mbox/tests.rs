@@ -74,6 +74,58 @@ fn what_comes_before_the_first_mail_is_reported_or_is_a_mail() {
     assert!(matches!(binary[..], [Err(MboxError::BeforeFirstMail { size: 1006, .. })]));
 }
 
+const HEADER: &str = "From: Cy Example <cy@example.org>\nDate: Sun, 5 Jan 2025 10:00:00 +0000\nSubject: x\n";
+
+#[test]
+fn a_separator_may_lack_its_date_or_its_blank_line_where_a_whole_header_follows() {
+    for separator in ["From ", "From \r", "From -", "From ben@example.org"] {
+        let text = format!("{separator}\n{HEADER}\none\n\n{separator}\n{HEADER}\ntwo\n");
+        assert_eq!(mails(&text), [format!("{HEADER}\none\n"), format!("{HEADER}\ntwo\n")], "{separator}");
+    }
+    let text = format!("{FROM}{HEADER}\none\n{FROM}{HEADER}\ntwo\n");
+    assert_eq!(mails(&text), [format!("{HEADER}\none\n"), format!("{HEADER}\ntwo\n")]);
+    // A pasted patch, prose, and a header that is none.
+    let git = "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\n";
+    for body in [
+        format!("see\n{git}{HEADER}\ntext\n"),
+        format!("see\n\nFrom \nFrom: a\n\nSubject: b\nDate: c\n"),
+        format!("see\nFrom here\n{HEADER}"),
+    ] {
+        let text = format!("{FROM}Subject: 1\n\n{body}");
+        assert_eq!(mails(&text), [format!("Subject: 1\n\n{body}")]);
+    }
+}
+
+#[test]
+fn a_length_is_believed_where_it_ends_at_the_end_or_before_a_separator() {
+    let git = "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\n";
+    let body = format!("see\n\n{git}{HEADER}\npatch\n\n");
+    let mail = |length: usize| format!("Subject: 1\nContent-Length: {length}\n\n{body}");
+    let right = mail(body.len());
+    for end in ["", "\n", &format!("{FROM}Subject: 2\n\nx\n"), &format!("\n{FROM}Subject: 2\n\nx\n")] {
+        let found = mails(format!("{FROM}{right}{end}"));
+        assert_eq!(found[0], right, "{end:?}");
+        assert_eq!(found.len(), 1 + usize::from(end.contains("From ")), "{end:?}");
+    }
+    // One that is wrong by a byte, too large for anything, or in a file whose writer quotes.
+    for length in [body.len() + 1, body.len() - 2, usize::MAX, 0] {
+        assert_eq!(mails(format!("{FROM}{}", mail(length))).len(), 2, "{length}");
+    }
+    let quoted = "From mboxrd@z Thu Jan  1 00:00:00 1970\n";
+    let next = format!("{quoted}Subject: 2\n\nx\n");
+    let text = format!("{quoted}Subject: 1\nContent-Length: {}\n\nx\n\n{next}", 3 + next.len());
+    assert_eq!(mails(text).len(), 2);
+}
+
+#[test]
+fn lengths_that_lie_cost_no_more_than_reading() {
+    let one = format!("{FROM}Subject: 1\nContent-Length: 50000000\n\nx\n\n");
+    let text = one.repeat(100_000);
+    let start = std::time::Instant::now();
+    assert_eq!(read(&text).len(), 100_000);
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
 fn gz(text: &[u8]) -> Vec<u8> {
     let mut out = GzEncoder::new(Vec::new(), Compression::fast());
     out.write_all(text).unwrap();
@@ -120,6 +172,22 @@ proptest! {
         let ended = |it: &String| if it.is_empty() || it.ends_with('\n') { it.clone() } else { format!("{it}\n") };
         let found: Vec<_> = read(&text).into_iter().map(|it| String::from_utf8(it.unwrap().bytes).unwrap()).collect();
         prop_assert_eq!(found, mails.iter().map(ended).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_written_with_its_length_is_read_back(
+        bodies in prop::collection::vec("((>{0,2}From )|(From a@b Wed Jan  1 00:00:10 2020\n)|(From: a\nDate: b\nSubject: c\n)|\n|[ -~\u{e9}]{0,9}){0,12}\n", 1..6),
+        blank: bool,
+    ) {
+        let blank = if blank { "\n" } else { "" };
+        let mails: Vec<String> = bodies.iter().map(|body| format!("Subject: 1\nContent-Length: {}\n\n{body}", body.len())).collect();
+        let text: String = mails.iter().map(|mail| format!("{FROM}{mail}{blank}")).collect();
+        let found = Mbox::with_quoting(text.as_bytes(), Quoting::Nothing);
+        let found: Vec<_> = found.map(|it| String::from_utf8(it.unwrap().bytes).unwrap()).collect();
+        // Where no blank line parts two mails, one that ends with a blank line cannot tell whose it is; the length can, but is
+        // not asked where nothing contradicts it.
+        let trim = |list: &[String]| list.iter().map(|it| it.trim_end().to_owned()).collect::<Vec<_>>();
+        prop_assert_eq!(trim(&found), trim(&mails));
     }
 
     #[test]

@@ -81,8 +81,9 @@ impl<'r> Letters<'r> {
     }
 }
 
-/// The hash of a mail that the user names; a web page stands for the mail that it shows.
+/// The hash of a mail that the user names, by any of its names; a web page stands for the mail that it shows.
 pub fn id_of(reader: &Reader, message_id: &str) -> u64 {
-    let id = hash::message_id(message_id);
+    let other = reader.other_name(message_id).ok().flatten();
+    let id = hash::message_id(other.as_deref().unwrap_or(message_id));
     reader.links.mail_of_page(id).unwrap_or(id)
 }
