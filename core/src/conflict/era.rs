@@ -32,10 +32,15 @@ pub enum Era {
     Livepatch,
     /// The same, which asks trampolines to share.
     Livepatch2022,
+    /// Whoever writes over an entry with `bpf_arch_text_poke()` after the dispatcher has left it: the kernel has no user like that,
+    /// a patch may add one.
+    Poke2022,
+    /// A probe at the function's entry with a `post_handler`: it is a user of IPMODIFY.
+    KprobePost,
 }
 
 impl Era {
-    /// All of them.
+    /// Those that the kernel has, and that the matrix is made of.
     pub const ALL: [Self; 12] = [
         Self::Ftrace,
         Self::FtraceDirect,
@@ -51,6 +56,9 @@ impl Era {
         Self::Livepatch2022,
     ];
 
+    /// Those that a patch may bring: run when one does, and not part of the matrix.
+    pub const BROUGHT: [Self; 2] = [Self::Poke2022, Self::KprobePost];
+
     /// The catalogue's slug.
     #[must_use]
     pub fn mechanism(self) -> MechanismId {
@@ -60,7 +68,8 @@ impl Era {
             Self::StaticCall => MechanismId::STATIC_CALL,
             Self::JumpLabel => MechanismId::JUMP_LABEL,
             Self::Dispatcher2019 | Self::Dispatcher2022 => MechanismId::BPF_DISPATCHER,
-            Self::Kprobe => MechanismId::KPROBES,
+            Self::Kprobe | Self::KprobePost => MechanismId::KPROBES,
+            Self::Poke2022 => MechanismId::TEXT,
             Self::Optprobe => MechanismId("optprobes"),
             Self::Trampoline2019 | Self::Trampoline2022 => MechanismId::BPF_TRAMPOLINE,
             Self::Livepatch | Self::Livepatch2022 => MechanismId::LIVEPATCH,
@@ -77,7 +86,9 @@ impl Era {
             Self::Trampoline2019 | Self::Livepatch => "v5.17",
             Self::Trampoline2022 | Self::Livepatch2022 => "v6.0",
             Self::Dispatcher2019 => "v5.6",
-            Self::Dispatcher2022 => "v6.1",
+            Self::Dispatcher2022 | Self::Poke2022 => "v6.1",
+            // Its rule is that of v5.4 (kernel/kprobes.c: arm_kprobe_ftrace()) and still that of v5.17.
+            Self::KprobePost => "v5.17 with a post_handler",
         }
     }
 
@@ -90,8 +101,8 @@ impl Era {
             Self::StaticCall => "20200818135735.948368560@infradead.org",
             Self::JumpLabel => "cover.1560325897.git.bristot@redhat.com",
             Self::Dispatcher2019 => "20191213175112.30208-1-bjorn.topel@gmail.com",
-            Self::Dispatcher2022 => "20221103120012.717020618@infradead.org",
-            Self::Kprobe => "20120605102832.27845.63461.stgit@localhost.localdomain",
+            Self::Dispatcher2022 | Self::Poke2022 => "20221103120012.717020618@infradead.org",
+            Self::Kprobe | Self::KprobePost => "20120605102832.27845.63461.stgit@localhost.localdomain",
             Self::Optprobe => "20191111132458.401696663@infradead.org",
             Self::Trampoline2019 => "20191114185720.1641606-1-ast@kernel.org",
             Self::Trampoline2022 | Self::Livepatch2022 => "20220720002126.803253-1-song@kernel.org",
