@@ -9,7 +9,7 @@ use provenance_corpus::catalogue::Catalogue;
 use provenance_corpus::message::Message;
 use provenance_corpus::patch::Patch;
 use provenance_index::reader::Reader;
-use provenance_review::check::{self, Finding, Severity, Target, World};
+use provenance_review::check::{self, Fact, Finding, Severity, Target, World};
 use toml::{Table, Value};
 
 use crate::harness::{User, reviewer, shared};
@@ -31,7 +31,7 @@ fn findings(user: &User, catalogue: &Catalogue, mail: &str) -> Vec<Finding> {
     let text = message.text();
     let as_of = message.date.expect("a date").seconds;
     let target = Target { message: &message, text: &text, patch: Patch::parse(&text).expect("a patch"), as_of };
-    check::run(&target, &World::new(catalogue, Some(&reader), &data))
+    check::run(&target, &World::new(catalogue, Some(&reader), &data)).findings
 }
 
 /// What a finding comes to: rule, key, and whom or what it names, without its names of the patch.
@@ -39,10 +39,11 @@ fn said(findings: &[Finding]) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
     for finding in findings.iter().filter(|f| f.severity > Severity::Silent) {
         said.push(format!("{} {} {}", finding.severity.as_str(), finding.rule, finding.key));
-        let people = finding.facts.iter().filter(|_| finding.key == "history");
-        said.extend(people.map(|(name, _)| format!("{} {name}", finding.rule)));
-        let dates = finding.facts.iter().filter(|(label, _)| finding.key == "catalogue" && label.is_empty());
-        said.extend(dates.map(|(_, fact)| format!("{} {}", finding.rule, &fact[..10])));
+        said.extend(finding.facts.iter().filter_map(|fact| match fact {
+            Fact::Person { name, .. } => Some(format!("{} {name}", finding.rule)),
+            Fact::Event { on, .. } => Some(format!("{} {on}", finding.rule)),
+            _ => None,
+        }));
     }
     said
 }

@@ -170,3 +170,149 @@ fn the_forms_for_b4_replies_and_addresses() {
     let said = user.run(["check".as_ref(), nothing.as_os_str()]).ends(2);
     assert!(said.err.contains("no diff was found"), "{}", said.err);
 }
+
+/// `check` of mails of our own making, with an index or without.
+fn json_of(user: &User, arguments: &[&str], code: i32) -> serde_json::Value {
+    let mut all = vec!["check", "-f", "json"];
+    all.extend(arguments);
+    serde_json::from_str(&user.run(all).ends(code).out).expect("JSON")
+}
+
+fn facts(value: &serde_json::Value) -> Vec<(String, String)> {
+    let findings = value["checked"][0]["findings"].as_array().expect("findings").iter();
+    let facts = findings.flat_map(|finding| finding["facts"].as_array().expect("facts"));
+    let word = |fact: &serde_json::Value, key: &str| fact[key].as_str().expect(key).to_owned();
+    facts.map(|fact| (word(fact, "label"), word(fact, "text"))).collect()
+}
+
+#[test]
+fn a_patch_is_judged_by_the_rules_of_its_own_day_which_are_named() {
+    let user = User::new();
+    let of = |name: &str, date: &str| {
+        let mail =
+            letter(&format!("{name}@x"), 3, ADA, "[PATCH] e: x", None, &patch("why", "kernel/e.c", "\tgo();", &TAKE));
+        let file = user.write(&format!("{name}.eml"), mail.replace("03 Mar 2023", date));
+        facts(&json_of(&user, &[file.to_str().unwrap()], 1))
+    };
+    for (name, date, era) in [
+        ("early", "11 Dec 2019", "model of ftrace v5.4 and bpf-dispatcher v5.6"),
+        ("between", "01 Jun 2022", "model of ftrace v5.4 and bpf-dispatcher v5.6"),
+        ("late", "10 Oct 2023", "model of ftrace v5.4 and text-poke v6.1"),
+    ] {
+        let facts = of(name, date);
+        let holds = |(label, text): &(String, String)| {
+            label == "owner" && text.starts_with("ftrace finds other bytes than its own: -EINVAL, ftrace_bug()")
+        };
+        assert!(facts.iter().any(holds), "{name}: {facts:?}");
+        let ran: Vec<&str> =
+            facts.iter().filter(|(_, text)| text.contains("model of")).map(|(_, t)| t.as_str()).collect();
+        assert_eq!(ran.len(), 2, "{name}: {facts:?}");
+        assert!(ran[0].contains(era) && ran[0].contains("dropped, nobody is told"), "{name}: {ran:?}");
+        assert!(name != "late" || ran.iter().all(|text| !text.contains("v5.6")), "{ran:?}");
+    }
+}
+
+/// A user with two revisions of a patch and a remark between them, in the program's own store.
+fn reviser() -> User {
+    let user = User::new();
+    let body = |n: u32| {
+        patch(
+            "why",
+            "e/one.c",
+            "\tstart();",
+            &["first_call(alpha);", "second_call(beta);", &format!("third_call({n});")],
+        )
+    };
+    user.write("v1.eml", letter("v1@x", 1, ADA, "[PATCH] engine: call in order", None, &body(1)));
+    let remark = "> +second_call(beta);\n\nwhat if this one fails, and who cleans up?\n";
+    user.write(
+        "re.eml",
+        letter("re@x", 2, "Bob Other <bob@example.net>", "Re: [PATCH] engine: call in order", Some("v1@x"), remark),
+    );
+    user.write("v2.eml", letter("v2@x", 9, ADA, "[PATCH v2] engine: call in order", Some("v1@x"), &body(2)));
+    user.run(["index", "v1.eml", "re.eml", "v2.eml"]).ok();
+    user
+}
+
+#[test]
+fn what_is_not_attached_is_one_line_and_no_failure() {
+    let user = User::new();
+    let file = user.write(
+        "v2.eml",
+        letter("v2@x", 9, ADA, "[PATCH v2] e: x", None, &patch("why", "kernel/e.c", "\tgo();", &["a();"])),
+    );
+    let said = user.run(["check".as_ref(), file.as_os_str()]).ok();
+    let lines: Vec<&str> = said.out.lines().filter(|line| line.starts_with("not attached: ")).collect();
+    assert_eq!(lines.len(), 1, "{}", said.out);
+    assert!(lines[0].contains("a list's archive for") && lines[0].contains("revision"), "{}", said.out);
+    assert!(lines[0].contains("a git tree for missing-cc (MAINTAINERS)"), "{}", said.out);
+    assert_eq!(said.err, "");
+    let value = json_of(&user, &["v2.eml"], 0);
+    let checked = &value["checked"][0];
+    assert!(!checked["ran"].as_array().unwrap().contains(&"revision".into()), "{value}");
+    assert_eq!(value["rules"], checked["ran"].as_array().unwrap().len());
+    let revision =
+        checked["not_run"].as_array().unwrap().iter().find(|n| n["rule"] == "revision").expect("it did not run");
+    assert!(revision["why"].is_null() && revision["needs"].is_string(), "{value}");
+}
+
+#[test]
+fn what_is_attached_and_cannot_be_read_is_said_and_ends_with_three() {
+    let user = reviser();
+    assert!(user.run(["check", "--no-engine", "v2.eml"]).ok().out.contains("who cleans up"));
+    let objects = user.path(".local/share/provenance/mail/git/0.git/objects");
+    std::fs::rename(&objects, user.path("gone")).unwrap();
+    std::fs::create_dir(&objects).unwrap();
+    let said = user.run(["check", "v2.eml"]).ends(3);
+    assert!(said.out.contains("could not look: revision: ") && !said.out.contains("5 rules"), "{}", said.out);
+    assert!(said.out.contains("4 rules"), "{}", said.out);
+    let value = json_of(&user, &["v2.eml"], 3);
+    let not_run = value["checked"][0]["not_run"].as_array().unwrap();
+    assert!(
+        not_run.iter().any(|n| n["rule"] == "revision" && n["why"].as_str().is_some_and(|why| why.contains("mail")))
+    );
+    // b4 reads an array, and nothing else is said; what did not run does not pass.
+    let b4 = user.run(["check", "-f", "b4", "v2.eml"]).ok();
+    assert_eq!(b4.err, "");
+    let entries: serde_json::Value = serde_json::from_str(&b4.out).unwrap();
+    let entry = entries.as_array().unwrap().iter().find(|e| e["tool"] == "provenance/revision").expect("an entry");
+    assert_eq!(entry["status"], "warn");
+    assert!(entry["summary"].as_str().unwrap().starts_with("could not look"), "{entry}");
+    // What is pasted stays clean; the word is on stderr.
+    let reply = user.run(["check", "-f", "reply", "v2.eml"]).ends(3);
+    assert!(
+        !reply.out.contains("could not look") && reply.err.contains("could not look"),
+        "{}{}",
+        reply.out,
+        reply.err
+    );
+    // Three beats one: a warning beside it changes nothing.
+    let takes = user.write(
+        "t.eml",
+        letter("t@x", 3, ADA, "[PATCH] e: x", Some("v1@x"), &patch("why", "kernel/e.c", "\tgo();", &TAKE)),
+    );
+    let said = user.run(["check".as_ref(), "--no-engine".as_ref(), "v2.eml".as_ref(), takes.as_os_str()]).ends(3);
+    assert!(said.out.contains("warning[ownership]"), "{}", said.out);
+}
+
+#[test]
+fn a_tree_an_image_or_a_list_of_them_that_is_broken_is_said() {
+    let user = User::new();
+    let takes = letter("t@x", 3, ADA, "[PATCH] e: x", None, &patch("why", "kernel/e.c", "\tgo();", &TAKE));
+    let takes = user.write("t.eml", takes);
+    let data = ".local/share/provenance";
+    let check = |code| user.run(["check".as_ref(), takes.as_os_str()]).ends(code).out;
+    assert!(check(1).contains("a kernel image for ownership (image)"));
+    user.write(&format!("{data}/images.json"), "{ no list");
+    let said = check(3);
+    assert!(said.contains("could not look: ownership (image): the list of images cannot be read"), "{said}");
+    let gone = r#"{"images":[{"path":"/nowhere/vmlinux","release":"9.9.9","build_id":"","kernel":true}]}"#;
+    user.write(&format!("{data}/images.json"), gone);
+    let said = check(3);
+    assert!(said.contains("could not look: ownership (image): Linux 9.9.9: "), "{said}");
+    assert!(said.contains("warning[ownership]"), "what was found is found: {said}");
+    std::fs::remove_file(user.path(&format!("{data}/images.json"))).unwrap();
+    user.write(&format!("{data}/history.1/trees.json"), "{ no list");
+    let said = check(3);
+    assert!(said.contains("could not look: missing-cc (MAINTAINERS): "), "{said}");
+}

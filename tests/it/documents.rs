@@ -85,3 +85,40 @@ fn the_changelog_names_every_command() {
         assert!(text.contains(command), "CHANGELOG.md does not name `{command}`");
     }
 }
+
+#[test]
+fn the_rule_of_ten_lines_is_one() {
+    let path = root().join("review-tui/review/examples/rule.rs");
+    let text = std::fs::read_to_string(&path).expect("the example");
+    let body: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.contains("fn check"))
+        .skip(1)
+        .take_while(|line| *line != "    }")
+        .collect();
+    assert!((1..=10).contains(&body.len()), "{body:?}");
+    // `cargo test` of the workspace has built it, unless only this test was asked for.
+    let built = std::env::current_exe().expect("a path");
+    let built = built.ancestors().nth(2).expect("a profile").join("examples/rule");
+    if !built.exists() {
+        println!("skipped: the example was not built");
+        return;
+    }
+    let user = User::new();
+    let added = ["	if (!site->owner)", "		BUG();"];
+    let mail = crate::links::letter(
+        "m@x",
+        3,
+        crate::links::ADA,
+        "[PATCH] e: x",
+        None,
+        &crate::links::patch("why", "kernel/e.c", "\tgo();", &added),
+    );
+    let file = user.write("m.eml", mail);
+    let out = std::process::Command::new(built).stdin(std::fs::File::open(file).unwrap()).output().expect("it starts");
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert!(
+        out.status.success() && said.contains("> +\t\tBUG();") && said.contains("BUG() stops the machine"),
+        "{said}"
+    );
+}

@@ -87,6 +87,7 @@ fn answer(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, format!("no diff was found in {}", arguments.what.join(", ")))
             .hint("name a patch mail; of several mails in a file the first one with a diff is checked"));
     }
+    let unseen = form::unseen(&all);
     let graves = all.iter().flat_map(|c| &c.findings).any(|f| f.severity >= Severity::Warning && f.dismissed.is_none());
     if !arguments.verbose {
         for checked in &mut all {
@@ -98,8 +99,17 @@ fn answer(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let mut out = context.paged();
     out.write_all(print(&all, arguments.format, context, reader.as_ref())?.as_bytes())?;
     out.finish()?;
-    let quiet = matches!(arguments.format, Format::B4 | Format::Addresses);
-    Ok(if graves && !quiet { Exit::Findings } else { Exit::Done })
+    // What is pasted, or read by a program, has no room for it.
+    if matches!(arguments.format, Format::Reply | Format::Addresses) {
+        unseen.iter().for_each(|line| context.say(line));
+    }
+    Ok(match arguments.format {
+        Format::B4 => Exit::Done,
+        _ if !unseen.is_empty() => Exit::Unreadable,
+        Format::Addresses => Exit::Done,
+        _ if graves => Exit::Findings,
+        _ => Exit::Done,
+    })
 }
 
 fn print(all: &[Checked], format: Format, context: &Context, reader: Option<&Reader>) -> Result<String, Failure> {
@@ -163,13 +173,12 @@ fn one(world: &World<'_>, bytes: &[u8], as_of: Option<i64>) -> Option<Checked> {
     let patch = Patch::parse(&text)?;
     let as_of = as_of.or(message.date.map(|d| d.seconds)).or(message.received).unwrap_or(i64::MAX);
     let target = Target { message: &message, text: &text, patch, as_of };
-    let findings = check::run(&target, world);
-    Some(Checked {
+    let checked = Checked {
         message_id: message.message_id.to_string(),
         subject: message.subject.to_string(),
         author: message.from.first().map_or_else(String::new, |a| a.who().to_owned()),
         as_of,
-        dismissed: 0,
-        findings,
-    })
+        ..Checked::default()
+    };
+    Some(checked.report(check::run(&target, world)))
 }

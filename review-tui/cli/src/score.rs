@@ -10,7 +10,7 @@ use provenance_corpus::patch::Patch;
 use provenance_index::links::score;
 use provenance_index::reader::Reader;
 use provenance_review::check::verdict::{self, Verdicts};
-use provenance_review::check::{Severity, Target, World, code, ownership};
+use provenance_review::check::{Case, Rule, Severity, Target, World, ownership};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::session::letters::Letters;
 use provenance_review::session::place::reader_failure;
@@ -108,8 +108,7 @@ fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
         let Some(patch) = Patch::parse(&text) else { continue };
         diffs += 1;
         let target = Target { message: &message, text: &text, patch, as_of: copy.stored.date };
-        let code = code::read(&target.patch);
-        for finding in ownership::check(&target, &world, &code) {
+        for finding in ownership::Ownership.check(&Case::new(&target, &world)).findings {
             notes += u64::from(finding.severity == Severity::Note);
             if finding.severity >= Severity::Warning {
                 let id = verdict::id(&finding, target.text);

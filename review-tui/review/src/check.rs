@@ -1,8 +1,11 @@
 //! Checks of a patch: what a maintainer would otherwise learn years later. One file per rule; a rule reads the patch, the
-//! catalogue, the index and the engine as of the patch's own day, and returns findings that show their evidence.
+//! catalogue, the index and the engine as of the patch's own day, and returns findings that show their evidence, and what it
+//! could not look at. A new rule is its file and its line in [`rule::ALL`].
 
+pub mod case;
 pub mod claims;
 pub mod code;
+pub mod fact;
 pub mod form;
 pub mod functions;
 pub mod gather;
@@ -12,6 +15,7 @@ pub mod missing_cc;
 pub mod ownership;
 pub mod prior_art;
 pub mod revision;
+pub mod rule;
 pub mod scenario;
 pub mod series;
 pub mod verdict;
@@ -20,6 +24,10 @@ use provenance_corpus::catalogue::Catalogue;
 use provenance_corpus::message::Message;
 use provenance_corpus::patch::Patch;
 use provenance_index::reader::Reader;
+
+pub use case::Case;
+pub use fact::Fact;
+pub use rule::{Outcome, Report, Rule};
 
 /// How sure and how grave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,8 +86,8 @@ pub struct Finding {
     pub quote: Vec<String>,
     /// One sentence, without full stop.
     pub says: String,
-    /// Label and text, in the order in which they are shown.
-    pub facts: Vec<(String, String)>,
+    /// What it rests on, in the order in which it is shown.
+    pub facts: Vec<Fact>,
     /// Where it can be checked.
     pub evidence: Vec<Evidence>,
     /// Which fact rests on which evidence, as places in both.
@@ -135,9 +143,18 @@ impl Finding {
         (0..self.evidence.len()).filter(of).map(|at| &self.evidence[at])
     }
 
-    /// Adds a labelled fact.
-    pub fn fact(mut self, label: &str, text: impl Into<String>) -> Finding {
-        self.facts.push((label.to_owned(), text.into()));
+    /// Adds a fact.
+    pub fn fact(mut self, fact: Fact) -> Finding {
+        self.facts.push(fact);
+        self
+    }
+
+    /// The finding about a line of the code, which is quoted with lines below it.
+    pub fn at(mut self, code: &code::Code, line: usize) -> Finding {
+        let place = &code.lines[line];
+        self.path.clone_from(&code.paths[place.file]);
+        self.line = place.number;
+        self.quote = code.quote(line, 2);
         self
     }
 }
@@ -195,49 +212,28 @@ pub struct Base {
     pub date: i64,
 }
 
-/// How many rules there are.
-pub const RULES: usize = 5;
-
-/// The rules that run without being asked for, in the order in which they run.
-pub const NAMES: [&str; RULES] = [ownership::RULE, missing_cc::RULE, prior_art::RULE, revision::RULE, series::RULE];
-
 /// Runs all rules, the gravest findings first.
-pub fn run(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
+pub fn run(target: &Target<'_>, world: &World<'_>) -> Report {
     let mut findings = Vec::new();
-    each(target, world, |of_rule| findings.extend(of_rule));
+    let mut report = each(target, world, |of_rule| findings.extend(of_rule));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
-    findings
+    report.findings = findings;
+    report
 }
 
-/// Runs all rules, and hands out the findings of each as soon as they are there.
-pub fn each(target: &Target<'_>, world: &World<'_>, mut give: impl FnMut(Vec<Finding>)) {
-    let mut give = |mut findings: Vec<Finding>| {
+/// Runs all rules, and hands out the findings of each as soon as they are there; the report has the rest.
+pub fn each(target: &Target<'_>, world: &World<'_>, mut give: impl FnMut(Vec<Finding>)) -> Report {
+    let case = Case::new(target, world);
+    let mut report = Report::default();
+    for rule in rule::ALL.iter().filter(|rule| rule.wanted(world)) {
+        let mut findings = report.note(rule.name(), rule.check(&case));
         for finding in &mut findings {
-            finding.facts.retain(|(label, _)| label != ownership::OWNER);
             finding.id = verdict::id(finding, target.text);
             finding.dismissed = world.verdicts.of(&finding.id).map(str::to_owned);
         }
         give(findings);
-    };
-    let code = code::read(&target.patch);
-    let owned = ownership::check(target, world, &code);
-    let takes: Vec<String> = owned
-        .iter()
-        .filter(|f| f.severity == Severity::Warning)
-        .flat_map(|f| f.facts.iter().filter(|(label, _)| label == ownership::OWNER).map(|(_, owner)| owner.clone()))
-        .collect();
-    give(owned);
-    // What needs a search of the index.
-    if !world.brief {
-        let kin = history_of::kin(target, world, &code);
-        give(missing_cc::check(target, world, &takes, &kin, &code));
-        give(prior_art::check(target, world, &kin, &code));
-        give(revision::check(target, world));
     }
-    give(series::check(target, world));
-    if world.claims {
-        give(claims::check(target, world));
-    }
+    report
 }
 
 /// The day of a moment, as the catalogue counts.

@@ -114,7 +114,7 @@ fn findings_stand_beside_their_lines_and_lead_on() {
     assert!(takes.contains("the silent one"), "the scenario ran: {takes}");
     let small = screen(&user, "80x24", "c wait", &["takes@made.example"]);
     assert!(small.contains("▌"), "the line that it is about is in sight: {small}");
-    let lab = screen(&user, "120x60", "c wait / \"zz\" enter j j j enter wait", &["takes@made.example"]);
+    let lab = screen(&user, "120x60", "c wait / \"zz\" enter j j j j enter wait", &["takes@made.example"]);
     assert!(lab.contains("▸ lab") && lab.contains("ftrace"), "{lab}");
     let marked = screen(&user, "120x40", "enter wait c wait q q wait", &["dfn:kernel/bpf/taker.c"]);
     assert!(marked.lines().any(|line| line.contains("bpf: take it") && line.starts_with("  !")), "{marked}");

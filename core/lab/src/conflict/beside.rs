@@ -8,7 +8,7 @@ use super::claimant::{Claimant, Denied, JUMP_LABEL, STATIC_CALL, SUCCESS};
 use super::era::Era;
 use super::subject::Subject;
 use crate::runner::ScenarioError;
-use provenance_engine::mechanism::ftrace::Ftrace;
+use provenance_engine::mechanism::ftrace::{Flags, Ftrace, Ops};
 use provenance_engine::mechanism::kprobe::{Kprobe, Kprobes, Optimised};
 use provenance_engine::mechanism::livepatch::{Livepatch, PatchId, Replacement};
 use provenance_engine::mechanism::trampoline::{Ipmodify, Kind, Program, Trampoline};
@@ -16,6 +16,9 @@ use provenance_engine::mechanism::trampoline::{Ipmodify, Kind, Program, Trampoli
 pub(super) fn claimant(era: Era, subject: &Subject, index: usize) -> Result<Box<dyn Claimant>, ScenarioError> {
     Ok(match era {
         Era::Kprobe | Era::Optprobe => Box::new(Probe::new(era, subject)?),
+        Era::KprobePost => {
+            Box::new(PostProbe { ftrace: subject.ftrace()?, ops: None, retired: 0, entry: subject.entry })
+        }
         Era::Trampoline2019 | Era::Trampoline2022 => Box::new(Programs::new(era, subject)?),
         _ => {
             let ((counter, to), ftrace) = (subject.effects[index], subject.ftrace()?);
@@ -104,6 +107,52 @@ impl Claimant for Probe {
     }
     fn place(&self) -> u64 {
         self.at - self.entry
+    }
+    fn sharing(&self) -> &'static str {
+        "ftrace's list of ops"
+    }
+}
+
+/// A probe at the entry that wants to run behind it too: kprobes keeps a second ftrace_ops for those, with IPMODIFY, and arms
+/// the probe by registering it.
+struct PostProbe {
+    ftrace: Arc<Ftrace>,
+    ops: Option<Ops>,
+    retired: u64,
+    entry: u64,
+}
+
+impl Claimant for PostProbe {
+    fn label(&self) -> String {
+        Era::KprobePost.label()
+    }
+    fn rule(&self) -> &'static str {
+        "kernel/kprobes.c: arm_kprobe_ftrace() with kprobe_ipmodify_ops, v5.17"
+    }
+    fn install(&mut self) -> Result<String, Denied> {
+        let ops = Ops::new("kprobe_ipmodify_ops", Flags { ipmodify: true, ..Flags::default() }, |_| {});
+        self.ftrace.set_filter_ip(&ops, self.entry, false)?;
+        self.ftrace.register(&ops)?;
+        self.ops = Some(ops);
+        Ok(SUCCESS.into())
+    }
+    /// The probe is disabled and enabled again.
+    fn update(&mut self) -> Result<String, Denied> {
+        self.remove()?;
+        self.install()
+    }
+    fn remove(&mut self) -> Result<String, Denied> {
+        if let Some(ops) = self.ops.take() {
+            self.ftrace.unregister(&ops)?;
+            self.retired += ops.hits();
+        }
+        Ok(SUCCESS.into())
+    }
+    fn hits(&self) -> u64 {
+        self.retired + self.ops.as_ref().map_or(0, Ops::hits)
+    }
+    fn health(&self) -> Option<String> {
+        self.ftrace.bug().map(|b| b.message)
     }
     fn sharing(&self) -> &'static str {
         "ftrace's list of ops"

@@ -42,7 +42,7 @@ impl Era {
             Self::JumpLabel => {
                 Box::new(Label { subject: subject.share(), key: None, target: subject.taken[index], counter })
             }
-            Self::Dispatcher2019 => Box::new(Dispatch {
+            Self::Dispatcher2019 | Self::Poke2022 => Box::new(Dispatch {
                 dispatcher: Dispatcher::fentry(engine, &format!("d{index}"), subject.site, subject.body_at),
                 era: self,
                 programs: subject.programs[index],
@@ -331,6 +331,9 @@ impl Claimant for Label {
     }
 }
 
+/// What the dispatcher asked in v5.6, and whoever calls it still does.
+const POKE: &str = "arch/x86/net/bpf_jit_comp.c: bpf_arch_text_poke(), v6.1";
+
 struct Dispatch {
     dispatcher: Dispatcher,
     era: Era,
@@ -343,7 +346,12 @@ struct Dispatch {
 impl Dispatch {
     fn change(&self, from: Option<u64>, to: Option<u64>) -> Result<String, Denied> {
         match self.dispatcher.change(from, to)? {
-            Update::Dropped(error) => Err(Denied::Swallowed(error.to_string())),
+            Update::Dropped(mut error) => {
+                if let (Era::Poke2022, MechanismError::Kernel { rule, .. }) = (self.era, &mut error) {
+                    *rule = POKE;
+                }
+                Err(Denied::Swallowed(error.to_string()))
+            }
             _ => Ok("success (the function returns nothing)".into()),
         }
     }
@@ -354,6 +362,9 @@ impl Claimant for Dispatch {
         self.era.label()
     }
     fn rule(&self) -> &'static str {
+        if self.era == Era::Poke2022 {
+            return POKE;
+        }
         "arch/x86/net/bpf_jit_comp.c: bpf_arch_text_poke(), v5.6; its error ends in kernel/bpf/dispatcher.c: bpf_dispatcher_update()"
     }
     fn install(&mut self) -> Result<String, Denied> {

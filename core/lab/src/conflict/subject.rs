@@ -107,7 +107,9 @@ impl Subject {
         let loaded = engine.load(b, holder)?;
         let at = |l| loaded.addr(l);
         let pair = |l: [Label; 2]| -> Result<[u64; 2], ScenarioError> { Ok([at(l[0])?, at(l[1])?]) };
-        let dispatching = (0..2).filter(|&i| eras[i].mechanism() == MechanismId::BPF_DISPATCHER).collect();
+        let dispatching = (0..2)
+            .filter(|&i| eras[i].mechanism() == MechanismId::BPF_DISPATCHER || eras[i] == Era::Poke2022)
+            .collect();
         Ok(Self {
             engine: engine.clone(),
             entry: at(entry)?,

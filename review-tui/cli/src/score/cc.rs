@@ -9,7 +9,7 @@ use provenance_corpus::robot;
 use provenance_index::people::{self, identity};
 use provenance_index::reader::Reader;
 use provenance_review::check::missing_cc::{self, history};
-use provenance_review::check::{Target, World, code, history_of};
+use provenance_review::check::{Case, Target, World, history_of};
 use provenance_review::session::place::reader_failure;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -97,9 +97,8 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
         let text = message.text();
         let Some(patch) = Patch::parse(&text) else { continue };
         let target = Target { message: &message, text: &text, patch, as_of: date };
-        let code = code::read(&target.patch);
-        let kin = history_of::kin(&target, &world, &code);
-        if !history_of::touches(&target, &world, &kin) {
+        let case = Case::new(&target, &world);
+        if !history_of::touches(&target, &world, case.kin()) {
             continue;
         }
         let reached: FxHashSet<String> = (message.from.iter().chain(&message.to).chain(&message.cc))
@@ -112,7 +111,8 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
         }
         asked += 1;
         all_joined += joined.len() as u32;
-        let names: Vec<String> = history::people(&target, &world, &[], &kin, &code)
+        let names: Vec<String> = history::people(&case)
+            .map_err(|broken| Failure::new(Exit::Unreadable, broken.0))?
             .into_iter()
             .take(NAMES)
             .map(|person| identity(&person.name, &person.address))

@@ -4,9 +4,9 @@ use std::sync::mpsc::Receiver;
 
 use provenance_corpus::message::Message;
 use provenance_corpus::patch::{LineKind, Patch};
-use provenance_review::check::form::{self, Checked};
+use provenance_review::check::form::{self, Checked, prose};
 use provenance_review::check::verdict::Verdicts;
-use provenance_review::check::{self, Evidence, Finding, RULES, Severity, Target, World};
+use provenance_review::check::{self, Evidence, Fact, Finding, Severity, Target, World};
 use provenance_review::horizon;
 
 use super::{Library, Tell};
@@ -44,7 +44,7 @@ fn run(library: &Library, ask: u64, id: &str, tell: &Tell) -> Result<Msg, String
     let as_of = message.date.map(|d| d.seconds).or(message.received).unwrap_or(i64::MAX);
     let target = Target { message: &message, text: &text, patch, as_of };
     let mut count = 0;
-    check::each(&target, &world, |findings| {
+    let report = check::each(&target, &world, |findings| {
         let rows: Vec<FindingRow> =
             findings.into_iter().filter(|f| f.severity > Severity::Silent).map(|f| row(f, &target)).collect();
         count += rows.len();
@@ -58,29 +58,32 @@ fn run(library: &Library, ask: u64, id: &str, tell: &Tell) -> Result<Msg, String
     } else {
         provenance_review::text::plural(count as u64, "finding", "findings")
     };
-    let said = format!("{found} as of {day}; {RULES} rules; {}", horizon::indexed(shelf.reader.as_ref()));
+    let rules = form::rules(report.ran.len());
+    let mut said = format!("{found} as of {day}; {rules}; {}", horizon::indexed(shelf.reader.as_ref()));
+    for (not_run, why) in report.broken() {
+        said.push_str(&format!("; could not look: {}: {why}", prose::part(not_run)));
+    }
+    let said = clean(&said);
     Ok(Msg::Checked { ask, id: id.to_owned(), said: Ok(said) })
 }
 
 fn row(finding: Finding, target: &Target<'_>) -> FindingRow {
     let plain = |label: &str, text: &str, lead: Lead| Detail { label: clean(label), text: clean(text), lead };
     let mut details = Vec::new();
-    let mut last = String::new();
-    let owner = finding
-        .facts
-        .iter()
-        .find_map(|(label, said)| (label == "ran").then(|| said.split(' ').next().unwrap_or_default().to_owned()));
-    for (at, (label, said)) in finding.facts.iter().enumerate() {
-        if !label.is_empty() {
-            last.clone_from(label);
-        }
-        let lead = match (last.as_str(), &owner) {
-            ("ran", Some(owner)) => Lead::Scenario(owner.clone()),
-            ("image", _) => Lead::Image,
+    let owner = finding.facts.iter().find_map(|fact| match fact {
+        Fact::Ran { first, .. } => Some(first.mechanism().to_string()),
+        _ => None,
+    });
+    for line in prose::lines(&finding) {
+        let lead = match (&finding.facts[line.fact], &owner) {
+            (Fact::Ran { .. }, Some(owner)) => Lead::Scenario(owner.clone()),
+            (Fact::Image { .. }, _) => Lead::Image,
             _ => Lead::None,
         };
-        details.push(plain(label, said, lead));
-        details.extend(finding.rests_on(Some(at)).map(see));
+        details.push(plain(&line.label, &line.text, lead));
+        if line.last {
+            details.extend(finding.rests_on(Some(line.fact)).map(see));
+        }
     }
     if let Some(advice) = &finding.advice {
         details.push(plain("do", advice, Lead::None));
@@ -90,14 +93,7 @@ fn row(finding: Finding, target: &Target<'_>) -> FindingRow {
     let (id, severity, rule) = (finding.id.clone(), finding.severity, finding.rule);
     let (says, path) = (clean(&finding.says), clean(&finding.path));
     let dismissed = finding.dismissed.as_deref().map(clean);
-    let reply = form::reply(&Checked {
-        message_id: target.message.message_id.to_string(),
-        subject: String::new(),
-        author: String::new(),
-        dismissed: 0,
-        as_of: target.as_of,
-        findings: vec![finding],
-    });
+    let reply = form::reply(&Checked::of_one(finding, target.as_of));
     FindingRow {
         id,
         head: format!("{}[{rule}]", severity.as_str()),

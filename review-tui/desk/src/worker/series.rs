@@ -5,7 +5,7 @@ use provenance_corpus::patch::Patch;
 use provenance_index::hash;
 use provenance_index::links::edge::Kind as LinkKind;
 use provenance_index::links::pairing::Fate;
-use provenance_review::check::{self, Target, World};
+use provenance_review::check::{self, Case, Fact, Target, World};
 use provenance_review::diff::compare::Side;
 use provenance_review::diff::form::{self, Kind};
 use provenance_review::series::reason;
@@ -146,20 +146,19 @@ fn remarks(library: &Library, id: &str) -> Vec<Remark> {
     let as_of = message.date.map_or(i64::MAX, |d| d.seconds);
     let target = Target { message: &message, text: &text, patch, as_of };
     let world = World::new(&shelf.catalogue, shelf.reader.as_ref(), library.shelf_data());
-    let findings = check::revision::check(&target, &world);
+    let case = Case::new(&target, &world);
+    // What cannot be read is said where the patch is checked.
+    let finding = case.earlier().ok().flatten().and_then(|earlier| check::revision::remarks::check(&target, earlier));
     let mut remarks = Vec::new();
-    for finding in findings.iter().filter(|finding| finding.key == "remarks") {
-        let mut on = String::new();
-        for (at, (label, said)) in finding.facts.iter().enumerate() {
-            let mail = finding.rests_on(Some(at)).find_map(|e| match e {
-                check::Evidence::Mail(id) => Some(id.clone()),
-                _ => None,
-            });
-            match (label.as_str(), mail) {
-                ("on", _) => on = clean(said),
-                ("", Some(id)) => remarks.push(Remark { text: format!("{}   on  {on}", clean(said)), id }),
-                _ => {}
-            }
+    for (at, fact) in finding.iter().flat_map(|finding| finding.facts.iter().enumerate()) {
+        let Fact::Remark { on, date, who, says } = fact else { continue };
+        let mail = finding.iter().flat_map(|finding| finding.rests_on(Some(at))).find_map(|e| match e {
+            check::Evidence::Mail(id) => Some(id.clone()),
+            _ => None,
+        });
+        if let Some(id) = mail {
+            let said = clean(&format!("{}, {who}: {says}", dates::day(*date)));
+            remarks.push(Remark { text: format!("{said}   on  {}", clean(on)), id });
         }
     }
     remarks

@@ -1,14 +1,16 @@
 //! Figures that a cover letter or patch gives, and what they lack: the machine, the mitigations, the spread; and a figure that
 //! was printed in an earlier revision too, which is one measurement and not two. Off by default: most figures are fine.
 
-use provenance_corpus::message::Message;
 use provenance_index::hash;
-use provenance_index::raw::Raw;
 
-use super::{Evidence, Finding, Severity, Target, World, day};
+use super::rule::Look;
+use super::{Case, Evidence, Fact, Finding, Outcome, Rule, Severity, World};
 
 /// The name of the rule.
 pub const RULE: &str = "claims";
+
+/// Runs [`RULE`].
+pub struct Claims;
 
 /// Units of measurements.
 const UNITS: [&str; 20] = [
@@ -50,18 +52,38 @@ pub fn figures(text: &str) -> Vec<String> {
     found
 }
 
-/// Runs the rule: on the patch's own words, or on its cover letter's where the patch gives no figure.
-pub fn check(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
-    let own: String = target.patch.prose().collect::<Vec<_>>().join("\n");
-    let cover = cover(target, world);
-    let (text, mail) = match (figures(&own).is_empty(), cover) {
-        (true, Some((text, id))) => (text, id),
-        _ => (own, target.message.message_id.to_string()),
-    };
-    let given = figures(&text);
-    if given.is_empty() {
-        return Vec::new();
+impl Rule for Claims {
+    fn name(&self) -> &'static str {
+        RULE
     }
+
+    fn wanted(&self, world: &World<'_>) -> bool {
+        world.claims
+    }
+
+    /// On the patch's own words, or on its cover letter's where the patch gives no figure.
+    fn check(&self, case: &Case<'_>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let own: String = case.target.patch.prose().collect::<Vec<_>>().join("\n");
+        let mut said = (own, case.target.message.message_id.to_string());
+        if figures(&said.0).is_empty() {
+            match cover(case) {
+                Ok(cover) => said = cover.unwrap_or(said),
+                Err(broken) => outcome.broken("cover letter", broken),
+            }
+        }
+        let (text, mail) = said;
+        let given = figures(&text);
+        if !given.is_empty() {
+            outcome.findings.extend(lacks(&text, &given, &mail));
+            outcome.add("earlier versions", again(case, &given, &mail));
+        }
+        outcome
+    }
+}
+
+/// What figures come without.
+fn lacks(text: &str, given: &[String], mail: &str) -> Option<Finding> {
     let lower = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     let mut lacks: Vec<&str> = Vec::new();
@@ -70,57 +92,58 @@ pub fn check(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
             lacks.push(what);
         }
     }
-    let shown = given.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    let mut findings = Vec::new();
-    if !lacks.is_empty() {
-        let says = format!("figures without {}", lacks.join(", "));
-        let mut finding = Finding::new(RULE, Severity::Note, says).key("lacks").fact("figures", shown);
-        finding.cite(Evidence::Mail(mail.clone()));
-        findings.push(finding);
+    if lacks.is_empty() {
+        return None;
     }
-    findings.extend(again(target, world, &given, &mail));
-    findings
+    let says = format!("figures without {}", lacks.join(", "));
+    let shown = given.iter().take(SHOWN).cloned().collect();
+    let mut finding = Finding::new(RULE, Severity::Note, says).key("lacks").fact(Fact::Figures(shown));
+    finding.cite(Evidence::Mail(mail.to_owned()));
+    Some(finding)
 }
 
 /// The cover letter above a patch: its text and Message-ID.
-fn cover(target: &Target<'_>, world: &World<'_>) -> Option<(String, String)> {
-    let graph = &world.reader?.links.graph;
-    let (head, _) = graph.sending(hash::message_id(&target.message.message_id)).ok()??;
-    let cover = graph.members(head).ok()?.into_iter().find(|member| member.number == 0)?;
-    read(world, cover.mail)
+fn cover(case: &Case<'_>) -> Look<Option<(String, String)>> {
+    let Some(reader) = case.world.reader else { return Ok(None) };
+    let graph = &reader.links.graph;
+    let Some((head, _)) = graph.sending(hash::message_id(&case.target.message.message_id))? else { return Ok(None) };
+    match graph.members(head)?.into_iter().find(|member| member.number == 0) {
+        Some(cover) => read(case, cover.mail),
+        None => Ok(None),
+    }
 }
 
-fn read(world: &World<'_>, id: u64) -> Option<(String, String)> {
-    let copy = world.reader?.mail(id).ok()??;
-    let bytes = Raw::open(world.data).ok()?.read(&copy).ok()?;
-    Some((Message::parse(&bytes).text().into_owned(), copy.stored.message_id))
+fn read(case: &Case<'_>, id: u64) -> Look<Option<(String, String)>> {
+    let Some(reader) = case.world.reader else { return Ok(None) };
+    let Some(copy) = reader.mail(id)? else { return Ok(None) };
+    Ok(Some((case.text(&copy)?, copy.stored.message_id)))
 }
 
 /// The same figures in an earlier version: one measurement.
-fn again(target: &Target<'_>, world: &World<'_>, given: &[String], mail: &str) -> Option<Finding> {
-    let reader = world.reader?;
+fn again(case: &Case<'_>, given: &[String], mail: &str) -> Look<Option<Finding>> {
+    let Some(reader) = case.world.reader else { return Ok(None) };
     let graph = &reader.links.graph;
-    let head = graph.sending(hash::message_id(mail)).ok()??.0;
-    for version in graph.versions(head).ok()?.into_iter().filter(|version| version.head != head) {
-        let Ok(Some(copy)) = reader.mail(version.head) else { continue };
-        if copy.stored.date >= target.as_of {
+    let Some((head, _)) = graph.sending(hash::message_id(mail))? else { return Ok(None) };
+    for version in graph.versions(head)?.into_iter().filter(|version| version.head != head) {
+        let Some(copy) = reader.mail(version.head)?.filter(|copy| copy.stored.date < case.target.as_of) else {
             continue;
-        }
-        let Some((text, id)) = read(world, version.head) else { continue };
+        };
+        let Some((text, id)) = read(case, version.head)? else { continue };
         let before = figures(&text);
         let same: Vec<String> = given.iter().filter(|figure| before.contains(figure)).take(SHOWN).cloned().collect();
         // One number may be the same by chance.
         if same.len() >= 2 {
             let says = "figures of an earlier version are printed again: one measurement, not two";
+            let (date, subject) = (copy.stored.date, copy.stored.subject);
             let mut finding = Finding::new(RULE, Severity::Note, says)
                 .key("again")
-                .fact("figures", same.join(", "))
-                .fact("earlier", format!("{} \"{}\"", day(copy.stored.date), copy.stored.subject));
+                .fact(Fact::Figures(same))
+                .fact(Fact::Printed { date, subject });
             finding.cite(Evidence::Mail(id));
-            return Some(finding);
+            return Ok(Some(finding));
         }
     }
-    None
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -1,13 +1,20 @@
 //! Findings as text, JSON, b4's CI array, a reply, and addresses.
 
+mod b4;
+pub mod prose;
+
 use provenance_index::reader::Reader;
 use serde_json::{Value, json};
 
-use super::{Evidence, Finding, NAMES, RULES, Severity};
+use super::rule::{Missing, NotRun, Why};
+use super::{Evidence, Finding, Report, Severity};
+pub use b4::{b4, b4_failed};
+
 use crate::look::{Look, Style};
 use crate::{dates, horizon, json as format, text};
 
 /// One patch and what was found.
+#[derive(Default)]
 pub struct Checked {
     /// Its Message-ID.
     pub message_id: String,
@@ -21,6 +28,22 @@ pub struct Checked {
     pub as_of: i64,
     /// What was found, the gravest first.
     pub findings: Vec<Finding>,
+    /// Rules that ran.
+    pub ran: Vec<&'static str>,
+    /// What was not looked at.
+    pub not_run: Vec<NotRun>,
+}
+
+impl Checked {
+    /// A patch of which one finding is told.
+    pub fn of_one(finding: Finding, as_of: i64) -> Checked {
+        Checked { as_of, findings: vec![finding], ..Checked::default() }
+    }
+
+    /// Takes over what the rules came to.
+    pub fn report(self, report: Report) -> Checked {
+        Checked { findings: report.findings, ran: report.ran, not_run: report.not_run, ..self }
+    }
 }
 
 /// A reply is written for so many columns.
@@ -29,15 +52,57 @@ const COLUMNS: usize = 72;
 /// Lines of the patch that are quoted.
 const QUOTED: usize = 5;
 
-/// Findings for a reader.
+/// Findings for a reader, and below all of them what was not looked at.
 pub fn text(all: &[Checked], look: &Look, reader: Option<&Reader>) -> String {
-    all.iter().map(|checked| draw(checked, look, reader)).collect::<Vec<_>>().join("\n")
+    let mut out = all.iter().map(|checked| draw(checked, look, reader)).collect::<Vec<_>>().join("\n");
+    for line in unseen(all) {
+        for line in text::wrap(&line, look.width, 4) {
+            out.push_str(&format!("{line}\n"));
+        }
+    }
+    if let Some(line) = absent(all) {
+        out.push_str(&look.paint(Style::Dim, &format!("{line}\n")));
+    }
+    out
+}
+
+/// What is attached and could not be read, each once, a line each.
+pub fn unseen(all: &[Checked]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for not_run in all.iter().flat_map(|checked| &checked.not_run) {
+        if let Why::Broken(why) = &not_run.why {
+            let line = format!("could not look: {}: {}", prose::part(not_run), text::line(why));
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
+/// What would have to be attached for all of the rules to run, on one line.
+fn absent(all: &[Checked]) -> Option<String> {
+    let of = |missing: Missing| {
+        let not_run = all.iter().flat_map(|checked| &checked.not_run);
+        let mut parts: Vec<String> = not_run.filter(|n| n.why == Why::NotAttached(missing)).map(prose::part).collect();
+        parts.sort();
+        parts.dedup();
+        (!parts.is_empty()).then(|| format!("{} for {}", prose::missing(missing), parts.join(", ")))
+    };
+    let kinds: Vec<String> = [Missing::Index, Missing::Tree, Missing::Image].into_iter().filter_map(of).collect();
+    (!kinds.is_empty()).then(|| format!("not attached: {}", kinds.join("; ")))
+}
+
+/// How many rules ran.
+pub fn rules(ran: usize) -> String {
+    text::plural(ran as u64, "rule", "rules")
 }
 
 /// Findings for a script, with the rules that ran and what was searched.
 pub fn json(all: &[Checked], reader: Option<&Reader>) -> Value {
     let checked: Vec<Value> = all.iter().map(value).collect();
-    json!({ "format": format::FORMAT, "checked": checked, "rules": RULES, "indexed": format::horizon(reader) })
+    let rules = all.iter().map(|checked| checked.ran.len()).max().unwrap_or_default();
+    json!({ "format": format::FORMAT, "checked": checked, "rules": rules, "indexed": format::horizon(reader) })
 }
 
 /// Text to paste under the quotes, patch by patch.
@@ -71,6 +136,13 @@ impl Links {
     }
 }
 
+impl Links {
+    /// A line of a finding; a fact is cited where it ends.
+    fn told(&mut self, line: &prose::Line, finding: &Finding) -> String {
+        if line.last { self.cited(&line.text, finding, Some(line.fact)) } else { text::line(&line.text).into_owned() }
+    }
+}
+
 fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
     let mut out = format!(
         "{}\n{}, {}; read as of that day\n",
@@ -78,7 +150,7 @@ fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
         text::line(&checked.author),
         dates::day(checked.as_of)
     );
-    let searched = format!("{RULES} rules; {}", horizon::indexed(reader));
+    let searched = format!("{}; {}", rules(checked.ran.len()), horizon::indexed(reader));
     let dismissed = checked.dismissed as u64;
     let dismissed = if dismissed == 0 { String::new() } else { format!("{dismissed} dismissed; ") };
     if checked.findings.is_empty() {
@@ -100,7 +172,8 @@ fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
         for line in finding.quote.iter().take(QUOTED) {
             out.push_str(&format!("  | {}\n", text::line(&line.replace('\t', "        ")).trim_end()));
         }
-        let width = finding.facts.iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).max(6);
+        let lines = prose::lines(finding);
+        let width = lines.iter().map(|line| text::width(&line.label)).max().unwrap_or(0).max(6);
         let mut fact = |label: &str, said: &str| {
             let line = format!("  {} {said}", text::pad(label, width));
             for (at, line) in text::wrap(&line, look.width, width + 3).into_iter().enumerate() {
@@ -111,8 +184,8 @@ fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
                 out.push_str(&format!("{}\n", line.trim_end()));
             }
         };
-        for (at, (label, said)) in finding.facts.iter().enumerate() {
-            fact(&text::line(label), &links.cited(said, finding, Some(at)));
+        for line in &lines {
+            fact(&text::line(&line.label), &links.told(line, finding));
         }
         if let Some(advice) = &finding.advice {
             fact("do", advice);
@@ -165,8 +238,9 @@ fn finding(finding: &Finding) -> Value {
         "line": finding.line,
         "quote": finding.quote,
         "says": finding.says,
-        "facts": finding.facts.iter().enumerate().map(|(at, (label, said))| {
-            json!({ "label": label, "text": said, "evidence": finding.rests_on(Some(at)).map(evidence).collect::<Vec<_>>() })
+        "facts": prose::lines(finding).iter().map(|line| {
+            let rests = finding.rests_on(Some(line.fact)).filter(|_| line.last).map(evidence);
+            json!({ "label": line.label, "text": line.text, "evidence": rests.collect::<Vec<_>>() })
         }).collect::<Vec<_>>(),
         "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
         "advice": finding.advice,
@@ -181,58 +255,21 @@ fn value(checked: &Checked) -> Value {
         "subject": checked.subject,
         "as_of": dates::second(checked.as_of),
         "findings": checked.findings.iter().map(finding).collect::<Vec<_>>(),
+        "ran": checked.ran,
+        "not_run": checked.not_run.iter().map(not_run).collect::<Vec<_>>(),
     })
 }
 
-/// One entry for each rule, with the worst status; `details` is a string. Of a mail without a patch there is nothing to say.
-pub fn b4(all: &[Checked]) -> Value {
-    if all.is_empty() {
-        return json!([]);
-    }
-    let findings: Vec<&Finding> = all.iter().flat_map(|checked| &checked.findings).collect();
-    let mut rules: Vec<&str> = NAMES.to_vec();
-    rules.extend(findings.iter().map(|f| f.rule));
-    let mut seen: Vec<&str> = Vec::new();
-    rules.retain(|rule| {
-        let new = !seen.contains(rule);
-        seen.push(rule);
-        new
-    });
-    let entry = |rule: &&str| {
-        let of: Vec<&&Finding> = findings.iter().filter(|f| f.rule == *rule).collect();
-        let worst = of.iter().max_by_key(|f| f.severity);
-        let status = match worst.map_or(Severity::Silent, |f| f.severity) {
-            Severity::Error => "fail",
-            Severity::Warning => "warn",
-            Severity::Note | Severity::Silent => "pass",
-        };
-        let summary = worst.map_or_else(|| "no findings".to_owned(), |f| text::line(&f.says).into_owned());
-        let url = of.iter().flat_map(|f| &f.evidence).find_map(|e| match e {
-            Evidence::Mail(id) => Some(format!("https://lore.kernel.org/r/{id}")),
-            _ => None,
-        });
-        let details = Value::Array(of.iter().map(|f| finding(f)).collect()).to_string();
-        json!({
-            "tool": format!("provenance/{rule}"),
-            "status": status,
-            "summary": summary,
-            "url": url.unwrap_or_default(),
-            "details": details,
-        })
+/// What was not looked at: `why` is the error's text, or `null` where nothing is attached, and `needs` says what would be.
+fn not_run(not_run: &NotRun) -> Value {
+    let (why, needs) = match &not_run.why {
+        Why::Broken(why) => (Some(why.as_str()), None),
+        Why::NotAttached(missing) => (None, Some(prose::missing(*missing))),
     };
-    Value::Array(rules.iter().map(entry).collect())
+    json!({ "rule": not_run.rule, "part": not_run.part, "why": why, "needs": needs })
 }
 
-/// What b4 is told where nothing could be checked.
-pub fn b4_failed(why: &str) -> String {
-    let summary = why.lines().next().unwrap_or_default();
-    let entry =
-        json!({ "tool": "provenance", "status": "warn", "summary": text::line(summary), "url": "", "details": why });
-    format!("{}\n", json!([entry]))
-}
-
-/// Text to paste: the quoted lines, what is so, and numbered links. No name of a tool, no grade.
-/// Plain text to paste under the quote, with numbered links at its end.
+/// Plain text to paste under the quote, with numbered links at its end: no name of a tool, no grade.
 pub fn reply(checked: &Checked) -> String {
     let mut out = String::new();
     let mut links = Links::default();
@@ -241,9 +278,9 @@ pub fn reply(checked: &Checked) -> String {
             out.push_str(&format!("> {}\n", text::block(line).trim_end()));
         }
         wrap(&links.cited(&finding.says, finding, None), &mut out);
-        for (at, (label, fact)) in finding.facts.iter().enumerate() {
-            let head = if label.is_empty() { String::new() } else { format!("{}: ", text::line(label)) };
-            wrap(&format!("{head}{}", links.cited(fact, finding, Some(at))), &mut out);
+        for line in prose::lines(finding) {
+            let head = if line.label.is_empty() { String::new() } else { format!("{}: ", text::line(&line.label)) };
+            wrap(&format!("{head}{}", links.told(&line, finding)), &mut out);
         }
         out.push('\n');
     }

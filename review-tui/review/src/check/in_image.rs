@@ -4,8 +4,9 @@ use std::path::Path;
 
 use provenance_engine::image::{ImageError, Listing};
 
+use super::Fact;
+use super::rule::{Broken, Look};
 use crate::session::images::{Attached, Images};
-use crate::text::line;
 
 /// Images that are asked, the last attached first.
 const ASKED: usize = 3;
@@ -13,19 +14,28 @@ const ASKED: usize = 3;
 /// Functions that are named of one image.
 const NAMED: usize = 3;
 
-/// Labelled facts, one for each image. A name that a macro makes has `##` in it.
-pub fn owners(data: &Path, function: &str) -> Vec<(String, String)> {
-    let images = match Images::load(data) {
-        Ok(images) => images.images,
-        Err(error) => return vec![("image".to_owned(), format!("the list of images cannot be read: {error}"))],
-    };
-    let asked = images.iter().rev().take(ASKED);
-    asked.map(|image| ("image".to_owned(), format!("{}: {}", line(&image.name()), say(image, function)))).collect()
-}
-
-fn say(image: &Attached, function: &str) -> String {
-    let said = if function.contains("##") { made_by_macro(image, function) } else { named(image, function) };
-    said.unwrap_or_else(|error| format!("not read: {error}"))
+/// A fact for each image that could be read, and what was wrong with the others. A name that a macro makes has `##` in it.
+/// `None` where no image is attached.
+///
+/// # Errors
+/// The list of images cannot be read.
+pub fn owners(data: &Path, function: &str) -> Look<Option<(Vec<Fact>, Vec<Broken>)>> {
+    let images = Images::load(data)
+        .map_err(|error| Broken(format!("the list of images cannot be read: {}", Broken::from(error).0)))?
+        .images;
+    if images.is_empty() {
+        return Ok(None);
+    }
+    let (mut facts, mut broken) = (Vec::new(), Vec::new());
+    for image in images.iter().rev().take(ASKED) {
+        let kernel = image.name();
+        let said = if function.contains("##") { made_by_macro(image, function) } else { named(image, function) };
+        match said {
+            Ok(says) => facts.push(Fact::Image { kernel, says }),
+            Err(error) => broken.push(Broken(format!("{kernel}: {}", Broken::from(error).0))),
+        }
+    }
+    Ok(Some((facts, broken)))
 }
 
 fn named(image: &Attached, function: &str) -> Result<String, ImageError> {

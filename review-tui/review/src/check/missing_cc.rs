@@ -10,12 +10,14 @@ use provenance_index::collapse::{Dedup, Sort};
 use provenance_index::search::{Question, search};
 use rustc_hash::FxHashSet;
 
-use super::code::Code;
-use super::history_of::Kin;
-use super::{Finding, Target, World};
+use super::rule::{Look, Missing};
+use super::{Case, Outcome, Rule, World};
 
 /// The name of the rule.
 pub const RULE: &str = "missing-cc";
+
+/// Runs [`RULE`].
+pub struct MissingCc;
 
 /// People that one block names.
 pub const MOST: usize = 3;
@@ -23,18 +25,47 @@ pub const MOST: usize = 3;
 /// Nobody is named who was silent for so many seconds: three years.
 const SILENT: i64 = 3 * 366 * 86_400;
 
-/// Runs the rule.
-pub fn check(target: &Target<'_>, world: &World<'_>, takes: &[String], kin: &Kin<'_>, code: &Code) -> Vec<Finding> {
-    let reached = Reached::of(target.message);
-    let kept = maintainers::Kept::load(target, world);
-    let mut findings = Vec::new();
-    match &kept {
-        Some(kept) => findings.extend(kept.check(target, world, &reached)),
-        None => findings.extend(habit::lists(target, world, &reached)),
+/// What the parts are called where one could not be looked at.
+const MAINTAINERS: &str = "MAINTAINERS";
+const LISTS: &str = "lists";
+const PEOPLE: &str = "people";
+
+impl Rule for MissingCc {
+    fn name(&self) -> &'static str {
+        RULE
     }
-    let led_to = |name: &str, address: &str| kept.as_ref().is_some_and(|kept| kept.leads_to(name, address, &reached));
-    findings.extend(history::check(target, world, takes, kin, code, &led_to));
-    findings
+
+    fn wanted(&self, world: &World<'_>) -> bool {
+        !world.brief
+    }
+
+    fn check(&self, case: &Case<'_>) -> Outcome {
+        let reached = Reached::of(case.target.message);
+        let mut outcome = Outcome::default();
+        let kept = match maintainers::Kept::load(case) {
+            Ok(kept) => {
+                if kept.is_none() {
+                    outcome.lacks(MAINTAINERS, Missing::Tree);
+                }
+                kept
+            }
+            Err(broken) => {
+                outcome.broken(MAINTAINERS, broken);
+                None
+            }
+        };
+        match &kept {
+            Some(kept) => outcome.add(MAINTAINERS, kept.check(case, &reached)),
+            None => {
+                let found = habit::lists(case, &reached, &mut outcome);
+                outcome.add(LISTS, found);
+            }
+        }
+        let led_to =
+            |name: &str, address: &str| kept.as_ref().is_some_and(|kept| kept.leads_to(name, address, &reached));
+        outcome.add(PEOPLE, history::check(case, &led_to));
+        outcome
+    }
 }
 
 /// Who has the mail: addresses and names in From, To and Cc, and the lists that it came by.
@@ -64,9 +95,12 @@ impl Reached {
 }
 
 /// Date of the last indexed mail from an address, as of a moment (seconds since 1970).
-pub fn last_mail(world: &World<'_>, address: &str, as_of: i64) -> Option<i64> {
-    if address.contains(['"', '\\']) {
-        return None;
+///
+/// # Errors
+/// The index cannot be read.
+pub fn last_mail(world: &World<'_>, address: &str, as_of: i64) -> Look<Option<i64>> {
+    if address.is_empty() || address.contains(['"', '\\']) {
+        return Ok(None);
     }
     let question = Question {
         query: format!("f:\"{address}\""),
@@ -80,6 +114,6 @@ pub fn last_mail(world: &World<'_>, address: &str, as_of: i64) -> Option<i64> {
         now: as_of,
         mail_only: true,
     };
-    let answer = search(&question, world.reader, world.catalogue).ok()?;
-    answer.hits.first().map(|hit| hit.time)
+    let answer = search(&question, world.reader, world.catalogue)?;
+    Ok(answer.hits.first().map(|hit| hit.time))
 }

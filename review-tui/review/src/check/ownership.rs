@@ -5,19 +5,19 @@
 //! comes from. If it is the entry of a compiled function, its first bytes stand in the table of whoever records function
 //! entries.
 
-use provenance_corpus::catalogue::{Catalogue, Day, Mechanism};
+use provenance_corpus::catalogue::{Catalogue, Day, Mechanism, MechanismId};
 use provenance_corpus::patch::LineKind;
 use provenance_corpus::subject::Subject;
 
 use super::code::{Call, Code, Function, subject_of};
-use super::{Finding, Severity, Target, World, day, in_image, scenario};
-use crate::text::line;
+use super::rule::Missing;
+use super::{Case, Fact, Finding, Outcome, Rule, Severity, Target, day, in_image, scenario};
 
 /// The name of the rule.
 pub const RULE: &str = "ownership";
 
-/// Label of the fact that names the owner's slug; for other rules, not shown.
-pub const OWNER: &str = "owner";
+/// Runs [`RULE`].
+pub struct Ownership;
 
 /// The table of function entries.
 const ENTRIES: &str = "__mcount_loc";
@@ -114,49 +114,79 @@ pub fn suspect(text: &str, catalogue: &Catalogue, as_of: i64) -> bool {
     writers(catalogue, Day(day(as_of))).iter().any(|writer| text.contains(writer.name))
 }
 
-/// Runs the rule.
-pub fn check(target: &Target<'_>, world: &World<'_>, code: &Code) -> Vec<Finding> {
+/// What a patch does to kernel text.
+#[derive(Clone, Debug, Default)]
+pub struct Deeds {
+    /// Bytes that it takes.
+    pub takes: Option<Take>,
+    /// Where it writes text, and in what words.
+    writes: Option<(usize, String)>,
+    /// Where it uses a mechanism by its interface.
+    uses: Option<usize>,
+}
+
+/// Bytes of another mechanism that a patch writes over.
+#[derive(Clone, Debug)]
+pub struct Take {
+    /// Place among the lines of the code.
+    pub line: usize,
+    /// The function that writes.
+    pub writer: String,
+    /// The expression that is written to.
+    pub address: String,
+    /// The function whose entry that is.
+    pub function: String,
+    /// Whose bytes they are.
+    pub owner: MechanismId,
+}
+
+/// Reads what a patch does.
+pub fn read(target: &Target<'_>, catalogue: &Catalogue, code: &Code) -> Deeds {
     let today = Day(day(target.as_of));
+    let mut deeds = Deeds::default();
     let revert = Subject::parse(&target.message.subject).title.to_lowercase().starts_with("revert");
-    let mut findings = Vec::new();
-    let mut taken = false;
-    let mut writes: Option<Finding> = None;
-    for writer in writers(world.catalogue, today) {
+    for writer in writers(catalogue, today).iter().filter(|_| !revert) {
         let calls = code.calls(writer.name, LineKind::Added);
         let gone = code.calls(writer.name, LineKind::Removed);
         // As many went as came: lines that moved, were renamed or reworked.
-        if calls.len() <= gone.len() || revert {
+        if calls.len() <= gone.len() {
             continue;
         }
-        for call in &calls {
-            if !taken
-                && !call.defines
-                && let Some(found) = takes(code, call, &writer, world, today)
-            {
-                taken = true;
-                findings.push(found);
-            }
+        if deeds.takes.is_none() {
+            let found = calls.iter().filter(|call| !call.defines);
+            deeds.takes = found.filter_map(|call| takes(code, call, writer, catalogue, today)).next();
         }
-        if writes.is_none()
+        if deeds.writes.is_none()
             && let Some(call) = calls.first()
         {
-            writes = Some(at(code, call.line, Severity::Note, writes_says(writer.name, call.defines)));
+            deeds.writes = Some((call.line, writes_says(writer.name, call.defines)));
         }
     }
-    if !taken {
-        findings.extend(writes);
+    if deeds.takes.is_none() && deeds.writes.is_none() {
+        deeds.uses = code.adds_name(&USES);
     }
-    if findings.is_empty()
-        && let Some(line) = code.adds_name(&USES)
-    {
-        findings.push(at(
-            code,
-            line,
-            Severity::Silent,
-            "uses a mechanism that patches text, by its interface".to_owned(),
-        ));
+    deeds
+}
+
+impl Rule for Ownership {
+    fn name(&self) -> &'static str {
+        RULE
     }
-    findings
+
+    fn check(&self, case: &Case<'_>) -> Outcome {
+        let (code, deeds) = (case.code(), case.deeds());
+        let mut outcome = Outcome::default();
+        if let Some(take) = &deeds.takes {
+            let finding = taken(case, take, &mut outcome);
+            outcome.findings.extend(finding);
+        } else if let Some((line, says)) = &deeds.writes {
+            outcome.findings.push(Finding::new(RULE, Severity::Note, says).at(code, *line));
+        } else if let Some(line) = deeds.uses {
+            let says = "uses a mechanism that patches text, by its interface";
+            outcome.findings.push(Finding::new(RULE, Severity::Silent, says).at(code, line));
+        }
+        outcome
+    }
 }
 
 fn writes_says(name: &str, defines: bool) -> String {
@@ -164,18 +194,9 @@ fn writes_says(name: &str, defines: bool) -> String {
     format!("writes kernel text: {verb} {name}()")
 }
 
-fn at(code: &Code, line: usize, severity: Severity, says: String) -> Finding {
-    let place = &code.lines[line];
-    let mut finding = Finding::new(RULE, severity, says);
-    finding.path.clone_from(&code.paths[place.file]);
-    finding.line = place.number;
-    finding.quote = code.quote(line, 2);
-    finding
-}
-
-/// The finding, where the call writes over the entry of a compiled function that its owner was not asked about.
-fn takes(code: &Code, call: &Call, writer: &Writer<'_>, world: &World<'_>, today: Day) -> Option<Finding> {
-    let owner = owner(world.catalogue, today)?;
+/// The bytes, where the call writes over the entry of a compiled function that its owner was not asked about.
+fn takes(code: &Code, call: &Call, writer: &Writer<'_>, catalogue: &Catalogue, today: Day) -> Option<Take> {
+    let owner = owner(catalogue, today)?;
     let address = call.arguments.first()?;
     let function = entry(code, call.line, address, 0)?;
     if names_any(&function.attributes, &EXCLUDED) {
@@ -185,30 +206,46 @@ fn takes(code: &Code, call: &Call, writer: &Writer<'_>, world: &World<'_>, today
     if code.adds_name(&ASKS).is_some() {
         return None;
     }
+    Some(Take {
+        line: call.line,
+        writer: writer.name.to_owned(),
+        address: address.clone(),
+        function: function.name.clone(),
+        owner: owner.slug.clone(),
+    })
+}
+
+/// The finding on bytes that are taken, with what the engine and the attached images say of them.
+fn taken(case: &Case<'_>, take: &Take, outcome: &mut Outcome) -> Option<Finding> {
+    let world = case.world;
+    let owner = world.catalogue.mechanisms().iter().find(|mechanism| mechanism.slug == take.owner)?;
     let name = owner.name.as_deref().unwrap_or(owner.slug.as_str());
     let owns = owner.owns.iter().find(|owns| owns.table.as_deref() == Some(ENTRIES))?;
     let bytes = owns.bytes.first().map_or_else(|| "bytes".to_owned(), |n| format!("{} bytes", spelled(*n)));
-    let mut finding = at(code, call.line, Severity::Warning, format!("takes {bytes} that {name} records"));
-    finding = finding
-        .fact(
-            "why",
-            format!(
-                "{address} is the entry of {}(), a compiled function without notrace, so its first bytes stand in {ENTRIES}; \
-                 nothing here asks {name}",
-                function.name
-            ),
-        )
-        .fact("rule", "arch/x86/kernel/ftrace.c: ftrace_verify_code(), v5.4".to_owned())
-        .fact(OWNER, owner.slug.to_string());
-    if let Some(conflict) = &owns.on_conflict {
-        finding = finding.fact("owner", format!("{name} finds other bytes than its own: {conflict}"));
+    let mut finding = Finding::new(RULE, Severity::Warning, format!("takes {bytes} that {name} records"))
+        .at(case.code(), take.line)
+        .fact(Fact::Entry {
+            address: take.address.clone(),
+            function: take.function.clone(),
+            table: ENTRIES,
+            owner: name.to_owned(),
+        })
+        .fact(Fact::Rule("arch/x86/kernel/ftrace.c: ftrace_verify_code(), v5.4"));
+    if let Some(then) = owns.on_conflict.clone() {
+        finding = finding.fact(Fact::OnConflict { owner: name.to_owned(), then });
     }
     if world.engine {
-        for (label, said) in scenario::both_orders(owner.slug.as_str(), writer.name) {
-            finding = finding.fact(&label, said);
+        match scenario::both_orders(owner.slug.as_str(), &take.writer, day(case.target.as_of)) {
+            Ok(facts) => finding.facts.extend(facts),
+            Err(broken) => outcome.broken("engine", broken),
         }
-        for (label, said) in in_image::owners(world.data, &function.name) {
-            finding = finding.fact(&label, line(&said));
+        match in_image::owners(world.data, &take.function) {
+            Ok(None) => outcome.lacks("image", Missing::Image),
+            Ok(Some((facts, broken))) => {
+                finding.facts.extend(facts);
+                broken.into_iter().for_each(|broken| outcome.broken("image", broken));
+            }
+            Err(broken) => outcome.broken("image", broken),
         }
     }
     finding.advice =

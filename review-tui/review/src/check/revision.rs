@@ -5,12 +5,11 @@ pub mod changelog;
 pub mod remarks;
 pub mod trailers;
 
-use provenance_corpus::message::Message;
 use provenance_index::hash;
 use provenance_index::links::edge::Kind;
-use provenance_index::raw::Raw;
 
-use super::{Finding, Target, World, day};
+use super::rule::{Broken, Look, Missing};
+use super::{Case, Fact, Outcome, Rule, World};
 
 /// The name of the rule.
 pub const RULE: &str = "revision";
@@ -18,13 +17,37 @@ pub const RULE: &str = "revision";
 /// Mails of the earlier thread that are read.
 const ANSWERS: usize = 300;
 
-/// Runs the rule.
-pub fn check(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
-    let Some(earlier) = Earlier::of(target, world) else { return Vec::new() };
-    let mut findings: Vec<Finding> = trailers::check(target, &earlier).into_iter().collect();
-    findings.extend(changelog::check(target, world, &earlier));
-    findings.extend(remarks::check(target, &earlier));
-    findings
+/// Runs [`RULE`].
+pub struct Revision;
+
+impl Rule for Revision {
+    fn name(&self) -> &'static str {
+        RULE
+    }
+
+    fn wanted(&self, world: &World<'_>) -> bool {
+        !world.brief
+    }
+
+    fn check(&self, case: &Case<'_>) -> Outcome {
+        let mut outcome = Outcome::default();
+        if case.world.reader.is_none() {
+            return Outcome::without(Missing::Index);
+        }
+        match case.earlier() {
+            Ok(None) => {}
+            Ok(Some(earlier)) => {
+                outcome.findings.extend(trailers::check(case.target, earlier));
+                outcome.add("changelog", changelog::check(case, earlier));
+                outcome.findings.extend(remarks::check(case.target, earlier));
+                if let Some(broken) = &earlier.unread {
+                    outcome.broken("answers", broken.clone());
+                }
+            }
+            Err(broken) => outcome.broken("", broken),
+        }
+        outcome
+    }
 }
 
 /// The earlier revision of a patch, and what was answered to it.
@@ -41,6 +64,8 @@ pub struct Earlier {
     pub similarity: u16,
     /// Mails below it, by date, as of the day of the patch.
     pub answers: Vec<Answer>,
+    /// Why some of them could not be read.
+    pub unread: Option<Broken>,
 }
 
 /// A mail below the earlier revision.
@@ -61,51 +86,60 @@ pub struct Answer {
 
 impl Earlier {
     /// The revision before, where it is indexed.
-    fn of(target: &Target<'_>, world: &World<'_>) -> Option<Earlier> {
-        let reader = world.reader?;
+    ///
+    /// # Errors
+    /// The index or that mail cannot be read.
+    pub fn of(case: &Case<'_>) -> Look<Option<Earlier>> {
+        let target = case.target;
+        let Some(reader) = case.world.reader else { return Ok(None) };
         let own = hash::message_id(&target.message.message_id);
-        let edges = reader.links.graph.edges(own).ok()?;
-        let edge = edges.iter().find(|e| e.kind == Kind::Revision && e.from == own)?;
-        let copy = reader.mail(edge.to).ok()??;
-        let mut raw = Raw::open(world.data).ok()?;
-        let bytes = raw.read(&copy).ok()?;
-        let text = Message::parse(&bytes).text().into_owned();
-        let mut answers: Vec<Answer> = Vec::new();
+        let edges = reader.links.graph.edges(own)?;
+        let Some(edge) = edges.iter().find(|e| e.kind == Kind::Revision && e.from == own) else { return Ok(None) };
+        let Some(copy) = reader.mail(edge.to)? else { return Ok(None) };
+        let text = case.text(&copy)?;
         let mut below: Vec<String> = vec![copy.stored.message_id.clone()];
         let mut thread = Vec::new();
-        for id in reader.thread(edge.to).ok()?.into_iter().filter(|id| *id != edge.to && *id != own).take(ANSWERS) {
-            thread.extend(reader.mail(id).ok().flatten().filter(|mail| mail.stored.date <= target.as_of));
+        for id in reader.thread(edge.to)?.into_iter().filter(|id| *id != edge.to && *id != own).take(ANSWERS) {
+            thread.extend(reader.mail(id)?.filter(|mail| mail.stored.date <= target.as_of));
         }
         thread.sort_by_key(|mail| mail.stored.date);
+        let (mut answers, mut unread): (Vec<Answer>, _) = (Vec::new(), None);
         for mail in thread {
             let Some(parent) = mail.stored.references.last().cloned() else { continue };
             // Answers come after what they answer, but for clocks; what hangs elsewhere is about another patch.
             if !mail.stored.references.iter().any(|known| below.contains(known)) {
                 continue;
             }
-            let Ok(bytes) = raw.read(&mail) else { continue };
             below.push(mail.stored.message_id.clone());
+            let text = match case.text(&mail) {
+                Ok(text) => text,
+                Err(broken) => {
+                    unread.get_or_insert(broken);
+                    continue;
+                }
+            };
             answers.push(Answer {
                 direct: parent == copy.stored.message_id,
                 parent,
                 author: (mail.stored.author, mail.stored.address),
                 date: mail.stored.date,
-                text: Message::parse(&bytes).text().into_owned(),
+                text,
                 message_id: mail.stored.message_id,
             });
         }
-        Some(Earlier {
+        Ok(Some(Earlier {
             message_id: copy.stored.message_id,
             subject: copy.stored.subject,
             date: copy.stored.date,
             text,
             similarity: edge.similarity,
             answers,
-        })
+            unread,
+        }))
     }
 
     /// What it is called in a finding.
-    pub fn name(&self) -> String {
-        format!("{} \"{}\", {} % of its changed lines are the same", day(self.date), self.subject, self.similarity / 10)
+    pub fn fact(&self) -> Fact {
+        Fact::Earlier { date: self.date, subject: self.subject.clone(), similarity: self.similarity }
     }
 }

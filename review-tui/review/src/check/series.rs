@@ -5,29 +5,51 @@ use provenance_corpus::trailer::{self, Kind};
 use provenance_index::document::hex;
 use provenance_index::{hash, history};
 
-use super::{Evidence, Finding, Severity, Target, World};
+use super::rule::{Look, Missing};
+use super::{Case, Evidence, Fact, Finding, Outcome, Rule, Severity, Target};
 
 /// The name of the rule.
 pub const RULE: &str = "series";
 
-/// Runs the rule.
-pub fn check(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
-    let mut findings = parts(target, world);
-    findings.extend(fixes(target, world));
-    findings
+/// Runs [`RULE`].
+pub struct Series;
+
+/// Trailers of one patch that are looked up.
+const MOST: usize = 10;
+
+impl Rule for Series {
+    fn name(&self) -> &'static str {
+        RULE
+    }
+
+    fn check(&self, case: &Case<'_>) -> Outcome {
+        let mut outcome = Outcome::default();
+        outcome.add("parts", parts(case));
+        let trailers = named(case.target);
+        if !trailers.is_empty() {
+            match fixes(case, &trailers) {
+                Ok(None) => outcome.lacks("Fixes:", Missing::Tree),
+                Ok(Some(findings)) => outcome.findings.extend(findings),
+                Err(broken) => outcome.broken("Fixes:", broken),
+            }
+        }
+        outcome
+    }
 }
 
 /// Parts are counted where the cover letter or another part is indexed: of one mail alone nothing is missing.
-fn parts(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
+fn parts(case: &Case<'_>) -> Look<Vec<Finding>> {
     let mut findings = Vec::new();
-    let subject = Subject::parse(&target.message.subject);
-    let (Some(reader), Some(total)) = (world.reader, subject.total.filter(|total| (2..=1_000).contains(total))) else {
-        return findings;
+    let message = case.target.message;
+    let subject = Subject::parse(&message.subject);
+    let (Some(reader), Some(total)) = (case.world.reader, subject.total.filter(|total| (2..=1_000).contains(total)))
+    else {
+        return Ok(findings);
     };
     let graph = &reader.links.graph;
-    let own = hash::message_id(&target.message.message_id);
-    let Ok(Some((head, _))) = graph.sending(own) else { return findings };
-    let Ok(members) = graph.members(head) else { return findings };
+    let own = hash::message_id(&message.message_id);
+    let Some((head, _)) = graph.sending(own)? else { return Ok(findings) };
+    let members = graph.members(head)?;
     let minor = subject.version.is_some_and(|v| v.1 > 0);
     if members.iter().any(|m| m.mail != own) && !minor {
         let missing: Vec<String> =
@@ -48,23 +70,32 @@ fn parts(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
             format!("parts were sent more than once: {}", list.join(", ")),
         ));
     }
-    findings
+    Ok(findings)
 }
 
-/// A `Fixes:` whose title does not match its commit, where a tree has that commit; one that no tree has is a note, and
-/// absent when no tree is there.
-fn fixes(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let Ok(trees) = history::Trees::load(world.data) else { return findings };
+/// The commits that `Fixes:` trailers name, each with the title that stands there.
+fn named(target: &Target<'_>) -> Vec<(String, Option<String>)> {
+    let trailers = trailer::parse(target.text);
+    let fixes = trailers.iter().filter(|t| t.kind == Kind::Fixes).take(MOST);
+    fixes
+        .filter_map(|trailer| {
+            let title = trailer.value.split_once("(\"").and_then(|(_, rest)| rest.rsplit_once("\")"));
+            Some((trailer.commit()?.to_lowercase(), title.map(|(title, _)| title.to_owned())))
+        })
+        .collect()
+}
+
+/// A `Fixes:` whose title does not match its commit, where a tree has that commit; one that no tree has is a note. `None`
+/// where no tree is there.
+fn fixes(case: &Case<'_>, named: &[(String, Option<String>)]) -> Look<Option<Vec<Finding>>> {
+    let data = case.world.data;
+    let trees = history::Trees::load(data)?;
     if trees.trees.is_empty() {
-        return findings;
+        return Ok(None);
     }
-    for trailer in trailer::parse(target.text).iter().filter(|t| t.kind == Kind::Fixes).take(10) {
-        let Some(id) = trailer.commit().map(str::to_lowercase) else { continue };
-        let Ok(found) = history::beginning(world.data, &id, 2) else { continue };
-        let title =
-            trailer.value.split_once("(\"").and_then(|(_, rest)| rest.rsplit_once("\")")).map(|(title, _)| title);
-        match found.as_slice() {
+    let mut findings = Vec::new();
+    for (id, title) in named {
+        match history::beginning(data, id, 2)?.as_slice() {
             [] => {
                 let newest = trees.trees.iter().map(|tree| tree.newest).max().unwrap_or_default();
                 let says =
@@ -72,13 +103,12 @@ fn fixes(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
                 findings.push(Finding::new(RULE, Severity::Note, says));
             }
             [full] => {
-                let Ok(Some((_, entry))) = history::find(world.data, full) else { continue };
+                let Some((_, entry)) = history::find(data, full)? else { continue };
                 let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-                if let Some(title) = title.filter(|title| plain(title) != plain(&entry.subject)) {
+                if let Some(title) = title.as_ref().filter(|title| plain(title) != plain(&entry.subject)) {
                     let mut finding =
                         Finding::new(RULE, Severity::Warning, "the title of a Fixes: is not that of its commit")
-                            .fact("says", title.to_owned())
-                            .fact("is", entry.subject.clone());
+                            .fact(Fact::Titles { says: title.clone(), is: entry.subject.clone() });
                     finding.cite(Evidence::Commit(hex(full), entry.subject));
                     findings.push(finding);
                 }
@@ -86,5 +116,5 @@ fn fixes(target: &Target<'_>, world: &World<'_>) -> Vec<Finding> {
             _ => {}
         }
     }
-    findings
+    Ok(Some(findings))
 }

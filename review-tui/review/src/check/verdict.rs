@@ -11,7 +11,7 @@ use provenance_corpus::patch_id;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Finding, NAMES, claims};
+use super::{Finding, rule};
 
 /// A journal above this size is not read further.
 const LONGEST: u64 = 64 << 20;
@@ -41,9 +41,9 @@ pub fn id(finding: &Finding, text: &str) -> String {
 
 /// Whether a text is in the form of [`id`].
 pub fn is_id(text: &str) -> bool {
-    let Some((rule, hash)) = text.rsplit_once('-') else { return false };
+    let Some((name, hash)) = text.rsplit_once('-') else { return false };
     let hex = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    hex && (NAMES.contains(&rule) || rule == claims::RULE)
+    hex && rule::ALL.iter().any(|known| known.name() == name)
 }
 
 impl Verdicts {
@@ -125,6 +125,16 @@ mod tests {
         assert_eq!(verdicts.of("ownership-00000002"), Some("asked"));
         dismiss(data, "series-00000001", "", 3).unwrap();
         assert_eq!(Verdicts::load(data).unwrap().of("series-00000001"), None);
+    }
+
+    #[test]
+    fn ids_of_kept_verdicts_do_not_change() {
+        let patch = "why\n---\ndiff --git a/k/x.c b/k/x.c\n--- a/k/x.c\n+++ b/k/x.c\n@@ -1 +1 @@\n-a();\n+b();\n";
+        let known = |rule: &'static str, key: &str| {
+            id(&Finding::new(rule, crate::check::Severity::Note, "whatever it says").key(key), patch)
+        };
+        let ids = [known("ownership", ""), known("missing-cc", "history"), known("revision", "remarks")];
+        assert_eq!(ids, ["ownership-480a0262", "missing-cc-7c6e4ec7", "revision-f42d76d4"]);
     }
 
     #[test]

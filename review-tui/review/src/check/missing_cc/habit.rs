@@ -6,12 +6,12 @@ use provenance_corpus::patch::Patch;
 use provenance_corpus::robot;
 use provenance_corpus::trailer::{self, Kind as TrailerKind};
 use provenance_index::collapse::{Dedup, Sort};
-use provenance_index::raw::Raw;
 use provenance_index::search::{Question, search};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{RULE, Reached};
-use crate::check::{Evidence, Finding, Severity, Target, World};
+use super::{LISTS, RULE, Reached};
+use crate::check::rule::{Look, Missing};
+use crate::check::{Case, Evidence, Fact, Finding, Outcome, Severity};
 
 /// Mails whose recipients are looked at.
 const SAMPLE: usize = 120;
@@ -43,12 +43,18 @@ fn reaches_beyond(patch: &Patch<'_>, here: &str) -> bool {
 }
 
 /// Lists that most mails about the same area went to, and this one does not.
-pub fn lists(target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Option<Finding> {
-    let reader = world.reader?;
+///
+/// # Errors
+/// The index cannot be read. A mail that cannot be is left out, and told in the outcome.
+pub fn lists(case: &Case<'_>, reached: &Reached, outcome: &mut Outcome) -> Look<Option<Finding>> {
+    let (target, world) = (case.target, case.world);
+    let Some(reader) = world.reader else {
+        outcome.lacks(LISTS, Missing::Index);
+        return Ok(None);
+    };
     let mut areas: Vec<String> = target.patch.files.iter().filter_map(|file| area(file.path())).collect();
     areas.sort();
     areas.dedup();
-    let mut raw = Raw::open(world.data).ok()?;
     for area in areas {
         let question = Question {
             query: format!("dfn:\"{area}\" is:patch"),
@@ -62,7 +68,7 @@ pub fn lists(target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Optio
             now: target.as_of,
             mail_only: true,
         };
-        let Ok(answer) = search(&question, Some(reader), world.catalogue) else { continue };
+        let answer = search(&question, Some(reader), world.catalogue)?;
         // In how many mails an address is, and which people's.
         let mut to: FxHashMap<String, (usize, FxHashSet<String>)> = FxHashMap::default();
         let (mut from, mut authors): (FxHashSet<String>, FxHashSet<String>) = Default::default();
@@ -71,7 +77,13 @@ pub fn lists(target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Optio
         for hit in answer.hits {
             let Some(mail) = &hit.mail else { continue };
             let copy = mail.shown();
-            let Ok(bytes) = raw.read(copy) else { continue };
+            let bytes = match case.bytes(copy) {
+                Ok(bytes) => bytes,
+                Err(broken) => {
+                    outcome.broken(LISTS, broken);
+                    continue;
+                }
+            };
             let message = Message::parse(&bytes);
             let text = message.text();
             from.extend(message.from.iter().map(|p| p.address.to_lowercase()));
@@ -119,14 +131,11 @@ pub fn lists(target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Optio
             Some((last, rest)) => format!("{area}/ is touched; {} and {last} are not in To or Cc", rest.join(", ")),
             None => continue,
         };
-        let shares: Vec<String> = missing.iter().map(|(address, n)| format!("{address} in {n} of {mails}")).collect();
-        let mut finding = Finding::new(RULE, Severity::Note, says).key("lists").fact(
-            "why",
-            format!("of the last indexed patches there: {}; no tree was attached by then", shares.join(", ")),
-        );
+        let mut finding =
+            Finding::new(RULE, Severity::Note, says).key("lists").fact(Fact::Habit { shares: missing, of: mails });
         example.into_iter().for_each(|id| finding.cite(Evidence::Mail(id)));
         finding.addresses = names;
-        return Some(finding);
+        return Ok(Some(finding));
     }
-    None
+    Ok(None)
 }

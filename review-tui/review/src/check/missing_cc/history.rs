@@ -8,9 +8,11 @@ use provenance_index::hash;
 use provenance_index::people::{self, identity};
 
 use super::{MOST, RULE, Reached, SILENT, last_mail};
-use crate::check::code::{Code, names};
-use crate::check::history_of::{self, Kin, mail_of};
-use crate::check::{Evidence, Finding, Severity, Target, World, day};
+use crate::check::code::names;
+use crate::check::fact::Knows;
+use crate::check::history_of::{self, mail_of};
+use crate::check::rule::Look;
+use crate::check::{Case, Evidence, Fact, Finding, Severity, day};
 
 /// Names on changed lines that are asked for.
 const NAMES: usize = 32;
@@ -29,7 +31,7 @@ pub struct Person {
     /// As in From; empty where the catalogue has none.
     pub address: String,
     /// What makes this one know.
-    pub why: String,
+    pub knows: Knows,
     /// The mail that says so: its Message-ID.
     pub mail: String,
     /// Date of the last known mail, seconds since 1970.
@@ -37,44 +39,44 @@ pub struct Person {
 }
 
 /// The finding.
-pub fn check(
-    target: &Target<'_>,
-    world: &World<'_>,
-    takes: &[String],
-    kin: &Kin<'_>,
-    code: &Code,
-    led_to: &dyn Fn(&str, &str) -> bool,
-) -> Option<Finding> {
-    if takes.is_empty() && !history_of::touches(target, world, kin) {
-        return None;
+///
+/// # Errors
+/// The index cannot be read.
+pub fn check(case: &Case<'_>, led_to: &dyn Fn(&str, &str) -> bool) -> Look<Option<Finding>> {
+    if case.deeds().takes.is_none() && !history_of::touches(case.target, case.world, case.kin()) {
+        return Ok(None);
     }
-    let mut found = people(target, world, takes, kin, code);
+    let mut found = people(case)?;
     found.retain(|person| !led_to(&person.name, &person.address));
     found.truncate(MOST);
     if found.is_empty() {
-        return None;
+        return Ok(None);
     }
     let mut finding =
         Finding::new(RULE, Severity::Note, "not in To or Cc: people from history, whom MAINTAINERS does not lead to")
             .key("history");
     for person in found {
-        finding = finding.fact(&person.name, format!("{}; last mail {}", person.why, day(person.last)));
+        finding = finding.fact(Fact::Person { name: person.name.clone(), knows: person.knows, last: person.last });
         finding.cite(Evidence::Mail(person.mail));
         if !person.address.is_empty() {
             let address = provenance_corpus::address::Address { name: Some(person.name), address: person.address };
             finding.addresses.push(address.to_string());
         }
     }
-    Some(finding)
+    Ok(Some(finding))
 }
 
 /// People whom the mail does not reach, the best first: where bytes of another mechanism are taken, those who answer for that
 /// mechanism; else those who wrote and answered earlier patches to the same code.
-pub fn people(target: &Target<'_>, world: &World<'_>, takes: &[String], kin: &Kin<'_>, code: &Code) -> Vec<Person> {
+///
+/// # Errors
+/// The index cannot be read.
+pub fn people(case: &Case<'_>) -> Look<Vec<Person>> {
+    let target = case.target;
     let reached = Reached::of(target.message);
-    let mut of_mechanisms = of_mechanisms(target, world, takes, kin);
-    let of_code = of_code(target, world, code);
-    let mut all = if takes.is_empty() {
+    let mut of_mechanisms = of_mechanisms(case)?;
+    let of_code = of_code(case)?;
+    let mut all = if case.deeds().takes.is_none() {
         of_code.into_iter().chain(of_mechanisms).collect::<Vec<_>>()
     } else {
         of_mechanisms.truncate(MOST);
@@ -89,12 +91,13 @@ pub fn people(target: &Target<'_>, world: &World<'_>, takes: &[String], kin: &Ki
         seen.push(key);
         keep
     });
-    all
+    Ok(all)
 }
 
 /// Those who wrote and answered earlier patches to the same files, functions and names.
-fn of_code(target: &Target<'_>, world: &World<'_>, code: &Code) -> Vec<Person> {
-    let Some(reader) = world.reader else { return Vec::new() };
+fn of_code(case: &Case<'_>) -> Look<Vec<Person>> {
+    let (target, code) = (case.target, case.code());
+    let Some(reader) = case.world.reader else { return Ok(Vec::new()) };
     let mut used: Vec<&str> = Vec::new();
     for line in code.lines.iter().filter(|line| line.kind != LineKind::Context) {
         used.extend(names(&line.code).map(|(_, name)| name).filter(|name| name.len() >= SHORTEST));
@@ -110,48 +113,44 @@ fn of_code(target: &Target<'_>, world: &World<'_>, code: &Code) -> Vec<Person> {
         own: hash::message_id(&target.message.message_id),
         most: RANKED,
     };
-    let Ok(ranked) = people::rank(reader, &question) else { return Vec::new() };
+    let ranked = people::rank(reader, &question)?;
     let reached = Reached::of(target.message);
     let free = |p: &people::Person| !reached.person(&p.name, &p.address) && !robot::is(&p.name, &p.address);
     let mut found = Vec::new();
     for person in ranked.into_iter().filter(free).take(2 * MOST) {
-        let Ok(Some(copy)) = reader.mail(person.why) else { continue };
+        let Some(copy) = reader.mail(person.why)? else { continue };
         found.push(Person {
-            why: format!("{}: {} \"{}\"", person.shared, day(copy.stored.date), copy.stored.subject),
+            knows: Knows::Code(person.shared, copy.stored.date, copy.stored.subject),
             mail: copy.stored.message_id,
             name: person.name,
             address: person.address,
             last: person.last,
         });
     }
-    found
+    Ok(found)
 }
 
+/// How somebody knows a mechanism, given an event of it.
+type Knowing = fn(MechanismId, jiff::civil::Date, String) -> Knows;
+
 /// Those whom the catalogue knows for the mechanisms that the patch takes from, resembles, or writes through.
-fn of_mechanisms(target: &Target<'_>, world: &World<'_>, takes: &[String], kin: &Kin<'_>) -> Vec<Person> {
+fn of_mechanisms(case: &Case<'_>) -> Look<Vec<Person>> {
+    let (target, world, kin) = (case.target, case.world, case.kin());
+    let owner = case.deeds().takes.as_ref().map(|take| &take.owner);
     let today = Day(day(target.as_of));
     let reached = Reached::of(target.message);
-    let mut slugs: Vec<(MechanismId, String)> = Vec::new();
-    for slug in takes {
-        slugs.extend(MechanismId::new(slug).map(|id| (id, format!("{slug} owns what is written over"))));
-    }
-    let mut add = |slug: &MechanismId, why: String| {
-        if !slugs.iter().any(|(known, _)| known == slug) {
-            slugs.push((slug.clone(), why));
+    let mut slugs: Vec<(&MechanismId, Knowing)> = Vec::new();
+    slugs.extend(owner.map(|owner| (owner, Knows::Owner as Knowing)));
+    let similar =
+        kin.similar.iter().filter(|_| owner.is_some()).map(|s| (&s.event.mechanism, Knows::Similar as Knowing));
+    let through = kin.named.iter().filter(|n| n.writes).map(|n| (&n.mechanism.slug, Knows::Through as Knowing));
+    for (slug, knows) in similar.chain(through) {
+        if !slugs.iter().any(|(known, _)| *known == slug) {
+            slugs.push((slug, knows));
         }
-    };
-    if !takes.is_empty() {
-        for similar in &kin.similar {
-            let slug = &similar.event.mechanism;
-            add(slug, format!("{slug} does something like this"));
-        }
-    }
-    for named in kin.named.iter().filter(|n| n.writes) {
-        let slug = &named.mechanism.slug;
-        add(slug, format!("the patch writes through {slug}"));
     }
     let mut found: Vec<Person> = Vec::new();
-    for (slug, why) in &slugs {
+    for (slug, knows) in slugs {
         let concerns = |e: &&Event| e.recorded() <= today && (e.mechanism == *slug || e.also.contains(slug));
         let events: Vec<&Event> = world.catalogue.events().iter().filter(concerns).collect();
         // Who worked on it most, and then who worked on it last, knows it now.
@@ -160,7 +159,7 @@ fn of_mechanisms(target: &Target<'_>, world: &World<'_>, takes: &[String], kin: 
         ranked.sort_by_key(|(works, e)| std::cmp::Reverse((*works, e.happened)));
         let made = |e: &Event| matches!(e.kind, EventKind::Posting | EventKind::Revision | EventKind::Merge);
         // Two of those whose bytes are taken, one of each other mechanism.
-        let wanted = if takes.iter().any(|taken| taken == slug.as_str()) { 2 } else { 1 };
+        let wanted = if owner == Some(slug) { 2 } else { 1 };
         let mut one = 0;
         for (_, event) in ranked.into_iter().filter(|(_, e)| made(e)) {
             let (Some(name), Some(mail)) = (event.authors.first(), mail_of(event)) else { continue };
@@ -169,17 +168,17 @@ fn of_mechanisms(target: &Target<'_>, world: &World<'_>, takes: &[String], kin: 
                 continue;
             }
             let happened = seconds(event.happened);
-            let last = last_mail(world, &address, target.as_of).map_or(happened, |last| last.max(happened));
+            let last = last_mail(world, &address, target.as_of)?.map_or(happened, |last| last.max(happened));
             if target.as_of - last >= SILENT {
                 continue;
             }
             one += 1;
             let what = event.subject.as_deref().unwrap_or(&event.text);
-            let why = format!("{why}: {} \"{what}\"", event.happened);
-            found.push(Person { name: name.clone(), address, why, mail: mail.to_owned(), last });
+            let knows = knows(slug.clone(), event.happened.0, what.to_owned());
+            found.push(Person { name: name.clone(), address, knows, mail: mail.to_owned(), last });
         }
     }
-    found
+    Ok(found)
 }
 
 /// The beginning of a day, seconds since 1970.

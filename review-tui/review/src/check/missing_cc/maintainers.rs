@@ -9,13 +9,17 @@ use provenance_index::document::hex;
 use provenance_index::history::mainline;
 
 use super::{MOST, RULE, Reached, SILENT, last_mail};
-use crate::check::{Evidence, Finding, Severity, Target, World, day};
+use crate::check::rule::{Broken, Look};
+use crate::check::{Case, Evidence, Fact, Finding, Severity};
 
 /// Changed lines that keywords are looked for in.
 const LINES: usize = 20_000;
 
 /// Sections that are shown.
 const SECTIONS: usize = 6;
+
+/// Title of a section, and its line that matched.
+type Section = (String, String);
 
 /// Files of the tree on that day.
 pub struct Kept {
@@ -30,16 +34,28 @@ pub struct Kept {
 impl Kept {
     /// The file of the tree that the patch was made in, or else of the attached tree that is nearest to the day; `None` where
     /// no tree has one.
-    pub fn load(target: &Target<'_>, world: &World<'_>) -> Option<Kept> {
+    ///
+    /// # Errors
+    /// A tree is attached and cannot be read.
+    pub fn load(case: &Case<'_>) -> Look<Option<Kept>> {
+        let (target, world) = (case.target, case.world);
         let (file, mailmap, commit, date) = match &world.base {
             Some(base) => {
-                let file = mainline::blob(&base.repository, false, &base.id, "MAINTAINERS")?;
-                let mailmap = mainline::blob(&base.repository, false, &base.id, ".mailmap");
-                (file, mailmap, Evidence::Commit(hex(&base.id), base.subject.clone()), base.date)
+                let read = |name| mainline::blob(&base.repository, false, &base.id, name);
+                let Some(file) = read("MAINTAINERS") else { return Ok(None) };
+                (file, read(".mailmap"), Evidence::Commit(hex(&base.id), base.subject.clone()), base.date)
             }
             None => {
-                let moments = mainline::at(world.data, target.as_of).ok()?;
-                let (moment, file) = moments.iter().find_map(|m| Some((m, m.file("MAINTAINERS")?)))?;
+                let moments = mainline::at(world.data, target.as_of)?;
+                let Some((moment, file)) = moments.iter().find_map(|m| Some((m, m.file("MAINTAINERS")?))) else {
+                    // No file, or no tree any more?
+                    for moment in &moments {
+                        git2::Repository::open(&moment.tree.path).map_err(|error| {
+                            Broken(format!("{} cannot be read: {}", moment.tree.path.display(), error.message()))
+                        })?;
+                    }
+                    return Ok(None);
+                };
                 let commit = Evidence::Commit(hex(&moment.step.id), moment.subject(world.data));
                 (file, moment.file(".mailmap"), commit, moment.step.date)
             }
@@ -48,14 +64,14 @@ impl Kept {
         for line in target.patch.all_lines().iter().filter(|line| line.kind != LineKind::Context).take(LINES) {
             changed.push(target.patch.slice(line.span).to_owned());
         }
-        Some(Kept {
+        Ok(Some(Kept {
             file: text(&file).into_owned(),
             mailmap: mailmap.and_then(|bytes| git2::Mailmap::from_buffer(&text(&bytes)).ok()),
             commit,
             date,
             paths: target.patch.files.iter().map(|file| file.path().to_owned()).collect(),
             changed,
-        })
+        }))
     }
 
     /// What the tree calls a person now.
@@ -89,12 +105,16 @@ impl Kept {
     }
 
     /// Lists and people that are not in To or Cc.
-    pub fn check(&self, target: &Target<'_>, world: &World<'_>, reached: &Reached) -> Option<Finding> {
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn check(&self, case: &Case<'_>, reached: &Reached) -> Look<Option<Finding>> {
+        let as_of = case.target.as_of;
         let all = Maintainers::parse(&self.file);
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
         let changed: Vec<&str> = self.changed.iter().map(String::as_str).collect();
-        let mut lists: Vec<(String, String)> = Vec::new();
-        let mut people: Vec<(Address, String)> = Vec::new();
+        let mut lists: Vec<(String, Option<Section>)> = Vec::new();
+        let mut people: Vec<(Address, Section)> = Vec::new();
         let mut everything = false;
         for m in all.of(&paths, &changed) {
             let section = m.section;
@@ -102,53 +122,56 @@ impl Kept {
             if section.is_rest() {
                 continue;
             }
-            let why = format!("{}, {}", section.title, m.by);
+            let why: Section = (section.title.to_string(), m.by.to_string());
             let mut own = section.own_lists().peekable();
             if own.peek().is_some() {
                 for list in own.filter(|list| !reached.address(list)) {
                     if !lists.iter().any(|(known, _)| known.eq_ignore_ascii_case(list)) {
-                        lists.push((list.to_owned(), why.clone()));
+                        lists.push((list.to_owned(), Some(why.clone())));
                     }
                 }
             } else {
                 self.ask(&m, &why, reached, &mut people);
             }
         }
-        people.retain(|(person, _)| {
-            last_mail(world, &person.address, target.as_of).is_none_or(|last| target.as_of - last < SILENT)
-        });
-        people.truncate(MOST);
+        let mut spoken: Vec<(Address, Section, Option<i64>)> = Vec::new();
+        for (person, why) in people {
+            let last = last_mail(case.world, &person.address, as_of)?;
+            if spoken.len() < MOST && last.is_none_or(|last| as_of - last < SILENT) {
+                spoken.push((person, why, last));
+            }
+        }
+        let people = spoken;
         let certain = !lists.is_empty() || !people.is_empty();
         if everything && !reached.address(EVERYTHING) {
-            lists.push((EVERYTHING.to_owned(), "every patch".to_owned()));
+            lists.push((EVERYTHING.to_owned(), None));
         }
         let names: Vec<String> = (lists.iter().map(|(list, _)| list.clone()))
-            .chain(people.iter().map(|(person, _)| person.who().to_owned()))
+            .chain(people.iter().map(|(person, ..)| person.who().to_owned()))
             .collect();
         if names.is_empty() {
-            return None;
+            return Ok(None);
         }
         let verb = if names.len() == 1 { "is" } else { "are" };
         let severity = if certain { Severity::Warning } else { Severity::Note };
         let says = format!("by MAINTAINERS, {} {verb} not in To or Cc", names.join(", "));
         let mut finding = Finding::new(RULE, severity, says).key("maintainers");
-        for (list, why) in lists.iter().take(SECTIONS) {
-            finding = finding.fact("list", format!("{list}: {why}"));
+        for (address, section) in lists.iter().take(SECTIONS).cloned() {
+            finding = finding.fact(Fact::List { address, section });
         }
-        for (person, why) in &people {
-            let last = last_mail(world, &person.address, target.as_of)
-                .map_or_else(|| "no mail in the indexed lists".to_owned(), |last| format!("last mail {}", day(last)));
-            finding = finding.fact("person", format!("{}: {why}; {last}", person.who()));
+        for (person, section, last) in &people {
+            let (who, section, last) = (person.who().to_owned(), section.clone(), *last);
+            finding = finding.fact(Fact::Maintainer { who, section, last });
         }
-        finding = finding.fact("file", format!("MAINTAINERS of {}", day(self.date)));
+        finding = finding.fact(Fact::MaintainersOf(self.date));
         finding.cite(self.commit.clone());
         finding.addresses = lists.into_iter().map(|(list, _)| list).collect();
-        finding.addresses.extend(people.into_iter().map(|(person, _)| person.to_string()));
-        Some(finding)
+        finding.addresses.extend(people.into_iter().map(|(person, ..)| person.to_string()));
+        Ok(Some(finding))
     }
 
     /// People of a section that has no list of its own: none where one of those who maintain it has the mail.
-    fn ask(&self, m: &Match<'_, '_>, why: &str, reached: &Reached, people: &mut Vec<(Address, String)>) {
+    fn ask(&self, m: &Match<'_, '_>, why: &Section, reached: &Reached, people: &mut Vec<(Address, Section)>) {
         let section = m.section;
         let proper: Vec<Address> = section.maintainers.iter().map(|person| self.proper(person)).collect();
         let has = |person: &Address, proper: &Address| {
@@ -162,7 +185,7 @@ impl Kept {
         for person in proper {
             let robot = robot::is(person.name.as_deref().unwrap_or_default(), &person.address);
             if !robot && !people.iter().any(|(known, _)| known.address.eq_ignore_ascii_case(&person.address)) {
-                people.push((person, why.to_owned()));
+                people.push((person, why.clone()));
             }
         }
     }

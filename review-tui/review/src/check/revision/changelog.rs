@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use provenance_corpus::message::Message;
 use provenance_corpus::patch::{LineKind, Patch};
 use provenance_index::hash;
-use provenance_index::raw::Raw;
 use rustc_hash::FxHashSet;
 
 use super::{Earlier, RULE};
 use crate::check::code::names;
-use crate::check::{Evidence, Finding, Severity, Target, World};
+use crate::check::rule::Look;
+use crate::check::{Case, Evidence, Fact, Finding, Severity};
 
 /// Places that are shown.
 const SHOWN: usize = 5;
@@ -44,12 +43,15 @@ fn places(patch: &Patch<'_>) -> BTreeMap<Place, FxHashSet<String>> {
 }
 
 /// The finding.
-pub fn check(target: &Target<'_>, world: &World<'_>, earlier: &Earlier) -> Option<Finding> {
-    let old = Patch::parse(&earlier.text)?;
-    let (old, new) = (places(&old), places(&target.patch));
+///
+/// # Errors
+/// The cover letter cannot be read.
+pub fn check(case: &Case<'_>, earlier: &Earlier) -> Look<Option<Finding>> {
+    let Some(old) = Patch::parse(&earlier.text) else { return Ok(None) };
+    let (old, new) = (places(&old), places(&case.target.patch));
     let all = |of: &BTreeMap<Place, FxHashSet<String>>| of.values().flatten().cloned().collect::<FxHashSet<String>>();
     let (old_lines, new_lines) = (all(&old), all(&new));
-    let log = changelog(target, world);
+    let log = changelog(case)?;
     let told = |words: &FxHashSet<&str>, place: &Place| {
         let file = place.0.rsplit('/').next().unwrap_or_default();
         let stem = file.split('.').next().unwrap_or_default();
@@ -72,46 +74,46 @@ pub fn check(target: &Target<'_>, world: &World<'_>, earlier: &Earlier) -> Optio
         }
     }
     if untold.is_empty() {
-        return None;
+        return Ok(None);
     }
     let says = if log.trim().is_empty() {
         "changed since the earlier revision, and there is no changelog"
     } else {
         "changed since the earlier revision, and not named in the changelog"
     };
-    let mut finding = Finding::new(RULE, Severity::Note, says).key("changelog").fact("earlier", earlier.name());
+    let mut finding = Finding::new(RULE, Severity::Note, says).key("changelog").fact(earlier.fact());
     finding.cite(Evidence::Mail(earlier.message_id.clone()));
     let more = untold.len().saturating_sub(SHOWN);
     untold.sort_by_key(|(_, came, went)| std::cmp::Reverse(came + went));
     for ((path, function), came, went) in untold.into_iter().take(SHOWN) {
-        let place = if function.is_empty() { path } else { format!("{path}: {function}()") };
-        finding = finding.fact("changed", format!("{place}, {came} new lines, {went} gone"));
+        finding = finding.fact(Fact::Changed { path, function, came, went });
     }
     if more > 0 {
-        finding = finding.fact("", format!("and {more} more places"));
+        finding = finding.fact(Fact::More(more, "places"));
     }
-    Some(finding)
+    Ok(Some(finding))
 }
 
 /// What the patch and its cover letter say of changes.
-fn changelog(target: &Target<'_>, world: &World<'_>) -> String {
-    let patch = &target.patch;
+fn changelog(case: &Case<'_>) -> Look<String> {
+    let patch = &case.target.patch;
     let mut log = format!("{}\n{}", of_message(patch.slice(patch.message)), of_notes(patch.slice(patch.notes)));
-    let cover = || {
-        let reader = world.reader?;
-        let graph = &reader.links.graph;
-        let own = hash::message_id(&target.message.message_id);
-        let (head, number) = graph.sending(own).ok()??;
-        let cover = graph.members(head).ok()?.into_iter().find(|member| member.number == 0 && number != 0)?;
-        let copy = reader.mail(cover.mail).ok()??;
-        let bytes = Raw::open(world.data).ok()?.read(&copy).ok()?;
-        Some(of_message(&Message::parse(&bytes).text()).to_owned())
-    };
-    if let Some(cover) = cover() {
+    if let Some(cover) = cover(case)? {
         log.push('\n');
-        log.push_str(&cover);
+        log.push_str(of_message(&cover));
     }
-    log
+    Ok(log)
+}
+
+/// The text of the cover letter, where it is indexed.
+fn cover(case: &Case<'_>) -> Look<Option<String>> {
+    let Some(reader) = case.world.reader else { return Ok(None) };
+    let graph = &reader.links.graph;
+    let own = hash::message_id(&case.target.message.message_id);
+    let Some((head, number)) = graph.sending(own)? else { return Ok(None) };
+    let member = graph.members(head)?.into_iter().find(|member| member.number == 0 && number != 0);
+    let Some(copy) = member.map(|cover| reader.mail(cover.mail)).transpose()?.flatten() else { return Ok(None) };
+    case.text(&copy).map(Some)
 }
 
 /// What stands below the `---` and is no diffstat.

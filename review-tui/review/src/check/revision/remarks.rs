@@ -7,7 +7,7 @@ use provenance_index::people::identity;
 use rustc_hash::FxHashSet;
 
 use super::{Answer, Earlier, RULE};
-use crate::check::{Evidence, Finding, Severity, Target, day};
+use crate::check::{Evidence, Fact, Finding, Severity, Target};
 
 /// Remarks that are shown.
 const SHOWN: usize = 6;
@@ -110,7 +110,7 @@ pub fn check(target: &Target<'_>, earlier: &Earlier) -> Option<Finding> {
         return None;
     }
     let says = "remarks on lines that are as they were, without an answer: to look at";
-    let mut finding = Finding::new(RULE, Severity::Note, says).key("remarks").fact("earlier", earlier.name());
+    let mut finding = Finding::new(RULE, Severity::Note, says).key("remarks").fact(earlier.fact());
     let more = open.len().saturating_sub(SHOWN);
     for (answer, quoted, says) in open.into_iter().take(SHOWN) {
         let (cut, dots) = match says.char_indices().nth(LENGTH) {
@@ -118,11 +118,12 @@ pub fn check(target: &Target<'_>, earlier: &Earlier) -> Option<Finding> {
             None => (says, ""),
         };
         let who = if answer.author.0.is_empty() { &answer.author.1 } else { &answer.author.0 };
-        finding = finding.fact("on", quoted).fact("", format!("{}, {who}: {cut}{dots}", day(answer.date)));
+        let (date, who, says) = (answer.date, who.clone(), format!("{cut}{dots}"));
+        finding = finding.fact(Fact::Remark { on: quoted, date, who, says });
         finding.cite(Evidence::Mail(answer.message_id.clone()));
     }
     if more > 0 {
-        finding = finding.fact("", format!("and {more} more"));
+        finding = finding.fact(Fact::More(more, ""));
     }
     Some(finding)
 }

@@ -4,7 +4,7 @@ use provenance_corpus::trailer::{self, Kind as TrailerKind};
 use rustc_hash::FxHashSet;
 
 use super::{Earlier, RULE};
-use crate::check::{Evidence, Finding, Severity, Target};
+use crate::check::{Evidence, Fact, Finding, Severity, Target};
 
 /// Trailers that a reader gives to a patch.
 const GIVEN: [&str; 3] = ["reviewed-by", "acked-by", "tested-by"];
@@ -33,9 +33,9 @@ pub fn check(target: &Target<'_>, earlier: &Earlier) -> Option<Finding> {
     // A patch that changed much is right to drop them; that is for the reader to say.
     let severity = if earlier.similarity >= 900 { Severity::Warning } else { Severity::Note };
     let says = "trailers given to the earlier revision are not carried";
-    let mut finding = Finding::new(RULE, severity, says).key("trailers").fact("earlier", earlier.name());
+    let mut finding = Finding::new(RULE, severity, says).key("trailers").fact(earlier.fact());
     for (trailer, id) in lost.into_iter().take(SHOWN) {
-        finding = finding.fact("given", trailer);
+        finding = finding.fact(Fact::Given(trailer));
         finding.cite(Evidence::Mail(id));
     }
     finding.advice = Some("carry them, or say in the changelog why not".to_owned());

@@ -1,0 +1,62 @@
+//! For `b4 review`'s CI protocol: a JSON array, whatever happened.
+
+use serde_json::{Value, json};
+
+use super::{Checked, finding, prose};
+use crate::check::rule::{self, Why};
+use crate::check::{Evidence, Finding, Severity};
+use crate::text;
+
+/// One entry for each rule, with the worst status; `details` is a string. Of a mail without a patch there is nothing to say.
+pub fn b4(all: &[Checked]) -> Value {
+    if all.is_empty() {
+        return json!([]);
+    }
+    let names = rule::ALL.iter().map(|rule| rule.name());
+    let of_rule = |rule: &str| all.iter().any(|c| c.ran.contains(&rule) || c.not_run.iter().any(|n| n.rule == rule));
+    Value::Array(names.filter(|name| of_rule(name)).map(|name| entry(all, name)).collect())
+}
+
+fn entry(all: &[Checked], rule: &str) -> Value {
+    let of: Vec<&Finding> = all.iter().flat_map(|checked| &checked.findings).filter(|f| f.rule == rule).collect();
+    let not_run = || all.iter().flat_map(|checked| &checked.not_run).filter(|not_run| not_run.rule == rule);
+    let broken = not_run().find_map(|not_run| match &not_run.why {
+        Why::Broken(why) => Some(format!("could not look: {}: {why}", prose::part(not_run))),
+        Why::NotAttached(_) => None,
+    });
+    let absent = not_run().find_map(|not_run| match &not_run.why {
+        Why::NotAttached(missing) if not_run.part.is_empty() => {
+            Some(format!("not run: needs {}", prose::missing(*missing)))
+        }
+        _ => None,
+    });
+    let worst = of.iter().max_by_key(|f| f.severity);
+    let status = match worst.map_or(Severity::Silent, |f| f.severity) {
+        Severity::Error => "fail",
+        Severity::Warning => "warn",
+        Severity::Note | Severity::Silent if broken.is_some() => "warn",
+        Severity::Note | Severity::Silent => "pass",
+    };
+    let says = worst.map(|f| text::line(&f.says).into_owned());
+    let summary = says.or(broken.map(|why| text::line(&why).into_owned())).or(absent);
+    let url = of.iter().flat_map(|f| &f.evidence).find_map(|e| match e {
+        Evidence::Mail(id) => Some(format!("https://lore.kernel.org/r/{id}")),
+        _ => None,
+    });
+    let details = Value::Array(of.iter().map(|f| finding(f)).collect()).to_string();
+    json!({
+        "tool": format!("provenance/{rule}"),
+        "status": status,
+        "summary": summary.unwrap_or_else(|| "no findings".to_owned()),
+        "url": url.unwrap_or_default(),
+        "details": details,
+    })
+}
+
+/// What b4 is told where nothing could be checked.
+pub fn b4_failed(why: &str) -> String {
+    let summary = why.lines().next().unwrap_or_default();
+    let entry =
+        json!({ "tool": "provenance", "status": "warn", "summary": text::line(summary), "url": "", "details": why });
+    format!("{}\n", json!([entry]))
+}
