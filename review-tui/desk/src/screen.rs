@@ -80,6 +80,11 @@ pub trait Screen: Any {
         false
     }
 
+    /// Whether a key does more than look around here.
+    fn is_deed(&self, action: Action) -> bool {
+        action.is_deed()
+    }
+
     /// Takes the answer to a question that it asked on the last line.
     fn answered(&mut self, _: &mut Desk, _: &Asked, _: &str) {}
 

@@ -92,6 +92,7 @@ impl Workers {
             Effect::Record(_)
             | Effect::Dismiss { .. }
             | Effect::Paste { .. }
+            | Effect::DeleteDraft(_)
             | Effect::Draft { .. }
             | Effect::LookAtDraft(_)
             | Effect::Maildir { .. }

@@ -193,6 +193,10 @@ fn a_program_that_has_the_terminal_gives_it_back() {
     tmux.keys(&["Enter"]);
     tmux.wait("the command is done");
     tmux.keys(&["s"]);
+    tmux.wait("Ctrl-y does it");
+    tmux.keys(&["n"]);
+    tmux.wait("nothing was done");
+    tmux.keys(&[":shell", "Enter"]);
     tmux.gone("Count what was taken.");
     tmux.keys(&["echo in''side; exit", "Enter"]);
     tmux.wait("back from the shell");
@@ -361,4 +365,40 @@ fn a_panic_gives_the_terminal_back_and_is_readable() {
     tmux.wait("sane");
     let journal = std::fs::read_to_string(user.path(".local/share/provenance/state/journal.jsonl")).expect("kept");
     assert!(journal.contains("look"), "{journal}");
+}
+
+#[test]
+fn a_text_that_runs_into_the_desk_starts_nothing() {
+    if !needs("tmux") {
+        return;
+    }
+    let user = user();
+    let mark = user.path("started");
+    let touch = format!("#!/bin/sh\necho started >> {}\n", mark.display());
+    program(&user, "editor", &touch);
+    let shell = program(&user, "shell", &touch);
+    let tmux = Tmux::new(&user, (100, 30));
+    tmux.keys(&[&format!("export SHELL={}", shell.display()), "Enter"]);
+    let text = "This is wrong: see\\; s ! r x w |";
+    // The thread, and from it checks, series, what changed, text map, lineage: opened and typed into in one go.
+    for opener in ["", "c", "v", "d", "M", "m"] {
+        tmux.start("one@made.example");
+        if opener.is_empty() {
+            // From the very start: what comes before the desk has the terminal stays with the shell.
+            tmux.wait("provenance  find");
+        } else {
+            tmux.wait("Count what was taken.");
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        tmux.run(&["send-keys", "-l", &format!("{opener}{text}")]);
+        std::thread::sleep(Duration::from_millis(800));
+        assert!(!mark.exists(), "a program was started after `{opener}`:\n{}", tmux.seen());
+        assert!(!user.path(".local/share/provenance/state/drafts").exists(), "{}", tmux.seen());
+        tmux.keys(&["Escape"]);
+        std::thread::sleep(Duration::from_millis(400));
+        tmux.keys(&["C-c"]);
+        std::thread::sleep(Duration::from_millis(300));
+        tmux.keys(&["C-c"]);
+        tmux.gone("provenance  find");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Go, Model, act};
+use super::{Go, Model, act, burst};
 use crate::input::Typed;
 use crate::keys;
 use crate::msg::Effect;
@@ -25,6 +25,11 @@ pub(super) fn typed(model: &mut Model, typed: Typed) {
         Typed::Entered => {
             if let Some(prompt) = model.prompt.take() {
                 let text = prompt.input.text.trim().to_owned();
+                if prompt.asked == Asked::Command && model.burst.is_hasty() && burst::is_deed(&text) {
+                    let word = crate::text::clean(&text);
+                    model.desk.warn(format!("still loading: :{word} was not done"));
+                    return;
+                }
                 entered(model, prompt.asked, text);
             }
         }
@@ -128,6 +133,7 @@ fn command(model: &mut Model, line: &str) {
                 desk.go.push(Go::Query(ids.join(" OR ")));
             }
         }
+        "shell" => desk.effects.push(Effect::Shell),
         "drafts" => crate::screen::draft::list(desk),
         "all" => desk.go.push(Go::Query(OPEN.to_owned())),
         // For the test that a panic leaves the terminal as it was.

@@ -1,5 +1,7 @@
 //! What becomes of what the workers tell.
 
+use provenance_review::text::plural;
+
 use super::Model;
 use crate::msg::{Effect, Msg};
 use crate::screen::{as_kind, draft::DraftScreen};
@@ -9,7 +11,12 @@ use crate::text::clean;
 pub(super) fn take(model: &mut Model, msg: Msg) {
     let Model { desk, stack, .. } = model;
     match msg {
-        Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) => {}
+        Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Quiet => {}
+        Msg::Lost(count) => {
+            let keys = plural(count as u64, "key was", "keys were");
+            let said = model.desk.notice.take().map_or_else(String::new, |(said, _)| format!("; {said}"));
+            model.desk.warn(format!("{keys} typed ahead of another program and dropped{said}"));
+        }
         Msg::Opened(mut opened) => {
             desk.review = std::mem::take(&mut opened.review);
             // What was judged since the start is newer than the journal that was read.
@@ -50,11 +57,26 @@ pub(super) fn take(model: &mut Model, msg: Msg) {
             desk.lab.insert(news.job, news.run);
         }
         Msg::Drafted(draft) => {
+            model.writing = false;
             desk.effects.push(Effect::Edit(draft.path.clone()));
             show_draft(model, draft);
         }
-        Msg::Edited(Ok(draft)) => show_draft(model, draft),
-        Msg::Edited(Err(why)) | Msg::Failed(why) => desk.warn(clean(&why)),
+        Msg::Edited(Ok(draft)) => {
+            model.writing = false;
+            show_draft(model, draft);
+        }
+        Msg::Edited(Err(why)) | Msg::Failed(why) => {
+            model.writing = false;
+            desk.warn(clean(&why));
+        }
+        Msg::Deleted(path) => {
+            desk.drafts.retain(|draft| draft.path != path);
+            let top = stack.last_mut().and_then(|screen| as_kind::<DraftScreen>(screen.as_mut()));
+            if top.is_some_and(|shown| shown.draft.path == path) {
+                stack.pop();
+            }
+            desk.say("the draft is deleted");
+        }
         Msg::Done(what) => {
             let sent = what.starts_with("sent");
             desk.say(clean(&what));

@@ -98,13 +98,17 @@ fn quote(out: &mut String, original: &Original<'_>) {
         if line == "-- " {
             break;
         }
-        let line = line.trim_end_matches('\r');
-        // `>` stands next to `>`, as mailers write deeper quotes.
-        let _ = writeln!(out, "{}{line}", if line.is_empty() || line.starts_with('>') { ">" } else { "> " });
+        let _ = writeln!(out, "{}", quoted(line));
         while let Some((_, remark)) = remarks.next_if(|(at, _)| *at as usize <= number) {
             let _ = write!(out, "\n{}\n\n", one_line(remark));
         }
     }
+}
+
+/// A line as it is quoted. `>` stands next to `>`, as mailers write deeper quotes.
+pub fn quoted(line: &str) -> String {
+    let line = line.trim_end_matches('\r');
+    format!("{}{line}", if line.is_empty() || line.starts_with('>') { ">" } else { "> " })
 }
 
 /// Everybody who took part, but oneself: the author in To, the others in Cc, each once.
@@ -149,7 +153,8 @@ fn reply_subject(subject: &str) -> String {
     if head.eq_ignore_ascii_case("re:") { subject } else { format!("Re: {subject}") }
 }
 
-fn folded(addresses: &[Address]) -> String {
+/// Addresses as a header carries them, one a line.
+pub fn folded(addresses: &[Address]) -> String {
     addresses.iter().map(mailbox).collect::<Vec<_>>().join(",\n ")
 }
 

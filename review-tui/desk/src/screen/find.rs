@@ -146,6 +146,10 @@ impl Screen for Find {
         }
     }
 
+    fn waits(&self) -> bool {
+        self.busy && self.rows.is_empty()
+    }
+
     fn mail(&self) -> Option<String> {
         self.row().filter(|row| row.is_mail).map(|row| row.id.clone())
     }

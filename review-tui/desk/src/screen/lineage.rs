@@ -160,6 +160,10 @@ impl Screen for LineageScreen {
         }
     }
 
+    fn waits(&self) -> bool {
+        !self.came
+    }
+
     fn mechanisms(&self) -> Vec<String> {
         self.row().map(|row| row.slug.clone()).into_iter().collect()
     }

@@ -82,6 +82,8 @@ pub struct Thread {
     on_mail: bool,
     hides_tree: bool,
     trouble: Option<String>,
+    /// The tree is there.
+    came: bool,
     /// The mail that is wanted, from when the screen is opened.
     wanted: String,
     heights: (u16, u16),
@@ -98,6 +100,7 @@ pub fn open(desk: &mut Desk, id: &str) {
         on_mail: true,
         hides_tree: false,
         trouble: None,
+        came: false,
         wanted: id.to_owned(),
         heights: (0, 0),
     };
@@ -172,6 +175,11 @@ impl Screen for Thread {
         }
     }
 
+    fn waits(&self) -> bool {
+        let reads = !self.mail.id.is_empty() && self.mail.page.is_none() && self.mail.trouble.is_none();
+        self.trouble.is_none() && (!self.came || reads)
+    }
+
     fn answered(&mut self, desk: &mut Desk, asked: &Asked, text: &str) {
         match asked {
             Asked::Remark(..) => self.mail.layout = None,
@@ -217,6 +225,7 @@ impl Thread {
     fn tree_came(&mut self, desk: &mut Desk, id: &str, tree: Result<Tree, String>) {
         match tree {
             Ok(found) => {
+                self.came = true;
                 self.tree.take(found, id);
                 self.read(desk);
             }

@@ -8,13 +8,16 @@ use std::sync::mpsc::Receiver;
 
 use provenance_corpus::archive::mbox;
 use provenance_corpus::message::Message;
+use provenance_corpus::patch::{LineKind, Patch};
 use provenance_review::check::verdict;
 
 use super::library::Shelf;
 use super::{Library, Tell};
 use crate::draft::compose::{Endorsement, Original, compose};
-use crate::draft::{deliver, files};
-use crate::msg::{Effect, Mails, Msg};
+use crate::draft::place::place;
+use crate::draft::{Draft, deliver, files};
+use crate::msg::{Effect, Mails, Msg, PatchLine};
+use crate::text::clean;
 
 /// Serves effects.
 pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) {
@@ -24,7 +27,7 @@ pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) 
                 Ok(()) => continue,
                 Err(error) => Msg::Failed(format!("not kept: state/journal.jsonl cannot be written: {error}")),
             },
-            Effect::Draft { id, endorsement, remarks } => match draft(library, &id, &remarks, endorsement) {
+            Effect::Draft { id, endorsement, remarks } => match answer(library, &id, &remarks, endorsement) {
                 Ok(msg) => msg,
                 Err(error) => Msg::Failed(format!("no draft was written: {error}")),
             },
@@ -36,7 +39,11 @@ pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) 
                     Err(error) => Msg::Failed(format!("not kept: {error}")),
                 }
             }
-            Effect::Paste { id, text } => match paste(library, &id, &text) {
+            Effect::DeleteDraft(path) => match std::fs::remove_file(&path) {
+                Ok(()) => Msg::Deleted(path),
+                Err(error) => Msg::Failed(format!("{}: {error}", path.display())),
+            },
+            Effect::Paste { id, text, about } => match paste(library, &id, &text, about.as_ref()) {
                 Ok(msg) => msg,
                 Err(error) => Msg::Failed(format!("no draft was written: {error}")),
             },
@@ -69,35 +76,83 @@ pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) 
     }
 }
 
+/// The draft that answers a mail: the one that waits, or a new one. `fill` puts into it what it does not hold yet.
 fn draft(
     library: &Library,
     id: &str,
-    remarks: &[(u32, String)],
     endorsement: Option<Endorsement>,
-) -> Result<Msg, String> {
+    fill: impl FnOnce(&Message<'_>, String) -> String,
+) -> Result<Draft, String> {
     let shelf = library.shelf();
     let bytes = shelf.bytes(&shelf.copies(id)?)?;
     let message = Message::parse(&bytes);
-    let text = compose(&Original { message: &message, remarks, endorsement }, &deliver::identity());
-    let path = files::create(library.place().data(), id, &text).map_err(|e| e.to_string())?;
-    let mut draft = files::read(&path).map_err(|e| e.to_string())?;
+    let data = library.place().data();
+    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let path = match files::waiting(data).into_iter().rfind(|draft| draft.answers == id) {
+        Some(waiting) => waiting.path,
+        None => {
+            let text = compose(&Original { message: &message, remarks: &[], endorsement }, &deliver::identity());
+            files::create(data, id, &text).map_err(|e| e.to_string())?
+        }
+    };
+    let before = files::text(&path).map_err(|e| told(&path, e))?;
+    let after = fill(&message, before.clone());
+    if after != before {
+        files::write(&path, &after).map_err(|e| told(&path, e))?;
+    }
+    files::read(&path).map_err(|e| told(&path, e))
+}
+
+/// An answer with the reader's remarks below their lines, and an endorsement.
+fn answer(library: &Library, id: &str, remarks: &[(u32, String)], by: Option<Endorsement>) -> Result<Msg, String> {
+    let mut draft = draft(library, id, by, |message, mut text| {
+        let mail = message.text();
+        for (line, remark) in remarks {
+            let about = usize::try_from(*line).ok();
+            text = place(&text, &mail, about, &clean(remark)).unwrap_or(text);
+        }
+        match by {
+            Some(by) => {
+                let trailer = format!("{}: {}", by.name(), deliver::identity().from);
+                place(&text, &mail, None, &trailer).unwrap_or(text)
+            }
+            None => text,
+        }
+    })?;
     draft.fresh = true;
     Ok(Msg::Drafted(draft))
 }
 
-/// Puts a text into the draft that answers a mail, above its signature; where there is none yet, one is begun.
-fn paste(library: &Library, id: &str, text: &str) -> Result<Msg, String> {
-    let data = library.place().data();
-    let waiting = files::waiting(data).into_iter().find(|draft| draft.answers == id);
-    let path = match waiting {
-        Some(draft) => draft.path,
-        None => match draft(library, id, &[], None)? {
-            Msg::Drafted(draft) => draft.path,
-            _ => return Err("the draft is not there".to_owned()),
-        },
+/// Puts a text into the draft that answers a mail, below the line of its patch that it is about.
+fn paste(library: &Library, id: &str, text: &str, about: Option<&PatchLine>) -> Result<Msg, String> {
+    draft(library, id, None, |message, draft| {
+        let mail = message.text();
+        let line = about.and_then(|about| line_of(&mail, about));
+        // Where the line is quoted by the draft, the text needs no quote of its own.
+        let own: Vec<&str> = text.lines().skip_while(|l| line.is_some() && l.starts_with("> ")).collect();
+        // The engine's addresses differ from run to run: a finding is known by how it begins.
+        let head = own.iter().take(2).copied().collect::<Vec<_>>().join("\n");
+        if draft.contains(&head) {
+            return draft;
+        }
+        place(&draft, &mail, line, &own.join("\n")).unwrap_or(draft)
+    })
+    .map(|draft| Msg::Edited(Ok(draft)))
+}
+
+/// Which line of the mail a line of its patch is.
+fn line_of(mail: &str, about: &PatchLine) -> Option<usize> {
+    let patch = Patch::parse(mail)?;
+    let file = patch.files.iter().find(|file| clean(file.path()) == about.path)?;
+    let kind = match about.sign {
+        '+' => LineKind::Added,
+        '-' => LineKind::Removed,
+        _ => LineKind::Context,
     };
-    files::insert(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
-    files::read(&path).map(|draft| Msg::Edited(Ok(draft))).map_err(|e| e.to_string())
+    let mut lines = patch.hunks(file).iter().flat_map(|hunk| patch.lines(hunk));
+    let line = lines.find(|line| line.new == about.number && line.kind == kind)?;
+    let before = mail.get(..line.span.start as usize)?;
+    Some(before.bytes().filter(|b| *b == b'\n').count())
 }
 
 /// All mails as one mboxrd.
