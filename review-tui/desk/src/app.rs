@@ -3,6 +3,7 @@
 mod answer;
 mod burst;
 mod news;
+mod typing;
 
 use provenance_review::text::plural;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
@@ -50,6 +51,8 @@ pub struct Desk {
     pub lab: FxHashMap<Job, Run>,
     /// Pages, the last used last.
     pages: Vec<(String, Result<SharedPage, String>)>,
+    /// Commands that were given, the last one last.
+    pub commands: Vec<String>,
     /// What is searched for in what is shown.
     pub search: String,
     /// What is said on the last line, and whether it is a warning.
@@ -86,8 +89,8 @@ pub struct Confirm {
     pub title: String,
     /// What will be done, in particular.
     pub lines: Vec<String>,
-    /// The effect.
-    pub effect: Effect,
+    /// The effect; `None` where there is nothing to be done, only to be read.
+    pub effect: Option<Effect>,
 }
 
 /// All that is shown.
@@ -176,6 +179,7 @@ impl Model {
             checked: FxHashMap::default(),
             lab: FxHashMap::default(),
             pages: Vec::new(),
+            commands: Vec::new(),
             search: String::new(),
             notice: None,
             effects: Vec::new(),
@@ -254,7 +258,8 @@ impl Model {
             picker.place.show(usize::from(area.height.saturating_sub(4)), picker.items.len());
         }
         let effects = std::mem::take(&mut self.desk.effects);
-        self.writing |= effects.iter().any(|e| matches!(e, Effect::Draft { .. } | Effect::Paste { .. }));
+        self.writing |=
+            effects.iter().any(|e| matches!(e, Effect::Draft { .. } | Effect::Answers { .. } | Effect::Paste { .. }));
         effects
     }
 
@@ -317,14 +322,14 @@ fn press(model: &mut Model, key: KeyEvent) {
     }
     if let Some(confirm) = model.confirm.take() {
         if press == (Press { code: KeyCode::Char('y'), control: true, alt: false }) {
-            model.desk.effects.push(confirm.effect);
-        } else {
+            model.desk.effects.extend(confirm.effect);
+        } else if confirm.effect.is_some() {
             model.desk.say("nothing was done");
         }
         return;
     }
     if let Some(prompt) = &mut model.prompt {
-        let typed = prompt.input.key(key);
+        let typed = if typing::key(&model.desk, prompt, key) { Typed::Changed } else { prompt.input.key(key) };
         answer::typed(model, typed);
         return;
     }
@@ -454,7 +459,7 @@ fn act(model: &mut Model, action: Action) {
         Action::Shell => desk.go.push(Go::Confirm(Confirm {
             title: "a shell".to_owned(),
             lines: vec!["Your shell gets the terminal; its end leads back here.".to_owned()],
-            effect: Effect::Shell,
+            effect: Some(Effect::Shell),
         })),
         Action::Back => desk.go.push(Go::Pop),
         // Find has more to cancel.

@@ -3,6 +3,7 @@
 
 pub mod compose;
 pub mod deliver;
+pub mod excerpt;
 pub mod files;
 pub mod headers;
 pub mod place;

@@ -66,7 +66,10 @@ pub enum Action {
     Fold,
     FoldAll,
     Headers,
+    Sideways,
+    SidewaysBack,
     Reply,
+    ReplyAll,
     Reviewed,
     Remark,
     Note,
@@ -97,8 +100,8 @@ impl Action {
     /// Whether it does more than look around: writes, starts or changes something, or asks for what it needs to do so.
     pub fn is_deed(self) -> bool {
         use Action::{
-            Confirm, Copy, Delete, Dismiss, Edit, Menu, Note, Pipe, Remark, Reply, Reviewed, Run, RunAll, Shell, Stop,
-            Suspend, Tag, Write,
+            Confirm, Copy, Delete, Dismiss, Edit, Menu, Note, Pipe, Remark, Reply, ReplyAll, Reviewed, Run, RunAll,
+            Shell, Stop, Suspend, Tag, Write,
         };
         matches!(
             self,
@@ -112,6 +115,7 @@ impl Action {
                 | Pipe
                 | Remark
                 | Reply
+                | ReplyAll
                 | Reviewed
                 | Run
                 | RunAll

@@ -47,6 +47,12 @@ pub enum Msg {
     Drafted(Draft),
     /// A draft was edited or looked at: as it is now.
     Edited(Result<Draft, String>),
+    /// Patches were tried on the work tree, and nothing was changed.
+    Tried(Box<Trial>),
+    /// Drafts of several answers were written.
+    Answered(Vec<Draft>),
+    /// A draft was sent, and its copy lies elsewhere.
+    Sent { draft: PathBuf, copy: PathBuf },
     /// A draft is gone.
     Deleted(PathBuf),
     /// Something was done.
@@ -72,6 +78,17 @@ pub struct Mails {
     pub ids: Vec<String>,
     /// For the reader: `1 mail`, `6 patches`.
     pub name: String,
+}
+
+/// What became of patches that were tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// The patches.
+    pub mails: Mails,
+    /// Branch, subjects, and where it fails.
+    pub lines: Vec<String>,
+    /// Whether all would apply.
+    pub would: bool,
 }
 
 /// A line of a patch, as a finding names it.
@@ -125,6 +142,8 @@ pub enum Effect {
     Record(Fact),
     /// Write a draft: an answer to a mail, perhaps with an endorsement.
     Draft { id: String, endorsement: Option<Endorsement>, remarks: Vec<(u32, String)> },
+    /// Write drafts: answers to several mails, each with its remarks, quoting no more than they need.
+    Answers { answers: Vec<(String, Vec<(u32, String)>)> },
     /// Open the editor on a draft.
     Edit(PathBuf),
     /// Read a draft again.
@@ -137,6 +156,8 @@ pub enum Effect {
     Write { mails: Mails, path: PathBuf },
     /// Pipe mails to a command.
     Pipe { mails: Mails, command: String },
+    /// Look whether patches would apply there.
+    TryApply { mails: Mails },
     /// Apply patches to the work tree of the current directory.
     Apply { mails: Mails },
     /// Write all verdicts, notes and remarks as one JSON file.

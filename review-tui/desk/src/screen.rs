@@ -1,6 +1,7 @@
 //! The screens. Each file holds one: its keys, its state, what its keys do, how it is drawn. A new screen is its file, and
 //! here its name and a line of [`ALL`].
 
+pub mod answers;
 pub mod checks;
 pub mod diff;
 pub mod draft;
@@ -34,6 +35,7 @@ pub static ALL: &[&Kind] = &[
     &diff::KIND,
     &text_map::KIND,
     &draft::KIND,
+    &answers::KIND,
 ];
 
 /// What is said once of a screen, whatever it shows.

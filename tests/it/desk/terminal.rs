@@ -285,20 +285,27 @@ fn patches_are_applied_to_a_clean_tree_alone() {
     let tmux = Tmux::new(&user, (120, 40));
     tmux.keys(&["cd tree", "Enter"]);
     tmux.start("one@made.example");
-    let apply = |answer: &str| {
+    let attempt = |seen: &str, answer: &str| {
         tmux.wait("Count what was taken.");
         tmux.keys(&["a", "p"]);
-        tmux.wait("Ctrl-y does it");
+        let shown = tmux.wait(seen);
         tmux.keys(&[answer]);
+        shown
     };
-    apply("C-y");
-    tmux.wait("not applied: the tree has changes");
+    attempt("would apply, but the tree has changes", "C-y");
     git(&["checkout", "-q", "Documentation"]);
-    apply("n");
+    std::thread::sleep(Duration::from_millis(500));
+    let asked = attempt("2 patches would apply", "n");
+    assert!(asked.contains("onto branch ") && asked.contains("✓ [PATCH bpf-next v2 1/2] bpf: take a nop"), "{asked}");
+    assert!(asked.contains("Ctrl-y does it"), "{asked}");
     tmux.wait("nothing was done");
     assert_eq!(git(&["rev-list", "--count", "HEAD"]).trim(), "1");
-    apply("C-y");
+    assert_eq!(git(&["status", "--porcelain"]), "", "nothing is touched by trying");
+    attempt("Ctrl-y does it", "C-y");
     tmux.wait("2 patches applied");
+    let failed = attempt("would not apply", "C-y");
+    assert!(failed.contains("kernel/bpf/dispatcher.c, hunk 1 of 2: @@ -10 static int take"), "{failed}");
+    assert_eq!(git(&["rev-list", "--count", "HEAD"]).trim(), "3");
     assert_eq!(git(&["log", "-1", "--format=%s"]).trim(), "bpf: document it");
     tmux.keys(&["Q"]);
 }

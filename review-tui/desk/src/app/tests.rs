@@ -209,7 +209,7 @@ fn bursts_at_every_moment_of_loading_do_nothing() {
     bursts.extend((0..printable.len()).map(|at| format!("{}{}\n", &printable[at..], &printable[..at])));
     let mut moments = 0;
     // Find; the thread; its checks, series, what changed, text map, lineage.
-    for keys in ["T", "j\n", "j\nc", "j\nv", "j\nd", "j\nM", "m\n", "j\nvj\n", "j\nr"] {
+    for keys in ["T", "j\n", "j\nc", "j\nv", "j\nd", "j\nM", "m\n", "j\nvk\n", "j\nr"] {
         for moment in 0.. {
             if !burst(keys, moment, "r").0 {
                 break;

@@ -61,7 +61,7 @@ fn send(path: &Path, workers: &Workers) -> Msg {
     wait();
     match ended {
         Ok(status) if status.success() => match workers.put_aside(path) {
-            Ok(to) => Msg::Done(format!("sent; a copy is {}", to.display())),
+            Ok(copy) => Msg::Sent { draft: path.to_owned(), copy },
             Err(error) => Msg::Failed(format!("git says that it was sent; the draft could not be moved: {error}")),
         },
         Ok(status) => Msg::Failed(format!("not sent: git send-email ended with {status}; the draft is kept")),

@@ -83,7 +83,7 @@ impl Screen for DraftScreen {
             Action::Delete => {
                 let lines = vec![self.draft.subject.clone(), self.draft.first.clone()];
                 let title = "delete this draft".to_owned();
-                desk.go.push(Go::Confirm(Confirm { title, lines, effect: Effect::DeleteDraft(path) }));
+                desk.go.push(Go::Confirm(Confirm { title, lines, effect: Some(Effect::DeleteDraft(path)) }));
             }
             Action::Write => {
                 let maildir: PathBuf = "Maildir/Drafts".into();

@@ -11,7 +11,7 @@ use crate::facts::checked::{Beside as Line, Detail, FindingRow, Lead};
 use crate::facts::series::{Cell, Column, Remark, Row, SeriesFacts};
 use crate::facts::{Brief, HitRow, MapFunction, MapRow, TextMap, Tree, TreeRow};
 use crate::lab::{News, Run};
-use crate::msg::{Effect, Msg};
+use crate::msg::{Effect, Msg, Trial};
 use crate::page::build::{Beside, build};
 use crate::question::{Answer, Asking};
 use crate::screen::diff::Lines;
@@ -177,12 +177,18 @@ impl World {
                 vec![Msg::Deleted(path)]
             }
             Effect::Paste { id, .. } => vec![Msg::Edited(Ok(self.draft(id)))],
+            Effect::Answers { answers } => {
+                vec![Msg::Answered(answers.into_iter().map(|(id, _)| self.draft(id)).collect())]
+            }
             Effect::Draft { id, .. } => vec![Msg::Drafted(self.draft(id))],
             Effect::Shell => {
                 self.forbidden |= !confirmed;
                 Vec::new()
             }
             Effect::Edit(path) | Effect::LookAtDraft(path) => vec![Msg::Edited(Ok(Draft { path, ..Draft::default() }))],
+            Effect::TryApply { mails } => {
+                vec![Msg::Tried(Box::new(Trial { mails, lines: vec!["日本".repeat(90)], would: true }))]
+            }
             Effect::Send(_) | Effect::Apply { .. } => {
                 self.forbidden |= !confirmed;
                 vec![Msg::Failed("refused".into())]
