@@ -6,6 +6,7 @@ mod checks;
 mod deeds;
 mod hostile;
 mod lab;
+mod reading;
 mod terminal;
 mod text_map;
 

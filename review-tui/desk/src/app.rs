@@ -1,12 +1,16 @@
 //! The model: all that is shown; and what each thing that happens makes of it.
 
 mod answer;
+mod burst;
 mod news;
+mod typing;
 
 use provenance_review::text::plural;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 use rustc_hash::FxHashMap;
+
+pub use burst::QUIET;
 
 use super::draft::Draft;
 use super::facts::{Opened, SharedPage};
@@ -47,6 +51,8 @@ pub struct Desk {
     pub lab: FxHashMap<Job, Run>,
     /// Pages, the last used last.
     pages: Vec<(String, Result<SharedPage, String>)>,
+    /// Commands that were given, the last one last.
+    pub commands: Vec<String>,
     /// What is searched for in what is shown.
     pub search: String,
     /// What is said on the last line, and whether it is a warning.
@@ -83,8 +89,8 @@ pub struct Confirm {
     pub title: String,
     /// What will be done, in particular.
     pub lines: Vec<String>,
-    /// The effect.
-    pub effect: Effect,
+    /// The effect; `None` where there is nothing to be done, only to be read.
+    pub effect: Option<Effect>,
 }
 
 /// All that is shown.
@@ -101,6 +107,10 @@ pub struct Model {
     pub help: Option<Place>,
     /// What waits for Ctrl-y.
     pub confirm: Option<Confirm>,
+    /// Keys that came too early.
+    burst: burst::Burst,
+    /// A draft is being written, and will be opened in the editor.
+    writing: bool,
 }
 
 impl Desk {
@@ -169,6 +179,7 @@ impl Model {
             checked: FxHashMap::default(),
             lab: FxHashMap::default(),
             pages: Vec::new(),
+            commands: Vec::new(),
             search: String::new(),
             notice: None,
             effects: Vec::new(),
@@ -177,7 +188,16 @@ impl Model {
             early: Vec::new(),
         };
         let stack = vec![Box::new(Find::default()) as Box<dyn Screen>];
-        Model { desk, stack, prompt: None, picker: None, help: None, confirm: None }
+        Model {
+            desk,
+            stack,
+            prompt: None,
+            picker: None,
+            help: None,
+            confirm: None,
+            burst: burst::Burst::default(),
+            writing: false,
+        }
     }
 
     /// The screen that is seen.
@@ -189,6 +209,16 @@ impl Model {
     pub fn find(&mut self) -> (&mut Desk, &mut Find) {
         let find = as_kind(self.stack[0].as_mut()).expect("Find is the first screen and is never closed");
         (&mut self.desk, find)
+    }
+
+    /// Whether what keys are about is still to come.
+    pub fn is_loading(&self) -> bool {
+        self.writing || self.top().waits()
+    }
+
+    /// Whether a pause of the keyboard is to be told.
+    pub fn wants_quiet(&self) -> bool {
+        self.burst.is_hasty()
     }
 
     /// Asks a query, or opens a thread, at the start.
@@ -227,7 +257,10 @@ impl Model {
         if let Some(picker) = &mut self.picker {
             picker.place.show(usize::from(area.height.saturating_sub(4)), picker.items.len());
         }
-        std::mem::take(&mut self.desk.effects)
+        let effects = std::mem::take(&mut self.desk.effects);
+        self.writing |=
+            effects.iter().any(|e| matches!(e, Effect::Draft { .. } | Effect::Answers { .. } | Effect::Paste { .. }));
+        effects
     }
 
     fn back(&mut self) {
@@ -256,8 +289,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if let Some(prompt) = &mut model.prompt {
                 prompt.input.insert(&text);
                 answer::typed(model, Typed::Changed);
+            } else {
+                let count = plural(text.chars().count() as u64, "character", "characters");
+                model.desk.warn(format!("{count} were pasted where nothing is typed, and dropped"));
             }
         }
+        Msg::Quiet => model.burst.end(),
         Msg::Resize(columns, rows) => model.desk.size = (columns, rows),
         other => news::take(model, other),
     }
@@ -266,16 +303,33 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 
 fn press(model: &mut Model, key: KeyEvent) {
     let press = Press::from(key);
+    if burst::is_heard(press) {
+        model.burst.end();
+    } else {
+        if model.is_loading() {
+            model.burst.begin();
+        }
+        let scope = model.top().kind().scope;
+        let plain = model.prompt.is_none() && model.help.is_none() && model.picker.is_none();
+        let deed = model.desk.keys.action(scope, press).is_none_or(|action| model.top().is_deed(action));
+        // A digit begins the number of a link.
+        let digit = matches!(press.code, KeyCode::Char('1'..='9')) && model.top().has_links();
+        if model.burst.is_hasty() && (model.burst.drops() || model.writing || (plain && deed && !digit)) {
+            let lost = model.burst.lose(press);
+            model.desk.warn(lost);
+            return;
+        }
+    }
     if let Some(confirm) = model.confirm.take() {
         if press == (Press { code: KeyCode::Char('y'), control: true, alt: false }) {
-            model.desk.effects.push(confirm.effect);
-        } else {
+            model.desk.effects.extend(confirm.effect);
+        } else if confirm.effect.is_some() {
             model.desk.say("nothing was done");
         }
         return;
     }
     if let Some(prompt) = &mut model.prompt {
-        let typed = prompt.input.key(key);
+        let typed = if typing::key(&model.desk, prompt, key) { Typed::Changed } else { prompt.input.key(key) };
         answer::typed(model, typed);
         return;
     }
@@ -402,7 +456,11 @@ fn act(model: &mut Model, action: Action) {
         Action::Search => model.prompt = Some(Prompt::new(Asked::Search, "")),
         Action::Suspend => desk.effects.push(Effect::Suspend),
         Action::Redraw => desk.effects.push(Effect::Redraw),
-        Action::Shell => desk.effects.push(Effect::Shell),
+        Action::Shell => desk.go.push(Go::Confirm(Confirm {
+            title: "a shell".to_owned(),
+            lines: vec!["Your shell gets the terminal; its end leads back here.".to_owned()],
+            effect: Some(Effect::Shell),
+        })),
         Action::Back => desk.go.push(Go::Pop),
         // Find has more to cancel.
         Action::Cancel if screen.kind().scope != screen::find::KIND.scope => desk.search.clear(),

@@ -3,7 +3,7 @@
 use provenance_review::text::{cut, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 
 use super::text::ascii;
@@ -40,6 +40,25 @@ pub fn put_line(buf: &mut Buffer, area: Rect, row: u16, line: &Line<'_>) {
 pub fn tint(buf: &mut Buffer, area: Rect, row: u16, style: Style) {
     if row < area.height {
         buf.set_style(Rect { y: area.y + row, height: 1, ..area }, style);
+    }
+}
+
+/// The line that the keys act on: a bar over the whole row, and nothing on it dimmer than running text.
+pub fn select(buf: &mut Buffer, area: Rect, row: u16, theme: Theme, focused: bool) {
+    if row >= area.height {
+        return;
+    }
+    let dim = theme.style(Ink::Dim);
+    for x in area.left()..area.right() {
+        if let Some(cell) = buf.cell_mut((x, area.y + row)) {
+            if focused && (dim.fg == Some(cell.fg) || cell.fg == Color::Reset) {
+                cell.set_style(theme.brightest());
+            }
+            if focused {
+                cell.modifier.remove(Modifier::DIM);
+            }
+            cell.set_style(theme.selected(focused));
+        }
     }
 }
 

@@ -3,7 +3,10 @@
 
 pub mod compose;
 pub mod deliver;
+pub mod excerpt;
 pub mod files;
+pub mod headers;
+pub mod place;
 
 use std::path::PathBuf;
 
@@ -22,6 +25,10 @@ pub struct Draft {
     pub answers: String,
     /// The text, line by line, clean.
     pub lines: Vec<String>,
+    /// When it was last written: `2026-11-28 05:30`, in UTC.
+    pub date: String,
+    /// The first line of the reader's own.
+    pub first: String,
     /// What is wrong with it, so that it cannot be sent as it is.
     pub trouble: Option<String>,
     /// Whether it is to be opened in the editor at once.

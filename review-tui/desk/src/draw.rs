@@ -43,11 +43,20 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
             put(buf, inside, 0, row as u16, line, desk.theme.style(Ink::Plain));
         }
         let last = inside.height.saturating_sub(1);
-        put(buf, inside, 0, last, "Ctrl-y does it, any other key does not", desk.theme.style(Ink::Warning));
+        let words = match confirm.effect {
+            Some(_) => "Ctrl-y does it, any other key does not",
+            None => "nothing was done; any key closes",
+        };
+        put(buf, inside, 0, last, words, desk.theme.style(Ink::Warning));
     }
     let last = full.height - 1;
     let cursor = match &model.prompt {
         Some(prompt) => {
+            if !prompt.offers.is_empty() {
+                let offers = clean(&prompt.offers.join("  "));
+                canvas::wipe(buf, ratatui::layout::Rect { y: full.y + last - 1, height: 1, ..full });
+                put_cut(buf, full, 1, last - 1, &offers, full.width.saturating_sub(2), desk.theme.style(Ink::Link));
+            }
             let at = put(buf, full, 0, last, &prompt.label(), desk.theme.style(Ink::Strong));
             let room = usize::from(full.width.saturating_sub(at + 1)).max(1);
             let before = clean(&prompt.input.text[..prompt.input.cursor]);

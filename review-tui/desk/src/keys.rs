@@ -66,7 +66,10 @@ pub enum Action {
     Fold,
     FoldAll,
     Headers,
+    Sideways,
+    SidewaysBack,
     Reply,
+    ReplyAll,
     Reviewed,
     Remark,
     Note,
@@ -88,8 +91,41 @@ pub enum Action {
     Stop,
     Edit,
     Confirm,
+    Delete,
     /// Opens the screen of this name for the mail at hand.
     Open(&'static str),
+}
+
+impl Action {
+    /// Whether it does more than look around: writes, starts or changes something, or asks for what it needs to do so.
+    pub fn is_deed(self) -> bool {
+        use Action::{
+            Confirm, Copy, Delete, Dismiss, Edit, Menu, Note, Pipe, Remark, Reply, ReplyAll, Reviewed, Run, RunAll,
+            Shell, Stop, Suspend, Tag, Write,
+        };
+        matches!(
+            self,
+            Confirm
+                | Copy
+                | Delete
+                | Dismiss
+                | Edit
+                | Menu
+                | Note
+                | Pipe
+                | Remark
+                | Reply
+                | ReplyAll
+                | Reviewed
+                | Run
+                | RunAll
+                | Shell
+                | Stop
+                | Suspend
+                | Tag
+                | Write
+        )
+    }
 }
 
 /// Which table the reader starts from.

@@ -18,6 +18,7 @@ pub mod lines;
 pub mod msg;
 pub mod open;
 pub mod page;
+pub mod people;
 pub mod picker;
 pub mod picture;
 pub mod prompt;

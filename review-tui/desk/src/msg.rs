@@ -21,6 +21,10 @@ pub enum Msg {
     Paste(String),
     /// The terminal has another size.
     Resize(u16, u16),
+    /// No key was pressed for a moment.
+    Quiet,
+    /// Keys that were pressed for another program, and came here: how many.
+    Lost(usize),
     /// The desk has looked around.
     Opened(Box<Opened>),
     /// Hits of a question, from a place on; `total` in all.
@@ -43,6 +47,14 @@ pub enum Msg {
     Drafted(Draft),
     /// A draft was edited or looked at: as it is now.
     Edited(Result<Draft, String>),
+    /// Patches were tried on the work tree, and nothing was changed.
+    Tried(Box<Trial>),
+    /// Drafts of several answers were written.
+    Answered(Vec<Draft>),
+    /// A draft was sent, and its copy lies elsewhere.
+    Sent { draft: PathBuf, copy: PathBuf },
+    /// A draft is gone.
+    Deleted(PathBuf),
     /// Something was done.
     Done(String),
     /// Something was not done.
@@ -66,6 +78,28 @@ pub struct Mails {
     pub ids: Vec<String>,
     /// For the reader: `1 mail`, `6 patches`.
     pub name: String,
+}
+
+/// What became of patches that were tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// The patches.
+    pub mails: Mails,
+    /// Branch, subjects, and where it fails.
+    pub lines: Vec<String>,
+    /// Whether all would apply.
+    pub would: bool,
+}
+
+/// A line of a patch, as a finding names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatchLine {
+    /// The file.
+    pub path: String,
+    /// Its number in the new file.
+    pub number: u32,
+    /// `+`, `-` or a blank.
+    pub sign: char,
 }
 
 /// In which order hits stand.
@@ -94,8 +128,10 @@ pub enum Effect {
     Check { ask: u64, id: String },
     /// Keep a verdict on a finding: why it does not count; empty takes that back.
     Dismiss { finding: String, why: String },
-    /// Put a text into the draft of an answer to a mail.
-    Paste { id: String, text: String },
+    /// Put a text into the draft of an answer to a mail, below the line of the patch that it is about.
+    Paste { id: String, text: String, about: Option<PatchLine> },
+    /// Delete a draft.
+    DeleteDraft(PathBuf),
     /// Answer a question of a screen.
     Ask { ask: u64, question: Asking },
     /// Run in the lab.
@@ -106,6 +142,8 @@ pub enum Effect {
     Record(Fact),
     /// Write a draft: an answer to a mail, perhaps with an endorsement.
     Draft { id: String, endorsement: Option<Endorsement>, remarks: Vec<(u32, String)> },
+    /// Write drafts: answers to several mails, each with its remarks, quoting no more than they need.
+    Answers { answers: Vec<(String, Vec<(u32, String)>)> },
     /// Open the editor on a draft.
     Edit(PathBuf),
     /// Read a draft again.
@@ -118,6 +156,8 @@ pub enum Effect {
     Write { mails: Mails, path: PathBuf },
     /// Pipe mails to a command.
     Pipe { mails: Mails, command: String },
+    /// Look whether patches would apply there.
+    TryApply { mails: Mails },
     /// Apply patches to the work tree of the current directory.
     Apply { mails: Mails },
     /// Write all verdicts, notes and remarks as one JSON file.

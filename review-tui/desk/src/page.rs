@@ -55,8 +55,10 @@ pub struct Row {
     pub text: Box<str>,
     /// Line of the mail's text from 0; `u32::MAX` for what the desk added.
     pub source: u32,
-    /// Number in the new file, or in the old one for a removed line.
+    /// Number in the new file; 0 for a removed line, and for what is no line of a file.
     pub number: u32,
+    /// Number in the old file; 0 for an added line, and for what is no line of a file.
+    pub old: u32,
     /// What differs from the line's counterpart.
     pub words: Box<[Range<u32>]>,
     /// Whether a comment of the source is open at its start.

@@ -73,7 +73,7 @@ impl Picker {
             canvas::put(buf, inside, 0, row, &key.to_string(), theme.style(Ink::Link));
             canvas::put_cut(buf, inside, 3, row, words, inside.width.saturating_sub(3), theme.style(Ink::Plain));
             if at == self.place.at {
-                canvas::tint(buf, inside, row, theme.selected(true));
+                canvas::select(buf, inside, row, theme, true);
             }
         }
     }

@@ -123,6 +123,9 @@ impl Stage {
             }
             let busy = |run: &super::lab::Run| matches!(run, super::lab::Run::Running(..) | super::lab::Run::Queued);
             let waits = self.model.stack.iter().any(|screen| screen.waits());
+            if quiet > 0 {
+                self.tell(Msg::Quiet);
+            }
             if quiet > 0 && !waits && self.model.desk.opened.is_some() && !self.model.desk.lab.values().any(busy) {
                 return;
             }

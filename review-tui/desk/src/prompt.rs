@@ -42,12 +42,18 @@ pub struct Prompt {
     pub asked: Asked,
     /// The answer so far.
     pub input: Input,
+    /// What the line can be completed to.
+    pub offers: Vec<String>,
+    /// How far back in what was asked before it stands; 0 for what is being typed.
+    pub back: usize,
+    /// What was being typed before it went back.
+    pub typed: String,
 }
 
 impl Prompt {
     /// A question with an answer to begin with.
     pub fn new(asked: Asked, text: impl Into<String>) -> Prompt {
-        Prompt { asked, input: Input::new(text) }
+        Prompt { asked, input: Input::new(text), offers: Vec::new(), back: 0, typed: String::new() }
     }
 
     /// What stands before the answer.

@@ -4,9 +4,10 @@ mod foreground;
 mod guard;
 mod keyboard;
 
+use std::collections::VecDeque;
 use std::io::{self, Stdout};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use keyboard::Keyboard;
@@ -15,7 +16,7 @@ use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
-use super::app::{Model, update};
+use super::app::{Model, QUIET, update};
 use super::draw::draw;
 use super::msg::{Effect, Msg};
 use super::worker::{Setup, Workers};
@@ -70,11 +71,11 @@ pub fn run(mut model: Model, begin: &Begin, setup: Setup) -> io::Result<Option<i
     let size = terminal.size()?;
     model.desk.size = (size.width, size.height);
     let keyboard = Keyboard::start(send);
-    let mut desk = Loop { model, terminal, workers, keyboard, guard };
+    let mut desk = Loop { model, terminal, workers, keyboard, guard, events, kept: VecDeque::new() };
     let effects = desk.model.begin(&begin.query, begin.mail.clone());
-    let ended = desk.turn(effects, &events);
+    let ended = desk.turn(effects);
     handle.close();
-    let Loop { workers, keyboard, guard, model, .. } = desk;
+    let Loop { workers, keyboard, guard, model, events, .. } = desk;
     keyboard.stop();
     drop(guard);
     drop(events);
@@ -91,6 +92,9 @@ struct Loop {
     workers: Workers,
     keyboard: Keyboard,
     guard: guard::Guard,
+    events: Receiver<Event>,
+    /// What was told while another program had the terminal.
+    kept: VecDeque<Event>,
 }
 
 /// What becomes of the loop after an effect.
@@ -100,14 +104,14 @@ enum Next {
 }
 
 impl Loop {
-    fn turn(&mut self, effects: Vec<Effect>, events: &Receiver<Event>) -> io::Result<Option<i32>> {
+    fn turn(&mut self, effects: Vec<Effect>) -> io::Result<Option<i32>> {
         // The first frame comes before anything is read.
         self.paint()?;
         if matches!(self.work(effects)?, Next::End) {
             return Ok(None);
         }
         loop {
-            let Ok(first) = events.recv() else { return Ok(None) };
+            let Some(first) = self.next() else { return Ok(None) };
             let mut next = Some(first);
             for _ in 0..AT_ONCE {
                 let Some(event) = next.take() else { break };
@@ -123,7 +127,7 @@ impl Loop {
                     Event::Signal(signal) => return Ok(Some(signal)),
                     Event::Gone => return Ok(Some(SIGHUP)),
                 }
-                next = events.try_recv().ok();
+                next = self.kept.pop_front().or_else(|| self.events.try_recv().ok());
             }
             if let Some(event) = next {
                 // Not lost, but after a frame.
@@ -136,6 +140,21 @@ impl Loop {
                 }
             }
             self.paint()?;
+        }
+    }
+
+    /// What happens next; that the keyboard is quiet, where that is of interest.
+    fn next(&mut self) -> Option<Event> {
+        if let Some(kept) = self.kept.pop_front() {
+            return Some(kept);
+        }
+        if !self.model.wants_quiet() {
+            return self.events.recv().ok();
+        }
+        match self.events.recv_timeout(Duration::from_millis(QUIET)) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout) => Some(Event::Msg(Msg::Quiet)),
+            Err(RecvTimeoutError::Disconnected) => None,
         }
     }
 
@@ -152,8 +171,11 @@ impl Loop {
                 Some(Effect::Suspend) => self.suspend()?,
                 Some(Effect::Redraw) => self.terminal.clear()?,
                 Some(effect) => {
-                    let msg = self.outside(|workers| foreground::run(&effect, workers))?;
-                    let more = msg.map_or(Vec::new(), |msg| update(&mut self.model, msg));
+                    let (msg, lost) = self.outside(|workers| foreground::run(&effect, workers))?;
+                    let mut more = msg.map_or(Vec::new(), |msg| update(&mut self.model, msg));
+                    if lost > 0 {
+                        more.extend(update(&mut self.model, Msg::Lost(lost)));
+                    }
                     if matches!(self.work(more)?, Next::End) {
                         return Ok(Next::End);
                     }
@@ -163,9 +185,17 @@ impl Loop {
         Ok(Next::Go)
     }
 
-    /// Gives the terminal away for a while.
-    fn outside<T>(&mut self, work: impl FnOnce(&Workers) -> T) -> io::Result<T> {
+    /// Gives the terminal away for a while. Keys that were read before and not done yet are not done afterwards either:
+    /// they were typed for what comes now, or by mistake. They are counted.
+    fn outside<T>(&mut self, work: impl FnOnce(&Workers) -> T) -> io::Result<(T, usize)> {
         self.keyboard.pause();
+        let mut lost = 0;
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                Event::Msg(Msg::Key(_) | Msg::Paste(_)) => lost += 1,
+                other => self.kept.push_back(other),
+            }
+        }
         self.guard.leave();
         let result = work(&self.workers);
         self.guard.again()?;
@@ -174,7 +204,7 @@ impl Loop {
         self.model.desk.size = (size.width, size.height);
         let _ = update(&mut self.model, Msg::Resize(size.width, size.height));
         self.terminal.clear()?;
-        Ok(result)
+        Ok((result, lost))
     }
 
     fn suspend(&mut self) -> io::Result<()> {
@@ -182,6 +212,7 @@ impl Loop {
             // The shell gets the terminal and its prompt; what comes after is another day.
             let _ = signal_hook::low_level::raise(signal_hook::consts::SIGSTOP);
         })
+        .map(|_| ())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The screens. Each file holds one: its keys, its state, what its keys do, how it is drawn. A new screen is its file, and
 //! here its name and a line of [`ALL`].
 
+pub mod answers;
 pub mod checks;
 pub mod diff;
 pub mod draft;
@@ -34,6 +35,7 @@ pub static ALL: &[&Kind] = &[
     &diff::KIND,
     &text_map::KIND,
     &draft::KIND,
+    &answers::KIND,
 ];
 
 /// What is said once of a screen, whatever it shows.
@@ -78,6 +80,11 @@ pub trait Screen: Any {
     /// Whether what was asked for is still to come.
     fn waits(&self) -> bool {
         false
+    }
+
+    /// Whether a key does more than look around here.
+    fn is_deed(&self, action: Action) -> bool {
+        action.is_deed()
     }
 
     /// Takes the answer to a question that it asked on the last line.

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+/// Queries that are remembered.
+const MOST_ASKED: usize = 200;
+
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "fact")]
@@ -51,6 +54,11 @@ pub enum Fact {
         /// The remark.
         text: String,
     },
+    /// A query that was asked.
+    Asked {
+        /// The query.
+        query: String,
+    },
     /// A query under a name; an empty one takes it away.
     Saved {
         /// The name.
@@ -82,6 +90,9 @@ pub struct Review {
     pub notes: BTreeMap<String, String>,
     /// Remarks by mail and line.
     pub remarks: BTreeMap<String, BTreeMap<u32, Remark>>,
+    /// Queries that were asked, each once, the last one last. They are of use here alone.
+    #[serde(skip)]
+    pub asked: Vec<String>,
     /// Queries by name.
     pub saved: BTreeMap<String, String>,
 }
@@ -101,6 +112,13 @@ impl Review {
             }
             Fact::Tags { id, tags } => keep(&mut self.tags, id, tags, Vec::is_empty),
             Fact::Note { id, text } => keep(&mut self.notes, id, text, String::is_empty),
+            Fact::Asked { query } => {
+                self.asked.retain(|known| *known != query);
+                self.asked.push(query);
+                if self.asked.len() > MOST_ASKED {
+                    self.asked.remove(0);
+                }
+            }
             Fact::Saved { name, query } => keep(&mut self.saved, name, query, String::is_empty),
             Fact::Remark { id, line, quoted, text } => {
                 let remarks = self.remarks.entry(id.clone()).or_default();

@@ -98,12 +98,23 @@ impl Theme {
     /// The style of the line that the keys act on, laid over what stands there.
     pub fn selected(self, focused: bool) -> Style {
         match (self, focused) {
-            (Theme::Dark, true) => Style::new().bg(Color::Indexed(237)),
+            (Theme::Dark, true) => Style::new().bg(Color::Indexed(238)),
             (Theme::Dark, false) => Style::new().bg(Color::Indexed(235)),
-            (Theme::Light, true) => Style::new().bg(Color::Indexed(252)),
+            (Theme::Light, true) => Style::new().bg(Color::Indexed(153)),
             (Theme::Light, false) => Style::new().bg(Color::Indexed(255)),
-            (_, true) => Style::new().add_modifier(Modifier::REVERSED),
+            // One bar, whatever colours stand on it: reversed they would be a patchwork.
+            (Theme::Sixteen, true) => Style::new().fg(Color::Black).bg(Color::Cyan),
+            (Theme::None, true) => Style::new().add_modifier(Modifier::REVERSED),
             (_, false) => Style::new().add_modifier(Modifier::UNDERLINED),
+        }
+    }
+
+    /// What running text and what is dim become on the line that the keys act on.
+    pub fn brightest(self) -> Style {
+        match self {
+            Theme::Dark => Style::new().fg(Color::Indexed(231)),
+            Theme::Light => Style::new().fg(Color::Indexed(16)),
+            Theme::Sixteen | Theme::None => Style::new().add_modifier(Modifier::BOLD),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The threads that do what the desk asks for. Each serves one kind of effect over a bounded channel; a newer question
 //! makes an older one void. They only read the archives; what the reader judged is written by one of them alone.
 
+mod apply;
 mod check;
 mod chores;
 mod library;
@@ -92,10 +93,13 @@ impl Workers {
             Effect::Record(_)
             | Effect::Dismiss { .. }
             | Effect::Paste { .. }
+            | Effect::DeleteDraft(_)
+            | Effect::Answers { .. }
             | Effect::Draft { .. }
             | Effect::LookAtDraft(_)
             | Effect::Maildir { .. }
             | Effect::Write { .. }
+            | Effect::TryApply { .. }
             | Effect::Apply { .. }
             | Effect::Export(_) => &self.chores,
             Effect::Edit(_)

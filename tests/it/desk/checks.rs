@@ -133,7 +133,21 @@ fn a_finding_goes_into_a_reply_and_can_be_dismissed() {
     let drafts: Vec<_> = std::fs::read_dir(dir).expect("drafts").flatten().collect();
     let [file] = drafts.as_slice() else { panic!("{drafts:?}") };
     let text = std::fs::read_to_string(file.path()).expect("the draft");
-    assert_eq!(text.matches("takes five bytes that ftrace records").count(), 2, "{text}");
+    assert_eq!(
+        text.matches("takes five bytes that ftrace records").count(),
+        1,
+        "what is there is not put there again: {text}"
+    );
+    let said = text.find("takes five bytes").expect("the finding");
+    assert!(text[..said].trim_end().ends_with("BPF_MOD_JUMP, NULL, to);"), "below its line: {text}");
+    let remarked = screen(&user, "120x60", "@ j j i \"and this?\" enter wait r wait", &["takes@made.example"]);
+    assert!(remarked.contains("drafts: 1"), "{remarked}");
+    let text = std::fs::read_to_string(file.path()).expect("the draft");
+    assert!(text.contains("and this?") && text.contains("takes five bytes"), "{text}");
+    let asked = screen(&user, "120x60", "r wait D", &["takes@made.example"]);
+    assert!(asked.contains("delete this draft") && asked.contains("Ctrl-y does it"), "{asked}");
+    let gone = screen(&user, "120x60", "r wait D ctrl-y wait", &["takes@made.example"]);
+    assert!(gone.contains("the draft is deleted") && !gone.contains("drafts:") && !file.path().exists(), "{gone}");
     assert!(text.contains("In-Reply-To: <takes@made.example>"), "{text}");
 
     let dismissed = screen(&user, "120x60", "c wait x \"ours by agreement\" enter wait", &["takes@made.example"]);

@@ -73,3 +73,28 @@ fn figures_are_bars_beside_what_was_published() {
     assert_eq!(bar("published"), 24, "{shown}");
     assert_eq!(bar("2.50 ns/call"), 12, "{shown}");
 }
+
+#[test]
+fn a_whole_series_is_answered_with_what_the_remarks_need() {
+    let user = user();
+    let remark =
+        "@ j j j i \"why?\" enter wait @ j j j i \"by how much?\" enter wait ] wait @ j j i \"say more\" enter wait";
+    for size in ["80x24", "120x40"] {
+        let _ = std::fs::remove_dir_all(user.path(".local/share/provenance/state"));
+        let shown = screen(&user, size, &format!("{remark} R wait"), &["one@made.example"]);
+        insta::assert_snapshot!(format!("answers-{size}"), shown);
+    }
+    let mut drafts = drafts(&user);
+    drafts.sort();
+    let [one, two] = drafts.as_slice() else { panic!("{drafts:?}") };
+    let body = |text: &str| text.split_once("\n\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+    insta::assert_snapshot!("answer-one", body(one));
+    insta::assert_snapshot!("answer-two", body(two));
+    // Again: nothing twice, and what is new goes to its place.
+    let again = screen(&user, "120x40", "@ j j j j j i \"and this\" enter wait R wait ] D", &["one@made.example"]);
+    assert!(again.contains("delete this draft") && again.contains("drafts: 2"), "{again}");
+    let text = self::drafts(&user).join("\n");
+    assert_eq!((text.matches("\nwhy?\n").count(), text.matches("\nand this\n").count()), (1, 1), "{text}");
+    let none = screen(&user, "80x24", "R wait", &["late@made.example"]);
+    assert!(none.contains("no mail of this thread has a remark"), "{none}");
+}

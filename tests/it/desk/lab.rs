@@ -31,7 +31,7 @@ fn a_run_that_crashes_or_hangs_costs_nothing_but_itself() {
         .flatten()
         .map(|e| std::fs::read_to_string(e.path()).expect("a draft"))
         .collect();
-    assert_eq!(texts.len(), 4);
+    assert_eq!(texts.len(), 2, "one draft for each mail, however often it is answered");
     assert!(texts.iter().all(|t| t.contains("In-Reply-To: <") && t.contains("wrote:\n> ")));
 }
 

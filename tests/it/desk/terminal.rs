@@ -193,6 +193,10 @@ fn a_program_that_has_the_terminal_gives_it_back() {
     tmux.keys(&["Enter"]);
     tmux.wait("the command is done");
     tmux.keys(&["s"]);
+    tmux.wait("Ctrl-y does it");
+    tmux.keys(&["n"]);
+    tmux.wait("nothing was done");
+    tmux.keys(&[":shell", "Enter"]);
     tmux.gone("Count what was taken.");
     tmux.keys(&["echo in''side; exit", "Enter"]);
     tmux.wait("back from the shell");
@@ -281,20 +285,27 @@ fn patches_are_applied_to_a_clean_tree_alone() {
     let tmux = Tmux::new(&user, (120, 40));
     tmux.keys(&["cd tree", "Enter"]);
     tmux.start("one@made.example");
-    let apply = |answer: &str| {
+    let attempt = |seen: &str, answer: &str| {
         tmux.wait("Count what was taken.");
         tmux.keys(&["a", "p"]);
-        tmux.wait("Ctrl-y does it");
+        let shown = tmux.wait(seen);
         tmux.keys(&[answer]);
+        shown
     };
-    apply("C-y");
-    tmux.wait("not applied: the tree has changes");
+    attempt("would apply, but the tree has changes", "C-y");
     git(&["checkout", "-q", "Documentation"]);
-    apply("n");
+    std::thread::sleep(Duration::from_millis(500));
+    let asked = attempt("2 patches would apply", "n");
+    assert!(asked.contains("onto branch ") && asked.contains("✓ [PATCH bpf-next v2 1/2] bpf: take a nop"), "{asked}");
+    assert!(asked.contains("Ctrl-y does it"), "{asked}");
     tmux.wait("nothing was done");
     assert_eq!(git(&["rev-list", "--count", "HEAD"]).trim(), "1");
-    apply("C-y");
+    assert_eq!(git(&["status", "--porcelain"]), "", "nothing is touched by trying");
+    attempt("Ctrl-y does it", "C-y");
     tmux.wait("2 patches applied");
+    let failed = attempt("would not apply", "C-y");
+    assert!(failed.contains("kernel/bpf/dispatcher.c, hunk 1 of 2: @@ -10 static int take"), "{failed}");
+    assert_eq!(git(&["rev-list", "--count", "HEAD"]).trim(), "3");
     assert_eq!(git(&["log", "-1", "--format=%s"]).trim(), "bpf: document it");
     tmux.keys(&["Q"]);
 }
@@ -361,4 +372,40 @@ fn a_panic_gives_the_terminal_back_and_is_readable() {
     tmux.wait("sane");
     let journal = std::fs::read_to_string(user.path(".local/share/provenance/state/journal.jsonl")).expect("kept");
     assert!(journal.contains("look"), "{journal}");
+}
+
+#[test]
+fn a_text_that_runs_into_the_desk_starts_nothing() {
+    if !needs("tmux") {
+        return;
+    }
+    let user = user();
+    let mark = user.path("started");
+    let touch = format!("#!/bin/sh\necho started >> {}\n", mark.display());
+    program(&user, "editor", &touch);
+    let shell = program(&user, "shell", &touch);
+    let tmux = Tmux::new(&user, (100, 30));
+    tmux.keys(&[&format!("export SHELL={}", shell.display()), "Enter"]);
+    let text = "This is wrong: see\\; s ! r x w |";
+    // The thread, and from it checks, series, what changed, text map, lineage: opened and typed into in one go.
+    for opener in ["", "c", "v", "d", "M", "m"] {
+        tmux.start("one@made.example");
+        if opener.is_empty() {
+            // From the very start: what comes before the desk has the terminal stays with the shell.
+            tmux.wait("provenance  find");
+        } else {
+            tmux.wait("Count what was taken.");
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        tmux.run(&["send-keys", "-l", &format!("{opener}{text}")]);
+        std::thread::sleep(Duration::from_millis(800));
+        assert!(!mark.exists(), "a program was started after `{opener}`:\n{}", tmux.seen());
+        assert!(!user.path(".local/share/provenance/state/drafts").exists(), "{}", tmux.seen());
+        tmux.keys(&["Escape"]);
+        std::thread::sleep(Duration::from_millis(400));
+        tmux.keys(&["C-c"]);
+        std::thread::sleep(Duration::from_millis(300));
+        tmux.keys(&["C-c"]);
+        tmux.gone("provenance  find");
+    }
 }

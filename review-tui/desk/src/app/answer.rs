@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Go, Model, act};
+use super::{Go, Model, act, burst};
 use crate::input::Typed;
 use crate::keys;
 use crate::msg::Effect;
@@ -25,6 +25,11 @@ pub(super) fn typed(model: &mut Model, typed: Typed) {
         Typed::Entered => {
             if let Some(prompt) = model.prompt.take() {
                 let text = prompt.input.text.trim().to_owned();
+                if prompt.asked == Asked::Command && model.burst.is_hasty() && burst::is_deed(&text) {
+                    let word = crate::text::clean(&text);
+                    model.desk.warn(format!("still loading: :{word} was not done"));
+                    return;
+                }
                 entered(model, prompt.asked, text);
             }
         }
@@ -50,8 +55,18 @@ fn entered(model: &mut Model, asked: Asked, text: String) {
     let Model { desk, stack, .. } = model;
     let Some(screen) = stack.last_mut() else { return };
     match asked {
-        Asked::Command => command(model, &text),
-        Asked::Query => model.find().1.keep(),
+        Asked::Command => {
+            if !text.is_empty() && desk.commands.last() != Some(&text) {
+                desk.commands.push(text.clone());
+            }
+            command(model, &text);
+        }
+        Asked::Query => {
+            model.find().1.keep();
+            if !text.is_empty() && model.desk.review.asked.last() != Some(&text) {
+                model.desk.record(Fact::Asked { query: text });
+            }
+        }
         Asked::Limit => {
             let (desk, find) = model.find();
             if text.is_empty() {
@@ -98,7 +113,7 @@ fn entered(model: &mut Model, asked: Asked, text: String) {
     }
 }
 
-/// The command line: `:query WORDS`, `:open MSGID`, `:lineage NAME`, `:tagged TAG`, `:theme NAME`, every action by
+/// The command line (Tab completes it): `:query WORDS`, `:save NAME`, `:saved NAME`, `:forget NAME`, `:shell`, `:open MSGID`, `:lineage NAME`, `:tagged TAG`, `:theme NAME`, every action by
 /// its name, and every screen that opens by its own, with what it is about or for the mail at hand.
 fn command(model: &mut Model, line: &str) {
     let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
@@ -128,6 +143,23 @@ fn command(model: &mut Model, line: &str) {
                 desk.go.push(Go::Query(ids.join(" OR ")));
             }
         }
+        "save" if !rest.is_empty() => {
+            let query = model.find().1.whole_query();
+            model.desk.say(format!("saved as {rest}; ' lists saved searches"));
+            model.desk.record(Fact::Saved { name: rest.to_owned(), query });
+        }
+        "save" => desk.warn("a saved search needs a name: :save NAME"),
+        "saved" => match desk.review.saved.get(rest) {
+            Some(query) => desk.go.push(Go::Query(query.clone())),
+            None if rest.is_empty() => screen::find::saved(desk),
+            None => desk.warn(format!("no search is saved as `{rest}`")),
+        },
+        "forget" if desk.review.saved.contains_key(rest) => {
+            desk.say(format!("{rest} is forgotten"));
+            desk.record(Fact::Saved { name: rest.to_owned(), query: String::new() });
+        }
+        "forget" => desk.warn(format!("no search is saved as `{rest}`")),
+        "shell" => desk.effects.push(Effect::Shell),
         "drafts" => crate::screen::draft::list(desk),
         "all" => desk.go.push(Go::Query(OPEN.to_owned())),
         // For the test that a panic leaves the terminal as it was.

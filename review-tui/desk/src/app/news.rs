@@ -1,15 +1,24 @@
 //! What becomes of what the workers tell.
 
-use super::Model;
-use crate::msg::{Effect, Msg};
-use crate::screen::{as_kind, draft::DraftScreen};
+use std::path::Path;
+
+use provenance_review::text::plural;
+
+use super::{Confirm, Model};
+use crate::msg::{Effect, Msg, Trial};
+use crate::screen::{answers::Answers, as_kind, draft::DraftScreen};
 use crate::text::clean;
 
 /// Takes what a worker tells.
 pub(super) fn take(model: &mut Model, msg: Msg) {
     let Model { desk, stack, .. } = model;
     match msg {
-        Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) => {}
+        Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Quiet => {}
+        Msg::Lost(count) => {
+            let keys = plural(count as u64, "key was", "keys were");
+            let said = model.desk.notice.take().map_or_else(String::new, |(said, _)| format!("; {said}"));
+            model.desk.warn(format!("{keys} typed ahead of another program and dropped{said}"));
+        }
         Msg::Opened(mut opened) => {
             desk.review = std::mem::take(&mut opened.review);
             // What was judged since the start is newer than the journal that was read.
@@ -50,20 +59,42 @@ pub(super) fn take(model: &mut Model, msg: Msg) {
             desk.lab.insert(news.job, news.run);
         }
         Msg::Drafted(draft) => {
+            model.writing = false;
             desk.effects.push(Effect::Edit(draft.path.clone()));
             show_draft(model, draft);
         }
-        Msg::Edited(Ok(draft)) => show_draft(model, draft),
-        Msg::Edited(Err(why)) | Msg::Failed(why) => desk.warn(clean(&why)),
-        Msg::Done(what) => {
-            let sent = what.starts_with("sent");
-            desk.say(clean(&what));
-            let top = stack.last_mut().and_then(|screen| as_kind::<DraftScreen>(screen.as_mut()));
-            if let Some(shown) = top.filter(|_| sent) {
-                desk.drafts.retain(|d| d.path != shown.draft.path);
-                stack.pop();
-            }
+        Msg::Edited(Ok(draft)) => {
+            model.writing = false;
+            show_draft(model, draft);
         }
+        Msg::Edited(Err(why)) | Msg::Failed(why) => {
+            model.writing = false;
+            desk.warn(clean(&why));
+        }
+        Msg::Tried(trial) => {
+            desk.notice = None;
+            let Trial { mails, lines, would } = *trial;
+            let title = format!("apply {} to the work tree here", mails.name);
+            let effect = would.then_some(Effect::Apply { mails });
+            model.confirm = Some(Confirm { title, lines, effect });
+        }
+        Msg::Answered(drafts) => {
+            model.writing = false;
+            for draft in &drafts {
+                desk.drafts.retain(|known| known.path != draft.path);
+                desk.drafts.push(draft.clone());
+            }
+            stack.push(Box::new(Answers::new(drafts)));
+        }
+        Msg::Deleted(path) => {
+            gone(model, &path);
+            model.desk.say("the draft is deleted");
+        }
+        Msg::Sent { draft, copy } => {
+            gone(model, &draft);
+            model.desk.say(clean(&format!("sent; a copy is {}", copy.display())));
+        }
+        Msg::Done(what) => desk.say(clean(&what)),
     }
 }
 
@@ -75,11 +106,26 @@ fn tell(model: &mut Model, msg: &Msg) {
     }
 }
 
+/// A draft is no longer there: neither is the screen that shows it alone.
+fn gone(model: &mut Model, path: &Path) {
+    let Model { desk, stack, .. } = model;
+    desk.drafts.retain(|draft| draft.path != path);
+    let Some(top) = stack.last_mut() else { return };
+    let shown = as_kind::<DraftScreen>(top.as_mut()).is_some_and(|shown| shown.draft.path == path);
+    if shown || as_kind::<Answers>(top.as_mut()).is_some_and(|answers| answers.gone(path)) {
+        stack.pop();
+    }
+}
+
 /// Shows a draft, in the place of the same one.
 fn show_draft(model: &mut Model, draft: crate::draft::Draft) {
     let Model { desk, stack, .. } = model;
     desk.drafts.retain(|d| d.path != draft.path);
     desk.drafts.push(draft.clone());
+    let answers = stack.last_mut().and_then(|screen| as_kind::<Answers>(screen.as_mut()));
+    if answers.is_some_and(|answers| answers.changed(&draft)) {
+        return;
+    }
     match stack.last_mut().and_then(|screen| as_kind::<DraftScreen>(screen.as_mut())) {
         Some(shown) if shown.draft.path == draft.path => shown.draft = draft,
         _ => stack.push(Box::new(DraftScreen::new(draft))),

@@ -8,6 +8,8 @@ use provenance_corpus::message::Message;
 use provenance_corpus::patch::Patch;
 use provenance_review::dates;
 
+use super::excerpt::excerpt;
+
 /// Ids that References keeps at most; the first and the last ones.
 const MOST_REFERENCES: usize = 50;
 
@@ -48,6 +50,8 @@ pub struct Original<'m> {
     pub message: &'m Message<'m>,
     /// Remarks by line of its text.
     pub remarks: &'m [(u32, String)],
+    /// Quote only what the remarks are about, and not the whole mail.
+    pub trimmed: bool,
     /// An endorsement: then only the commit message is quoted.
     pub endorsement: Option<Endorsement>,
 }
@@ -75,7 +79,12 @@ pub fn compose(original: &Original<'_>, me: &Identity) -> String {
     let who = message.from.first().map_or("somebody", Address::who);
     let when = message.date.as_ref().map_or_else(String::new, |d| format!("On {} UTC, ", dates::minute(d.seconds)));
     let _ = writeln!(out, "{when}{} wrote:", one_line(who));
-    quote(&mut out, original);
+    if original.trimmed && original.endorsement.is_none() {
+        out.push_str(excerpt(&message.text(), original.remarks).trim_end());
+        out.push('\n');
+    } else {
+        quote(&mut out, original);
+    }
     if let Some(endorsement) = original.endorsement {
         let _ = write!(out, "\n{}: {}\n", endorsement.name(), me.from);
     } else if original.remarks.is_empty() {
@@ -98,13 +107,17 @@ fn quote(out: &mut String, original: &Original<'_>) {
         if line == "-- " {
             break;
         }
-        let line = line.trim_end_matches('\r');
-        // `>` stands next to `>`, as mailers write deeper quotes.
-        let _ = writeln!(out, "{}{line}", if line.is_empty() || line.starts_with('>') { ">" } else { "> " });
+        let _ = writeln!(out, "{}", quoted(line));
         while let Some((_, remark)) = remarks.next_if(|(at, _)| *at as usize <= number) {
             let _ = write!(out, "\n{}\n\n", one_line(remark));
         }
     }
+}
+
+/// A line as it is quoted. `>` stands next to `>`, as mailers write deeper quotes.
+pub fn quoted(line: &str) -> String {
+    let line = line.trim_end_matches('\r');
+    format!("{}{line}", if line.is_empty() || line.starts_with('>') { ">" } else { "> " })
 }
 
 /// Everybody who took part, but oneself: the author in To, the others in Cc, each once.
@@ -149,7 +162,8 @@ fn reply_subject(subject: &str) -> String {
     if head.eq_ignore_ascii_case("re:") { subject } else { format!("Re: {subject}") }
 }
 
-fn folded(addresses: &[Address]) -> String {
+/// Addresses as a header carries them, one a line.
+pub fn folded(addresses: &[Address]) -> String {
     addresses.iter().map(mailbox).collect::<Vec<_>>().join(",\n ")
 }
 

@@ -3,9 +3,11 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use provenance_corpus::address::Address;
 use provenance_corpus::message::Message;
+use provenance_review::dates;
 
 use super::Draft;
 use crate::text::clean;
@@ -61,11 +63,11 @@ pub fn read(path: &Path) -> io::Result<Draft> {
     }
     let text = message.text();
     let own = text.lines().take_while(|l| *l != "-- ");
-    let said = own.filter(|l| !l.trim().is_empty() && !l.starts_with('>') && !l.ends_with("wrote:")).count() > 0;
+    let first = own.filter(|l| !l.trim().is_empty() && !l.starts_with('>') && !l.ends_with("wrote:")).next().map(clean);
     let trouble = match () {
         () if message.from.is_empty() => Some("it has no From: set user.name and user.email for git"),
         () if message.to.is_empty() && message.cc.is_empty() => Some("nobody is in To or Cc"),
-        () if !said => Some("it says nothing of its own yet"),
+        () if first.is_none() => Some("it says nothing of its own yet"),
         () => None,
     };
     Ok(Draft {
@@ -74,23 +76,34 @@ pub fn read(path: &Path) -> io::Result<Draft> {
         recipients,
         answers: message.in_reply_to.first().map_or_else(String::new, |id| clean(id)),
         lines: message.text().lines().map(clean).collect(),
+        date: fs::metadata(path).and_then(|m| m.modified()).map_or_else(|_| String::new(), minute),
+        first: first.unwrap_or_default(),
         trouble: trouble.map(str::to_owned),
         fresh: false,
     })
 }
 
-/// Puts a text at the end of a draft, above its signature: the old file or the new one is there, never a mixture.
+fn minute(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    dates::minute(i64::try_from(seconds).unwrap_or_default())
+}
+
+/// The draft as it is on the disk.
 ///
 /// # Errors
-/// Where it cannot be read or written.
-pub fn insert(path: &Path, text: &str) -> io::Result<()> {
+/// Where it cannot be read.
+pub fn text(path: &Path) -> io::Result<String> {
     let mut draft = String::new();
     fs::File::open(path)?.take(LONGEST).read_to_string(&mut draft)?;
-    let end = draft.rfind("\n-- \n").map_or(draft.len(), |at| at + 1);
-    let (above, below) = draft.split_at(end);
-    let blank = if above.ends_with("\n\n") { "" } else { "\n" };
-    let whole = format!("{above}{blank}{}\n{}{below}", text.trim_end(), if below.is_empty() { "" } else { "\n" });
-    provenance_index::replace_file(path, whole.as_bytes())
+    Ok(draft)
+}
+
+/// Writes a draft anew: the old file or the new one is there, never a mixture.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
+    provenance_index::replace_file(path, text.as_bytes())
 }
 
 /// All drafts that wait, oldest name first.

@@ -42,7 +42,7 @@ const EVERYWHERE: &[Binding] = &[
     on(SearchNext, "n", "", "next match"),
     on(SearchBack, "N", "", "previous match"),
     on(Lab, "b", "", "the lab: conflicts and benchmarks"),
-    on(Shell, "s", "!", "a shell here"),
+    on(Shell, "s", "!", "a shell here, after Ctrl-y; :shell asks nothing"),
     on(Cancel, "esc", "", "cancel; clear the message"),
     on(Suspend, "ctrl-z", "", "suspend"),
     on(Redraw, "ctrl-l", "", "draw anew"),

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::syntax::{self, Language};
 use super::words;
 use super::{File, Kind, Page, Row, Target};
+use crate::people::recipients;
 use crate::text::{clean, clean_from};
 use crate::touch;
 
@@ -64,8 +65,21 @@ pub fn build(raw: &[u8], beside: &Beside, catalogue: &Catalogue) -> Page {
     }
     page.push(Kind::Blank, "");
     Body { page: &mut page, numbered: FxHashMap::default() }.read(&text, patch.as_ref());
+    if text.trim().is_empty() {
+        page.push(Kind::Prose, &blank(&message));
+    }
     colour(&mut page);
     page
+}
+
+/// Why there is nothing to read in a mail.
+fn blank(message: &Message<'_>) -> String {
+    let kinds: Vec<String> = message.parts.iter().map(|part| part.content_type.to_string()).collect();
+    match kinds.as_slice() {
+        [] => "This mail has no body.".to_owned(),
+        [one] if one.starts_with("text/plain") => "The text of this mail is empty.".to_owned(),
+        some => format!("This mail has no plain text; it holds {}. | pipes it to a program.", some.join(", ")),
+    }
 }
 
 impl Page {
@@ -85,7 +99,7 @@ impl Page {
 }
 
 fn row(kind: Kind, text: Box<str>, source: u32, number: u32) -> Row {
-    Row { kind, text, source, number, words: Box::default(), in_comment: false }
+    Row { kind, text, source, number, old: 0, words: Box::default(), in_comment: false }
 }
 
 /// Who, when, where; then the trailers, gathered by what they say.
@@ -94,6 +108,8 @@ fn head(page: &mut Page, message: &Message<'_>, beside: &Beside, text: &str) {
     page.field(false, "From", &people(&message.from));
     let date = message.date.as_ref().map_or_else(String::new, |d| format!("{} UTC", dates::minute(d.seconds)));
     page.field(false, "Date", &date);
+    page.field(false, "To", &recipients(&message.to, &message.list_ids));
+    page.field(false, "Cc", &recipients(&message.cc, &message.list_ids));
     page.field(false, "Lists", &beside.lists.join(" "));
     page.field(true, "Subject", &message.subject);
     page.field(true, "To", &people(&message.to));
@@ -167,7 +183,7 @@ fn overview(page: &mut Page, patch: &Patch<'_>) {
 enum Place {
     File(u32),
     Hunk,
-    Line(LineKind, u32),
+    Line(LineKind, u32, u32),
 }
 
 struct Body<'p> {
@@ -203,14 +219,14 @@ impl Body<'_> {
                     row(Kind::File(*n), clean(line).into(), source, 0)
                 }
                 Some(Place::Hunk) => row(Kind::Hunk, clean(line).into(), source, 0),
-                Some(Place::Line(kind, number)) => {
+                Some(Place::Line(kind, old, number)) => {
                     let kind = match kind {
                         LineKind::Added => Kind::Added,
                         LineKind::Removed => Kind::Removed,
                         LineKind::Context => Kind::Context,
                     };
                     let content = line.get(1..).unwrap_or_default();
-                    row(kind, clean_from(content, 0).into(), source, *number)
+                    Row { old: *old, ..row(kind, clean_from(content, 0).into(), source, *number) }
                 }
                 None if in_file => row(Kind::FileNote, clean(line).into(), source, 0),
                 None => {
@@ -323,8 +339,9 @@ fn places(patch: &Patch<'_>) -> FxHashMap<u32, Place> {
             for line in patch.lines(hunk) {
                 let start = line.span.start;
                 let before = start.checked_sub(1).filter(|b| text.get(*b as usize) != Some(&b'\n'));
-                let number = if line.kind == LineKind::Removed { line.old } else { line.new };
-                places.insert(before.unwrap_or(start), Place::Line(line.kind, number));
+                let old = if line.kind == LineKind::Added { 0 } else { line.old };
+                let new = if line.kind == LineKind::Removed { 0 } else { line.new };
+                places.insert(before.unwrap_or(start), Place::Line(line.kind, old, new));
             }
         }
     }

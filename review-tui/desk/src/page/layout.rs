@@ -20,6 +20,10 @@ pub struct Folds {
     pub quotes: bool,
     /// All fields of the header are shown.
     pub headers: bool,
+    /// Lines of a diff are not wrapped.
+    pub unwrapped: bool,
+    /// How far they are scrolled to the left.
+    pub shift: usize,
     /// Quotes (by first row) and files (by first row) that are the other way round.
     pub turned: FxHashSet<u32>,
 }
@@ -62,7 +66,7 @@ pub struct Layout {
 /// Columns in front of the text of a row.
 pub fn gutter(kind: Kind, width: u16) -> u16 {
     match kind {
-        Kind::Added | Kind::Removed | Kind::Context if width >= NUMBERED => 7,
+        Kind::Added | Kind::Removed | Kind::Context if width >= NUMBERED => 13,
         Kind::Added | Kind::Removed | Kind::Context => 1,
         _ => 0,
     }
@@ -96,7 +100,11 @@ pub fn lay(page: &Page, folds: &Folds, remarks: &[(u32, String)], width: u16) ->
             }
             _ => {}
         }
-        lines_of(&mut segs, this.kind, &this.text, row as u32, width);
+        if folds.unwrapped && matches!(this.kind, Kind::Added | Kind::Removed | Kind::Context) {
+            segs.push(Seg { what: What::Row, row: row as u32, start: 0, end: this.text.len() as u32 });
+        } else {
+            lines_of(&mut segs, this.kind, &this.text, row as u32, width);
+        }
         if this.source != u32::MAX {
             push_remarks(&mut segs, remarks, &mut remark, row as u32, this.source, width);
         }

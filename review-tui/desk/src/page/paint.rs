@@ -23,6 +23,8 @@ pub struct Brush<'a> {
     pub search: Option<&'a str>,
     /// Columns of the pane.
     pub width: u16,
+    /// Columns by which lines of a diff are scrolled to the left.
+    pub shift: usize,
 }
 
 /// Draws a line of the pane.
@@ -51,7 +53,10 @@ pub fn line<'p>(page: &'p Page, remarks: &'p [(u32, String)], seg: &Seg, brush: 
 
 fn row_line<'p>(page: &'p Page, row: &'p Row, seg: &Seg, brush: Brush<'_>) -> Line<'p> {
     let theme = brush.theme;
-    let piece = seg.start as usize..seg.end as usize;
+    let mut piece = seg.start as usize..seg.end as usize;
+    if brush.shift > 0 && matches!(row.kind, Kind::Added | Kind::Removed | Kind::Context) {
+        piece.start = behind(&row.text, brush.shift);
+    }
     let mut spans: Vec<Span<'p>> = Vec::new();
     let base = match row.kind {
         Kind::Header(_) | Kind::MoreHeader(_) | Kind::Prose | Kind::Blank => Style::new(),
@@ -78,8 +83,10 @@ fn row_line<'p>(page: &'p Page, row: &'p Row, seg: &Seg, brush: Brush<'_>) -> Li
             _ => ' ',
         };
         if columns > 1 {
-            let number = if row.number > 0 && seg.start == 0 { format!("{:>5} ", row.number) } else { " ".repeat(6) };
-            spans.push(Span::styled(number, theme.style(Ink::Dim)));
+            // One column of numbers for each side.
+            let side = |number: u32| if number > 0 { format!("{number:>5} ") } else { " ".repeat(6) };
+            let numbers = if seg.start == 0 { side(row.old) + &side(row.number) } else { " ".repeat(12) };
+            spans.push(Span::styled(numbers, theme.style(Ink::Dim)));
         }
         spans.push(Span::styled(marker.to_string(), base.patch(whole)));
     }
@@ -127,6 +134,18 @@ fn changes(text: &str, theme: Theme, inks: &mut Vec<(Range<usize>, Style)>) {
         inks.push((added..removed, theme.style(Ink::Good)));
         inks.push((removed..text.len(), theme.style(Ink::Warning)));
     }
+}
+
+/// Where a line goes on behind so many columns.
+fn behind(text: &str, columns: usize) -> usize {
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        if used >= columns {
+            return at;
+        }
+        used += provenance_review::text::width(c.encode_utf8(&mut [0; 4]));
+    }
+    text.len()
 }
 
 /// `[12]` behind a link.

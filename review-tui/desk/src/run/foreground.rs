@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::draft::{deliver, files, shell_word};
+use crate::draft::{deliver, files, headers, shell_word};
 use crate::msg::{Effect, Msg};
 use crate::worker::Workers;
 
@@ -23,7 +23,10 @@ pub(super) fn run(effect: &Effect, workers: &Workers) -> Option<Msg> {
 }
 
 fn edit(path: &Path) -> Msg {
+    // Names are edited as they are read; on the disk they stand as mail carries them.
+    rewrite(path, headers::decoded);
     let ended = deliver::editor(path).status();
+    rewrite(path, headers::carried);
     let read = files::read(path).map_err(|e| format!("{}: {e}", path.display()));
     match ended {
         Err(error) => Msg::Failed(format!("the editor does not start: {error}; the draft is {}", path.display())),
@@ -34,7 +37,19 @@ fn edit(path: &Path) -> Msg {
     }
 }
 
+/// Rewrites the header of a draft; one that cannot be read or written stays as it is.
+fn rewrite(path: &Path, form: fn(&str) -> String) {
+    if let Ok(text) = files::text(path) {
+        let new = form(&text);
+        if new != text {
+            let _ = files::write(path, &new);
+        }
+    }
+}
+
 fn send(path: &Path, workers: &Workers) -> Msg {
+    // A desk that was killed beside the editor left the names as they are read.
+    rewrite(path, headers::carried);
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) => return Msg::Failed(format!("{}: {error}", path.display())),
@@ -46,7 +61,7 @@ fn send(path: &Path, workers: &Workers) -> Msg {
     wait();
     match ended {
         Ok(status) if status.success() => match workers.put_aside(path) {
-            Ok(to) => Msg::Done(format!("sent; a copy is {}", to.display())),
+            Ok(copy) => Msg::Sent { draft: path.to_owned(), copy },
             Err(error) => Msg::Failed(format!("git says that it was sent; the draft could not be moved: {error}")),
         },
         Ok(status) => Msg::Failed(format!("not sent: git send-email ended with {status}; the draft is kept")),

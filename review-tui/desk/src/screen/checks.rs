@@ -10,7 +10,7 @@ use crate::app::{Desk, Go, movement};
 use crate::facts::checked::{Detail, FindingRow, Lead};
 use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
-use crate::msg::{Effect, Msg};
+use crate::msg::{Effect, Msg, PatchLine};
 use crate::prompt::{Asked, Prompt};
 
 /// Its name, its keys, and which of them the last line tells.
@@ -113,7 +113,10 @@ impl Screen for Checks {
             }
             Action::Copy => match self.finding() {
                 Some(row) => {
-                    desk.effects.push(Effect::Paste { id: self.id.clone(), text: row.reply.clone() });
+                    let line = row.beside.iter().find(|line| line.marked);
+                    let about =
+                        line.map(|line| PatchLine { path: row.path.clone(), number: line.number, sign: line.sign });
+                    desk.effects.push(Effect::Paste { id: self.id.clone(), text: row.reply.clone(), about });
                 }
                 None => desk.say("there is nothing to say in a reply"),
             },

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Kind, Screen};
 use crate::app::{Desk, Go, movement};
-use crate::canvas::{heading, put, put_cut, tint};
+use crate::canvas::{heading, put, put_cut, select};
 use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
 use crate::msg::Msg;
@@ -115,12 +115,15 @@ impl Screen for Diff {
             Some(Err(why)) => {
                 put_cut(buf, area, 2, 2, why, area.width.saturating_sub(3), theme.style(Ink::Warning));
             }
+            Some(Ok(lines)) if lines.is_empty() => {
+                put(buf, area, 2, 2, "nothing changed", theme.style(Ink::Dim));
+            }
             Some(Ok(lines)) => {
                 let seen = lines.iter().enumerate().skip(self.place.top).take(usize::from(self.seen));
                 for (y, (at, (line, ink))) in (1..).zip(seen) {
                     put_cut(buf, area, 1, y, line, area.width.saturating_sub(1), theme.style(*ink));
                     if at == self.place.at {
-                        tint(buf, area, y, theme.selected(true));
+                        select(buf, area, y, theme, true);
                     }
                 }
             }

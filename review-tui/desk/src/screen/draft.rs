@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use provenance_review::text::width;
+use provenance_review::text::{cut, pad, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Kind, Screen};
-use crate::app::{Desk, Go, movement};
+use crate::app::{Confirm, Desk, Go, movement};
 use crate::canvas::{heading, put};
 use crate::draft::Draft;
 use crate::keys::{Action, Scope, on};
@@ -24,6 +24,7 @@ pub const KIND: Kind = Kind {
         on(Action::Edit, "e", "e", "edit it again"),
         on(Action::Confirm, "ctrl-y", "", "send it with git send-email, which asks once more"),
         on(Action::Write, "w", "w s", "put a copy into a maildir as a draft"),
+        on(Action::Delete, "D", "", "delete it, after Ctrl-y"),
         on(Action::Back, "q", "q", "back; the draft stays where it is"),
     ],
     hints: &[
@@ -31,6 +32,7 @@ pub const KIND: Kind = Kind {
         (Action::Edit, "edit"),
         (Action::Confirm, "send"),
         (Action::Write, "to a maildir"),
+        (Action::Delete, "delete"),
         (Action::Back, "back, kept"),
     ],
     open: None,
@@ -47,7 +49,12 @@ pub struct DraftScreen {
 
 /// Lists the drafts that wait.
 pub fn list(desk: &mut Desk) {
-    let items = desk.drafts.iter().map(|draft| (draft.subject.clone(), Choice::Draft(draft.path.clone())));
+    let widest = desk.drafts.iter().map(|draft| width(&draft.subject)).max().unwrap_or(0).min(48);
+    let items = desk.drafts.iter().map(|draft| {
+        let first = if draft.first.is_empty() { "nothing of its own yet" } else { &draft.first };
+        let subject = pad(&cut(&draft.subject, widest), widest);
+        (format!("{}  {subject}  {first}", draft.date), Choice::Draft(draft.path.clone()))
+    });
     let items: Vec<(String, Choice)> = items.collect();
     desk.go.push(Go::Pick(Picker::list("drafts", items)));
 }
@@ -55,6 +62,10 @@ pub fn list(desk: &mut Desk) {
 impl Screen for DraftScreen {
     fn kind(&self) -> &'static Kind {
         &KIND
+    }
+
+    fn is_deed(&self, action: Action) -> bool {
+        action.is_deed() || action == Action::Enter
     }
 
     fn act(&mut self, desk: &mut Desk, action: Action) {
@@ -69,6 +80,11 @@ impl Screen for DraftScreen {
                 Some(why) => desk.warn(format!("it is not sent: {why}")),
                 None => desk.effects.push(Effect::Send(path)),
             },
+            Action::Delete => {
+                let lines = vec![self.draft.subject.clone(), self.draft.first.clone()];
+                let title = "delete this draft".to_owned();
+                desk.go.push(Go::Confirm(Confirm { title, lines, effect: Some(Effect::DeleteDraft(path)) }));
+            }
             Action::Write => {
                 let maildir: PathBuf = "Maildir/Drafts".into();
                 desk.go.push(Go::Ask(Prompt::new(Asked::Maildir(path), maildir.display().to_string())));

@@ -79,6 +79,23 @@ pub struct Find {
     known: FxHashMap<String, usize>,
     /// Widest list names and kinds.
     widths: (u16, u16, u16),
+    /// The widest name.
+    names: u16,
+}
+
+/// Lets choose a saved search.
+pub fn saved(desk: &mut Desk) {
+    if desk.review.saved.is_empty() {
+        desk.say("no search is saved; :save NAME saves what is asked, also a S");
+        return;
+    }
+    let widest = desk.review.saved.keys().map(|name| width(name)).max().unwrap_or(0);
+    let saved = desk.review.saved.iter();
+    let items = saved.map(|(name, query)| {
+        (format!("{}   {query}", provenance_review::text::pad(name, widest)), Choice::Query(name.clone()))
+    });
+    let items: Vec<_> = items.collect();
+    desk.go.push(Go::Pick(Picker::list("saved searches; :forget NAME takes one away", items)));
 }
 
 impl Screen for Find {
@@ -109,11 +126,7 @@ impl Screen for Find {
                 };
                 self.search(desk);
             }
-            Action::Saved => {
-                let saved = desk.review.saved.iter();
-                let items = saved.map(|(name, query)| (format!("{name}   {query}"), Choice::Query(name.clone())));
-                desk.go.push(Go::Pick(Picker::list("saved searches", items)));
-            }
+            Action::Saved => saved(desk),
             Action::SearchNext | Action::SearchBack => self.seek(desk, action == Action::SearchNext),
             Action::Cancel => {
                 desk.search.clear();
@@ -144,6 +157,10 @@ impl Screen for Find {
             Msg::Unanswered { ask, what, at } => self.wrong(*ask, clean(what), *at),
             _ => {}
         }
+    }
+
+    fn waits(&self) -> bool {
+        self.busy && self.rows.is_empty()
     }
 
     fn mail(&self) -> Option<String> {
@@ -187,12 +204,13 @@ impl Find {
         if from == 0 {
             self.rows.clear();
             self.known.clear();
-            self.widths = (0, 0, 0);
+            (self.widths, self.names) = ((0, 0, 0), 0);
             self.place = Place::default();
         }
         // A thread that goes on in later hits is told again with its new count.
         for hit in hits {
             self.widths.0 = self.widths.0.max(width(&hit.lists) as u16);
+            self.names = self.names.max(width(&hit.author) as u16);
             self.widths.1 = self.widths.1.max(width(&hit.kind) as u16);
             self.widths.2 = self.widths.2.max(width(&hit.subject).min(200) as u16);
             match self.known.get(&hit.id).filter(|_| self.threads) {
@@ -280,8 +298,9 @@ impl Find {
             return;
         }
         let holds = |row: &HitRow| {
-            let text = [&row.subject, &row.author, &row.id, &row.lists];
-            text.iter().any(|t| t.to_lowercase().contains(&search))
+            let text = [&row.date, &row.subject, &row.author, &row.id, &row.lists, &row.kind];
+            let tags = desk.review.tags.get(&row.id).is_some_and(|tags| tags.join(" ").contains(&search));
+            tags || text.iter().any(|t| t.to_lowercase().contains(&search))
         };
         let found = if forward {
             (self.place.at + 1..self.rows.len()).find(|at| holds(&self.rows[*at]))

@@ -57,6 +57,10 @@ impl Screen for LabScreen {
         &KIND
     }
 
+    fn is_deed(&self, action: Action) -> bool {
+        action.is_deed() || action == Action::Enter
+    }
+
     fn act(&mut self, desk: &mut Desk, action: Action) {
         let rows = if self.on_result { self.heights.1 } else { self.heights.0 };
         if let Some(by) = movement(action, rows) {

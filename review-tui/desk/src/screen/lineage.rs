@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 use super::{Kind, Screen, thread};
 use crate::app::{Desk, Go, movement};
-use crate::canvas::{heading, put, tint};
+use crate::canvas::{heading, put, select};
 use crate::facts::{LineageFacts, LineageRow};
 use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
@@ -160,6 +160,10 @@ impl Screen for LineageScreen {
         }
     }
 
+    fn waits(&self) -> bool {
+        !self.came
+    }
+
     fn mechanisms(&self) -> Vec<String> {
         self.row().map(|row| row.slug.clone()).into_iter().collect()
     }
@@ -201,7 +205,7 @@ impl Screen for LineageScreen {
             }
             put(buf, area, indent, y, words, theme.style(*ink));
             if *at == self.place.at {
-                tint(buf, area, y, theme.selected(true));
+                select(buf, area, y, theme, true);
             }
         }
         if self.facts.rows.is_empty() {

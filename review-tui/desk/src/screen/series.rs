@@ -6,8 +6,8 @@ use ratatui::layout::Rect;
 
 use super::{Kind, Screen, diff, thread};
 use crate::app::{Desk, Go, movement};
-use crate::canvas::{heading, put, put_cut, tint};
-use crate::facts::series::{Cell, SeriesFacts};
+use crate::canvas::{heading, put, put_cut, select};
+use crate::facts::series::{Cell, Column, Row, SeriesFacts};
 use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
 use crate::msg::Msg;
@@ -27,6 +27,7 @@ pub const KIND: Kind = Kind {
     keys: &[
         on(Action::Left, "h left", "", "the version before"),
         on(Action::Right, "l right", "", "the next version"),
+        on(Action::Fold, "o", "", "show or fold the patches that the newest version does not have"),
         on(Action::Diff, "d", "", "what changed in this patch; at the cover letter, in the series"),
         on(Action::DiffAll, "D", "", "what changed in the whole series"),
         on(Action::Focus, "tab", "", "between the patches and the remarks to look at"),
@@ -51,6 +52,12 @@ pub struct Series {
     /// Message-ID of the mail that it was opened from.
     id: String,
     facts: Option<Result<SeriesFacts, String>>,
+    /// Columns that are of the series: what somebody else sent, and nothing was paired with, is none.
+    own: Vec<usize>,
+    /// What stands in the table, from the top down.
+    lines: Vec<Line>,
+    /// Rows that the newest version does not have are shown.
+    unfolded: bool,
     rows: Place,
     columns: Place,
     remarks: Place,
@@ -87,7 +94,7 @@ impl Screen for Series {
 
     fn act(&mut self, desk: &mut Desk, action: Action) {
         let Some(facts) = self.facts() else { return };
-        let (rows, columns, remarks) = (facts.rows.len(), facts.columns.len(), facts.remarks.len());
+        let (rows, columns, remarks) = (self.lines.len(), self.own.len(), facts.remarks.len());
         if let Some(by) = movement(action, self.seen.0) {
             if self.on_remarks {
                 self.remarks.step(by, remarks);
@@ -105,6 +112,9 @@ impl Screen for Series {
                 let id = facts.remarks.get(self.remarks.at).map(|remark| remark.id.clone());
                 id.filter(|id| !id.is_empty()).into_iter().for_each(|id| thread::open(desk, &id));
             }
+            Action::SearchNext | Action::SearchBack => self.seek(desk, action == Action::SearchNext),
+            Action::Fold | Action::FoldAll => self.fold(),
+            Action::Enter if matches!(self.lines.get(self.rows.at), Some(Line::Folded(_))) => self.fold(),
             Action::Enter => match self.cell().filter(|cell| !cell.id.is_empty()) {
                 Some(cell) => thread::open(desk, &cell.id.clone()),
                 None => desk.say("this version has no such patch"),
@@ -116,7 +126,7 @@ impl Screen for Series {
 
     fn fit(&mut self, _: &mut Desk, area: Rect) {
         let (rows, columns, remarks) =
-            self.facts().map_or((0, 0, 0), |f| (f.rows.len(), f.columns.len(), f.remarks.len()));
+            self.facts().map_or((0, 0, 0), |f| (self.lines.len(), self.own.len(), f.remarks.len()));
         let below = self.remark_rows(remarks, area);
         self.seen = (area.height.saturating_sub(3 + DETAIL + below), self.versions_seen(area.width));
         self.rows.show(usize::from(self.seen.0), rows);
@@ -148,32 +158,57 @@ impl Screen for Series {
             put_cut(buf, area, 2, 2, words, area.width.saturating_sub(3), theme.style(ink));
             return;
         };
-        let count = plural(facts.columns.len() as u64, "version", "versions");
+        let mut count = plural(self.own.len() as u64, "version", "versions");
+        let strangers = facts.columns.len() - self.own.len();
+        if strangers > 0 {
+            count = format!("{count}, {strangers} by others left out");
+        }
         heading(buf, area, &facts.title, &count, !self.on_remarks, theme);
         let title = self.title(area.width);
-        let versions = facts.columns.iter().enumerate().skip(self.columns.top).take(usize::from(self.seen.1));
+        let columns = self.own.iter().filter_map(|at| facts.columns.get(*at)).enumerate();
+        let versions = columns.skip(self.columns.top).take(usize::from(self.seen.1));
         for (nth, (at, column)) in versions.enumerate() {
             let x = title + nth as u16 * VERSION;
             let ink = if at == self.columns.at { Ink::Strong } else { Ink::Plain };
             put_cut(buf, area, x, 1, &column.name, VERSION - 1, theme.style(ink));
             put_cut(buf, area, x, 2, &column.date, VERSION - 1, theme.style(Ink::Dim));
         }
-        let rows = facts.rows.iter().enumerate().skip(self.rows.top).take(usize::from(self.seen.0));
-        for (y, (at, row)) in (3..).zip(rows) {
+        let rows = self.lines.iter().enumerate().skip(self.rows.top).take(usize::from(self.seen.0));
+        for (y, (at, line)) in (3..).zip(rows) {
+            let row = match line {
+                Line::Row(row) => &facts.rows[*row],
+                Line::Folded(count) => {
+                    let words = plural(*count as u64, "patch of other versions", "patches of other versions");
+                    let mark = if self.unfolded { "▾" } else { "▸" };
+                    put(buf, area, 1, y, &format!("{mark} {words}"), theme.style(Ink::Dim));
+                    if at == self.rows.at {
+                        select(buf, area, y, theme, !self.on_remarks);
+                    }
+                    continue;
+                }
+            };
             put_cut(buf, area, 1, y, &row.title, title.saturating_sub(2), theme.style(Ink::Plain));
-            let cells = row.cells.iter().enumerate().skip(self.columns.top).take(usize::from(self.seen.1));
+            // The bar fills the row; the cell that the keys act on stands out of it.
+            let here = at == self.rows.at;
+            let mut chosen = None;
+            let cells = self.own.iter().map(|at| row.cells.get(*at).and_then(Option::as_ref)).enumerate();
+            let cells = cells.skip(self.columns.top).take(usize::from(self.seen.1));
             for (nth, (column, cell)) in cells.enumerate() {
                 let x = title + nth as u16 * VERSION;
                 let Some(cell) = cell else { continue };
                 put_cut(buf, area, x, y, &short(cell), VERSION - 1, theme.style(ink(cell)));
-                if at == self.rows.at && column == self.columns.at {
-                    let here = Rect { x: area.x + x, width: (VERSION - 1).min(area.width.saturating_sub(x)), ..area };
-                    tint(buf, here, y, theme.selected(!self.on_remarks));
+                if here && column == self.columns.at {
+                    chosen = Some(x);
                 }
             }
-            if at == self.rows.at {
-                let here = Rect { width: title.saturating_sub(1).min(area.width), ..area };
-                tint(buf, here, y, theme.selected(!self.on_remarks));
+            if here {
+                select(buf, area, y, theme, false);
+                let on = !self.on_remarks;
+                select(buf, Rect { width: title.saturating_sub(1).min(area.width), ..area }, y, theme, on);
+                if let Some(x) = chosen {
+                    let cell = Rect { x: area.x + x, width: (VERSION - 1).min(area.width.saturating_sub(x)), ..area };
+                    select(buf, cell, y, theme, on);
+                }
             }
         }
         self.details(facts, buf, area, theme);
@@ -184,11 +219,22 @@ impl Series {
     /// Takes what was asked for; begins at the mail that it was opened from.
     fn show(&mut self, facts: Result<SeriesFacts, String>) {
         if let Ok(facts) = &facts {
+            self.own = own(facts, &self.id);
+            let newest = self.own.last().copied().unwrap_or_default();
+            let mut opened = None;
             for (row, line) in facts.rows.iter().enumerate() {
-                let cells = line.cells.iter().enumerate();
-                for (column, _) in cells.filter(|(_, cell)| cell.as_ref().is_some_and(|cell| cell.id == self.id)) {
-                    (self.rows.at, self.columns.at) = (row, column);
-                }
+                let columns = self.own.iter().enumerate();
+                let here = |(_, at): &(usize, &usize)| {
+                    line.cells.get(**at).and_then(Option::as_ref).is_some_and(|c| c.id == self.id)
+                };
+                opened = columns.clone().find(here).map(|(nth, _)| (row, nth)).or(opened);
+            }
+            self.unfolded = opened.is_some_and(|(row, _)| part(&facts.rows[row], newest).is_none());
+            self.lines = lines(facts, newest, self.unfolded);
+            self.columns.at = self.own.len().saturating_sub(1);
+            if let Some((row, column)) = opened {
+                self.columns.at = column;
+                self.rows.at = self.lines.iter().position(|line| *line == Line::Row(row)).unwrap_or(0);
             }
         }
         self.facts = Some(facts.map_err(|why| crate::text::clean(&why)));
@@ -198,14 +244,53 @@ impl Series {
         self.facts.as_ref()?.as_ref().ok()
     }
 
+    fn column<'f>(&self, facts: &'f SeriesFacts) -> Option<&'f Column> {
+        facts.columns.get(*self.own.get(self.columns.at)?)
+    }
+
+    /// Shows the patches that the newest version does not have, or folds them.
+    fn fold(&mut self) {
+        self.unfolded = !self.unfolded;
+        let newest = self.own.last().copied().unwrap_or_default();
+        self.lines = self.facts().map_or_else(Vec::new, |facts| lines(facts, newest, self.unfolded));
+        self.rows.step(0, self.lines.len());
+    }
+
+    /// Goes to the next row that holds what is searched for, in its title or in a cell.
+    fn seek(&mut self, desk: &mut Desk, forward: bool) {
+        let search = desk.search.clone();
+        let Some(facts) = self.facts().filter(|_| !search.is_empty()) else { return };
+        let holds = |at: &usize| match self.lines[*at] {
+            Line::Row(row) => {
+                let row = &facts.rows[row];
+                let cells =
+                    row.cells.iter().flatten().map(|cell| format!("{} {} {}", short(cell), cell.subject, cell.id));
+                row.title.to_lowercase().contains(&search)
+                    || cells.into_iter().any(|c| c.to_lowercase().contains(&search))
+            }
+            Line::Folded(_) => false,
+        };
+        let from = self.rows.at;
+        let found = if forward {
+            (from + 1..self.lines.len()).find(holds)
+        } else {
+            (0..from.min(self.lines.len())).rev().find(holds)
+        };
+        match found {
+            Some(at) => self.rows.at = at,
+            None => desk.warn(format!("no other row holds {search}")),
+        }
+    }
+
     fn cell(&self) -> Option<&Cell> {
-        self.facts()?.rows.get(self.rows.at)?.cells.get(self.columns.at)?.as_ref()
+        let Line::Row(row) = *self.lines.get(self.rows.at)? else { return None };
+        self.facts()?.rows.get(row)?.cells.get(*self.own.get(self.columns.at)?)?.as_ref()
     }
 
     /// Compares a version with the one before: the patch under the cursor; the whole series at the cover letter.
     fn compare(&self, desk: &mut Desk, whole: bool) {
         let Some(facts) = self.facts() else { return };
-        let Some(column) = facts.columns.get(self.columns.at) else { return };
+        let Some(column) = self.column(facts) else { return };
         if !column.compared {
             desk.say(format!("there is no indexed version before {}", column.name));
             return;
@@ -226,7 +311,7 @@ impl Series {
     }
 
     fn title(&self, width: u16) -> u16 {
-        let columns = self.facts().map_or(1, |f| f.columns.len()).min(64) as u16;
+        let columns = self.own.len().clamp(1, 64) as u16;
         width.saturating_sub(columns * VERSION).clamp(width / 3, 64.max(width / 3))
     }
 
@@ -234,7 +319,7 @@ impl Series {
         let below = self.remark_rows(facts.remarks.len(), area);
         let top = area.height.saturating_sub(DETAIL + below);
         let here = Rect { y: area.y + top, height: DETAIL.min(area.height), ..area };
-        let column = facts.columns.get(self.columns.at);
+        let column = self.column(facts);
         let name = column.map_or("", |column| column.name.as_str());
         heading(buf, here, name, column.map_or("", |c| c.remark.as_str()), false, theme);
         match self.cell() {
@@ -262,10 +347,63 @@ impl Series {
         for (y, (at, remark)) in (1..).zip(seen) {
             put_cut(buf, here, 1, y, &remark.text, here.width.saturating_sub(2), theme.style(Ink::Plain));
             if at == self.remarks.at && self.on_remarks {
-                tint(buf, here, y, theme.selected(true));
+                select(buf, here, y, theme, true);
             }
         }
     }
+}
+
+/// Which columns are shown: all but those of others with which nothing of the rest was paired. The version of the mail
+/// that is open always is.
+fn own(facts: &SeriesFacts, id: &str) -> Vec<usize> {
+    let has = |row: &Row, at: usize| row.cells.get(at).and_then(Option::as_ref).is_some_and(|cell| !cell.id.is_empty());
+    let paired = |at: usize| {
+        // Cover letters stand in one row whoever sent them.
+        let patches = facts.rows.iter().filter(|row| row.cells.iter().flatten().all(|c| !c.number.starts_with("0/")));
+        patches.into_iter().any(|row| {
+            has(row, at) && facts.columns.iter().enumerate().any(|(other, column)| !column.other && has(row, other))
+        })
+    };
+    let open =
+        |at: usize| facts.rows.iter().any(|row| row.cells.get(at).and_then(Option::as_ref).is_some_and(|c| c.id == id));
+    let all = 0..facts.columns.len();
+    all.filter(|at| !facts.columns[*at].other || paired(*at) || open(*at)).collect()
+}
+
+/// The number that a patch has in a version.
+fn part(row: &Row, version: usize) -> Option<u32> {
+    let cell = row.cells.get(version)?.as_ref().filter(|cell| !cell.id.is_empty())?;
+    cell.number.split('/').next()?.parse().ok()
+}
+
+/// The rows in the order of the newest version; those that it does not have behind it, folded unless they are wanted.
+fn lines(facts: &SeriesFacts, newest: usize, unfolded: bool) -> Vec<Line> {
+    let mut here: Vec<(u32, usize)> = Vec::new();
+    let mut others: Vec<usize> = Vec::new();
+    for (at, row) in facts.rows.iter().enumerate() {
+        match part(row, newest) {
+            Some(number) => here.push((number, at)),
+            None => others.push(at),
+        }
+    }
+    here.sort_unstable();
+    let mut out: Vec<Line> = here.into_iter().map(|(_, at)| Line::Row(at)).collect();
+    if !others.is_empty() {
+        out.push(Line::Folded(others.len()));
+        if unfolded {
+            out.extend(others.into_iter().map(Line::Row));
+        }
+    }
+    out
+}
+
+/// A line of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// A patch through the versions.
+    Row(usize),
+    /// So many patches that the newest version does not have.
+    Folded(usize),
 }
 
 /// `2/6 !`, with `+` where it landed.
@@ -284,5 +422,51 @@ fn ink(cell: &Cell) -> Ink {
         '<' => Ink::Removed,
         '=' => Ink::Dim,
         _ => Ink::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(number: &str, id: &str) -> Option<Cell> {
+        Some(Cell { number: number.to_owned(), id: id.to_owned(), ..Cell::default() })
+    }
+
+    fn facts(others: &[usize], rows: &[&[Option<Cell>]]) -> SeriesFacts {
+        let count = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+        SeriesFacts {
+            columns: (0..count).map(|at| Column { other: others.contains(&at), ..Column::default() }).collect(),
+            rows: rows.iter().map(|row| Row { title: String::new(), cells: row.to_vec() }).collect(),
+            ..SeriesFacts::default()
+        }
+    }
+
+    #[test]
+    fn rows_stand_as_in_the_newest_version_and_the_rest_is_folded() {
+        let gone = cell("", "");
+        let facts = facts(
+            &[],
+            &[
+                &[cell("1/3", "a1"), cell("2/2", "a2")],
+                &[cell("2/3", "b1"), gone],
+                &[cell("3/3", "c1"), cell("1/2", "c2")],
+                &[cell("0/3", "z1"), cell("0/2", "z2")],
+            ],
+        );
+        assert_eq!(lines(&facts, 1, false), [Line::Row(3), Line::Row(2), Line::Row(0), Line::Folded(1)]);
+        assert_eq!(lines(&facts, 1, true).last(), Some(&Line::Row(1)));
+        assert_eq!(lines(&facts, 0, false), [Line::Row(3), Line::Row(0), Line::Row(1), Line::Row(2)]);
+    }
+
+    #[test]
+    fn strangers_have_no_column_and_whoever_took_it_over_has() {
+        let rows: &[&[Option<Cell>]] = &[
+            &[cell("0/1", "z0"), cell("0/9", "z1"), cell("0/1", "z2")],
+            &[cell("1/1", "a0"), None, cell("1/1", "a2")],
+            &[None, cell("1/9", "b1"), None],
+        ];
+        assert_eq!(own(&facts(&[1, 2], rows), "a0"), [0, 2]);
+        assert_eq!(own(&facts(&[1, 2], rows), "b1"), [0, 1, 2], "what is open is never left out");
     }
 }

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{Kind, Screen, lineage};
 use crate::app::{Desk, Go, movement};
-use crate::canvas::{heading, put, put_cut, tint};
+use crate::canvas::{heading, put, put_cut, select};
 use crate::facts::{MapFunction, MapRow, TextMap};
 use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
@@ -253,7 +253,7 @@ impl TextMapScreen {
             put_cut(buf, area, 3, y, &function.name, room, theme.style(ink));
             put(buf, area, area.width.saturating_sub(right), y, &function.change, theme.style(Ink::Dim));
             if at == self.functions.at {
-                tint(buf, area, y, theme.selected(!self.on_bytes));
+                select(buf, area, y, theme, !self.on_bytes);
             }
         }
     }
@@ -296,7 +296,7 @@ impl TextMapScreen {
             };
             put_cut(buf, area, owners, y, &row.owners, area.width.saturating_sub(owners), theme.style(ink));
             if at == self.rows.at {
-                tint(buf, area, y, theme.selected(self.on_bytes));
+                select(buf, area, y, theme, self.on_bytes);
             }
         }
     }

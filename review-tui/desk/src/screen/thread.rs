@@ -41,10 +41,13 @@ pub const KIND: Kind = Kind {
         on(Action::Diff, "d", "", "what changed in this patch since the version before"),
         on(Action::Fold, "o", "", "fold or show what is under the cursor: quote, file, answers"),
         on(Action::FoldAll, "O", "", "fold or show all files, or all answers"),
+        on(Action::Sideways, ">", "", "lines of the patch unwrapped; again: further to the right"),
+        on(Action::SidewaysBack, "<", "", "back to the left, and wrapped again"),
         on(Action::Headers, "h", "h", "all headers"),
         on(Action::Left, "left", "", "to the parent"),
         on(Action::Right, "right", "", "to the first answer"),
         on(Action::Reply, "r", "r g", "write a reply"),
+        on(Action::ReplyAll, "R", "alt-r", "write the replies to all mails of this thread that have remarks"),
         on(Action::Reviewed, "x", "W", "mark reviewed, or not"),
         on(Action::Remark, "i", "R", "a remark on this line"),
         on(Action::Note, "I", "", "a private note on this mail"),
@@ -82,6 +85,8 @@ pub struct Thread {
     on_mail: bool,
     hides_tree: bool,
     trouble: Option<String>,
+    /// The tree is there.
+    came: bool,
     /// The mail that is wanted, from when the screen is opened.
     wanted: String,
     heights: (u16, u16),
@@ -98,6 +103,7 @@ pub fn open(desk: &mut Desk, id: &str) {
         on_mail: true,
         hides_tree: false,
         trouble: None,
+        came: false,
         wanted: id.to_owned(),
         heights: (0, 0),
     };
@@ -158,7 +164,8 @@ impl Screen for Thread {
 
     fn fit(&mut self, desk: &mut Desk, area: Rect) {
         let (tree, mail) = self.areas(area);
-        self.heights = (tree.height.saturating_sub(1), mail.height.saturating_sub(1));
+        self.heights =
+            (tree.height.saturating_sub(1), mail.height.saturating_sub(1 + self.note(desk, mail.width).len() as u16));
         self.tree.place.show(usize::from(self.heights.0), self.tree.seen.len());
         let remarks = desk.review.remarks_of(&self.mail.id);
         self.mail.fit(mail.width, usize::from(self.heights.1), &remarks);
@@ -170,6 +177,11 @@ impl Screen for Thread {
             Msg::Page { id, .. } if self.mail.id == *id => self.show(desk),
             _ => {}
         }
+    }
+
+    fn waits(&self) -> bool {
+        let reads = !self.mail.id.is_empty() && self.mail.page.is_none() && self.mail.trouble.is_none();
+        self.trouble.is_none() && (!self.came || reads)
     }
 
     fn answered(&mut self, desk: &mut Desk, asked: &Asked, text: &str) {
@@ -217,6 +229,7 @@ impl Thread {
     fn tree_came(&mut self, desk: &mut Desk, id: &str, tree: Result<Tree, String>) {
         match tree {
             Ok(found) => {
+                self.came = true;
                 self.tree.take(found, id);
                 self.read(desk);
             }
@@ -274,6 +287,14 @@ impl Thread {
                 desk.go.push(Go::Pick(Picker::list("links", items.collect::<Vec<_>>())));
             }
         }
+    }
+
+    /// The reader's note, above the mail, in at most three lines.
+    fn note(&self, desk: &Desk, width: u16) -> Vec<String> {
+        let Some(note) = desk.review.notes.get(&self.mail.id) else { return Vec::new() };
+        let words = format!("note: {}", crate::text::clean(note));
+        let pieces = crate::text::pieces(&words, usize::from(width.saturating_sub(2)), true, 3);
+        pieces.into_iter().map(|piece| words[piece].trim_end().to_owned()).collect()
     }
 
     /// The areas of tree and mail: beside one another where there is room, else above.

@@ -3,18 +3,20 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
 
 use provenance_corpus::archive::mbox;
 use provenance_corpus::message::Message;
+use provenance_corpus::patch::{LineKind, Patch};
 use provenance_review::check::verdict;
 
 use super::library::Shelf;
-use super::{Library, Tell};
+use super::{Library, Tell, apply};
 use crate::draft::compose::{Endorsement, Original, compose};
-use crate::draft::{deliver, files};
-use crate::msg::{Effect, Mails, Msg};
+use crate::draft::place::place;
+use crate::draft::{Draft, deliver, files};
+use crate::msg::{Effect, Mails, Msg, PatchLine};
+use crate::text::clean;
 
 /// Serves effects.
 pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) {
@@ -24,7 +26,7 @@ pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) 
                 Ok(()) => continue,
                 Err(error) => Msg::Failed(format!("not kept: state/journal.jsonl cannot be written: {error}")),
             },
-            Effect::Draft { id, endorsement, remarks } => match draft(library, &id, &remarks, endorsement) {
+            Effect::Draft { id, endorsement, remarks } => match answer(library, &id, &remarks, endorsement) {
                 Ok(msg) => msg,
                 Err(error) => Msg::Failed(format!("no draft was written: {error}")),
             },
@@ -36,7 +38,15 @@ pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) 
                     Err(error) => Msg::Failed(format!("not kept: {error}")),
                 }
             }
-            Effect::Paste { id, text } => match paste(library, &id, &text) {
+            Effect::Answers { answers: all } => match answers(library, &all) {
+                Ok(msg) => msg,
+                Err(error) => Msg::Failed(format!("no draft was written: {error}")),
+            },
+            Effect::DeleteDraft(path) => match std::fs::remove_file(&path) {
+                Ok(()) => Msg::Deleted(path),
+                Err(error) => Msg::Failed(format!("{}: {error}", path.display())),
+            },
+            Effect::Paste { id, text, about } => match paste(library, &id, &text, about.as_ref()) {
                 Ok(msg) => msg,
                 Err(error) => Msg::Failed(format!("no draft was written: {error}")),
             },
@@ -51,7 +61,11 @@ pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) 
                 Ok(()) => Msg::Done(format!("{} in {}: git am {}", mails.name, path.display(), path.display())),
                 Err(error) => Msg::Failed(format!("{}: {error}", path.display())),
             },
-            Effect::Apply { mails } => match apply(library.shelf(), &mails) {
+            Effect::TryApply { mails } => match apply::attempt(library.shelf(), &mails) {
+                Ok(trial) => Msg::Tried(Box::new(trial)),
+                Err(error) => Msg::Failed(format!("not applied: {error}")),
+            },
+            Effect::Apply { mails } => match apply::apply(library.shelf(), &mails) {
                 Ok(said) => Msg::Done(said),
                 Err(error) => Msg::Failed(format!("not applied: {error}")),
             },
@@ -69,35 +83,109 @@ pub(super) fn serve(library: &Library, effects: &Receiver<Effect>, tell: &Tell) 
     }
 }
 
+/// The draft that answers a mail: the one that waits, or a new one. `fill` puts into it what it does not hold yet.
 fn draft(
     library: &Library,
     id: &str,
-    remarks: &[(u32, String)],
-    endorsement: Option<Endorsement>,
-) -> Result<Msg, String> {
+    new: impl FnOnce(&Message<'_>) -> String,
+    fill: impl FnOnce(&Message<'_>, String) -> String,
+) -> Result<Draft, String> {
     let shelf = library.shelf();
     let bytes = shelf.bytes(&shelf.copies(id)?)?;
     let message = Message::parse(&bytes);
-    let text = compose(&Original { message: &message, remarks, endorsement }, &deliver::identity());
-    let path = files::create(library.place().data(), id, &text).map_err(|e| e.to_string())?;
-    let mut draft = files::read(&path).map_err(|e| e.to_string())?;
+    let data = library.place().data();
+    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let path = match files::waiting(data).into_iter().rfind(|draft| draft.answers == id) {
+        Some(waiting) => waiting.path,
+        None => files::create(data, id, &new(&message)).map_err(|e| e.to_string())?,
+    };
+    let before = files::text(&path).map_err(|e| told(&path, e))?;
+    let after = fill(&message, before.clone());
+    if after != before {
+        files::write(&path, &after).map_err(|e| told(&path, e))?;
+    }
+    files::read(&path).map_err(|e| told(&path, e))
+}
+
+/// An answer with the reader's remarks below their lines, and an endorsement.
+fn answer(library: &Library, id: &str, remarks: &[(u32, String)], by: Option<Endorsement>) -> Result<Msg, String> {
+    let new = |message: &Message<'_>| whole(message, by);
+    let mut draft = draft(library, id, new, |message, text| {
+        let mail = message.text();
+        let text = remarked(text, &mail, remarks);
+        match by {
+            Some(by) => {
+                let trailer = format!("{}: {}", by.name(), deliver::identity().from);
+                place(&text, &mail, None, &trailer).unwrap_or(text)
+            }
+            None => text,
+        }
+    })?;
     draft.fresh = true;
     Ok(Msg::Drafted(draft))
 }
 
-/// Puts a text into the draft that answers a mail, above its signature; where there is none yet, one is begun.
-fn paste(library: &Library, id: &str, text: &str) -> Result<Msg, String> {
-    let data = library.place().data();
-    let waiting = files::waiting(data).into_iter().find(|draft| draft.answers == id);
-    let path = match waiting {
-        Some(draft) => draft.path,
-        None => match draft(library, id, &[], None)? {
-            Msg::Drafted(draft) => draft.path,
-            _ => return Err("the draft is not there".to_owned()),
-        },
+/// An answer that quotes the whole mail.
+fn whole(message: &Message<'_>, endorsement: Option<Endorsement>) -> String {
+    compose(&Original { message, remarks: &[], trimmed: false, endorsement }, &deliver::identity())
+}
+
+/// A draft with remarks below their lines.
+fn remarked(mut draft: String, mail: &str, remarks: &[(u32, String)]) -> String {
+    for (line, remark) in remarks {
+        draft = place(&draft, mail, usize::try_from(*line).ok(), &clean(remark)).unwrap_or(draft);
+    }
+    draft
+}
+
+/// Answers to several mails, each with its remarks. What a draft that waits holds already stays as it is.
+fn answers(library: &Library, all: &[(String, Vec<(u32, String)>)]) -> Result<Msg, String> {
+    let me = deliver::identity();
+    let one = |(id, remarks): &(String, Vec<(u32, String)>)| {
+        let new = |message: &Message<'_>| {
+            let remarks: Vec<(u32, String)> = remarks.iter().map(|(line, text)| (*line, clean(text))).collect();
+            compose(&Original { message, remarks: &remarks, trimmed: true, endorsement: None }, &me)
+        };
+        draft(library, id, new, |message, text| remarked(text, &message.text(), remarks))
     };
-    files::insert(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
-    files::read(&path).map(|draft| Msg::Edited(Ok(draft))).map_err(|e| e.to_string())
+    Ok(Msg::Answered(all.iter().map(one).collect::<Result<_, String>>()?))
+}
+
+/// Puts a text into the draft that answers a mail, below the line of its patch that it is about.
+fn paste(library: &Library, id: &str, text: &str, about: Option<&PatchLine>) -> Result<Msg, String> {
+    draft(
+        library,
+        id,
+        |message| whole(message, None),
+        |message, draft| {
+            let mail = message.text();
+            let line = about.and_then(|about| line_of(&mail, about));
+            // Where the line is quoted by the draft, the text needs no quote of its own.
+            let own: Vec<&str> = text.lines().skip_while(|l| line.is_some() && l.starts_with("> ")).collect();
+            // The engine's addresses differ from run to run: a finding is known by how it begins.
+            let head = own.iter().take(2).copied().collect::<Vec<_>>().join("\n");
+            if draft.contains(&head) {
+                return draft;
+            }
+            place(&draft, &mail, line, &own.join("\n")).unwrap_or(draft)
+        },
+    )
+    .map(|draft| Msg::Edited(Ok(draft)))
+}
+
+/// Which line of the mail a line of its patch is.
+fn line_of(mail: &str, about: &PatchLine) -> Option<usize> {
+    let patch = Patch::parse(mail)?;
+    let file = patch.files.iter().find(|file| clean(file.path()) == about.path)?;
+    let kind = match about.sign {
+        '+' => LineKind::Added,
+        '-' => LineKind::Removed,
+        _ => LineKind::Context,
+    };
+    let mut lines = patch.hunks(file).iter().flat_map(|hunk| patch.lines(hunk));
+    let line = lines.find(|line| line.new == about.number && line.kind == kind)?;
+    let before = mail.get(..line.span.start as usize)?;
+    Some(before.bytes().filter(|b| *b == b'\n').count())
 }
 
 /// All mails as one mboxrd.
@@ -117,37 +205,4 @@ fn write(shelf: &Shelf, mails: &Mails, path: &Path) -> Result<(), String> {
         _ => e.to_string(),
     })?;
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| e.to_string())
-}
-
-/// `git am` in the current directory, where its tree is clean. A patch that does not apply leaves all as it was.
-fn apply(shelf: &Shelf, mails: &Mails) -> Result<String, String> {
-    let git = |words: &[&str]| Command::new("git").args(words).stdin(Stdio::null()).output();
-    let status =
-        git(&["status", "--porcelain", "--untracked-files=no"]).map_err(|e| format!("git does not start: {e}"))?;
-    if !status.status.success() {
-        return Err("the current directory is no work tree of git".into());
-    }
-    if !status.stdout.is_empty() {
-        return Err("the tree has changes; commit or stash them first".into());
-    }
-    let bytes = mboxrd(shelf, mails)?;
-    let mut child = Command::new("git")
-        .args(["am", "--3way", "--no-gpg-sign", "--patch-format=mboxrd"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| format!("git does not start: {e}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // git that refuses early closes its stdin; what it says then tells more.
-        let _ = stdin.write_all(&bytes);
-    }
-    let out = child.wait_with_output().map_err(|e| e.to_string())?;
-    if out.status.success() {
-        return Ok(format!("{} applied to the work tree", mails.name));
-    }
-    let _ = git(&["am", "--abort"]);
-    let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
-    let why = said.lines().find(|l| l.starts_with("error") || l.contains("failed")).unwrap_or("git am refused it");
-    Err(format!("{why}; the tree is as it was"))
 }

@@ -25,7 +25,9 @@ pub(crate) fn look_up(library: &Library, id: &str, image: usize) -> Result<TextM
     let images = Images::load(library.place().data()).map_err(|e| format!("the list of images cannot be read: {e}"))?;
     let count = images.images.len();
     let Some(attached) = images.images.iter().rev().nth(image.checked_rem(count).unwrap_or(0)) else {
-        return Err("no kernel image is attached; `provenance index --image VMLINUX` attaches one".to_owned());
+        return Err("no kernel image is attached. `provenance index --image VMLINUX` attaches one: the vmlinux of your own \
+             build, or of a package with debug symbols (on Debian linux-image-VERSION-dbg: /usr/lib/debug/boot/vmlinux-VERSION)"
+            .to_owned());
     };
     let shelf = library.shelf();
     let bytes = shelf.bytes(&shelf.copies(id)?)?;

@@ -1,5 +1,6 @@
 //! Workers that answer at once, with everything that they could say.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::facts::checked::{Beside as Line, Detail, FindingRow, Lead};
 use crate::facts::series::{Cell, Column, Remark, Row, SeriesFacts};
 use crate::facts::{Brief, HitRow, MapFunction, MapRow, TextMap, Tree, TreeRow};
 use crate::lab::{News, Run};
-use crate::msg::{Effect, Msg};
+use crate::msg::{Effect, Msg, Trial};
 use crate::page::build::{Beside, build};
 use crate::question::{Answer, Asking};
 use crate::screen::diff::Lines;
@@ -27,11 +28,9 @@ const MAIL: &str = "From: Ada <ada@example.org>\nSubject: [PATCH 1/2] bpf: \u{1b
 /// Workers that answer at once, out of what is here.
 pub struct World {
     catalogue: Catalogue,
-    /// Drafts that were written.
-    pub drafts: u32,
-    /// Mails into whose drafts something was copied.
-    pasted: Vec<String>,
-    /// Something was sent or applied without Ctrl-y.
+    /// Drafts that were written and not deleted.
+    pub answered: BTreeSet<PathBuf>,
+    /// Something was sent, applied, deleted or started without Ctrl-y.
     pub forbidden: bool,
 }
 
@@ -92,7 +91,14 @@ fn text_map() -> TextMap {
 impl World {
     /// Nothing happened yet.
     pub fn new() -> World {
-        World { catalogue: Catalogue::built_in().expect("it loads"), drafts: 0, pasted: Vec::new(), forbidden: false }
+        World { catalogue: Catalogue::built_in().expect("it loads"), answered: BTreeSet::new(), forbidden: false }
+    }
+
+    /// The one draft that answers a mail.
+    fn draft(&mut self, id: String) -> Draft {
+        let path = PathBuf::from(format!("/state/drafts/{id}.eml"));
+        self.answered.insert(path.clone());
+        Draft { path, answers: id, ..Draft::default() }
     }
 
     /// What a screen is told.
@@ -165,22 +171,24 @@ impl World {
                 Msg::Checked { ask, id, said: Ok("5 findings".to_owned()) },
             ],
             Effect::Check { ask, id } => vec![Msg::Checked { ask, id, said: Err("no patch".to_owned()) }],
-            Effect::Paste { id, .. } => {
-                let waiting = self.pasted.iter().position(|known| *known == id);
-                let at = waiting.unwrap_or_else(|| {
-                    self.pasted.push(id.clone());
-                    self.drafts += 1;
-                    self.pasted.len() - 1
-                });
-                let path = PathBuf::from(format!("/state/drafts/pasted-{at}.eml"));
-                vec![Msg::Edited(Ok(Draft { path, answers: id, ..Draft::default() }))]
+            Effect::DeleteDraft(path) => {
+                self.forbidden |= !confirmed;
+                self.answered.remove(&path);
+                vec![Msg::Deleted(path)]
             }
-            Effect::Draft { id, .. } => {
-                self.drafts += 1;
-                let path = PathBuf::from(format!("/state/drafts/{}.eml", self.drafts));
-                vec![Msg::Drafted(Draft { path, answers: id, ..Draft::default() })]
+            Effect::Paste { id, .. } => vec![Msg::Edited(Ok(self.draft(id)))],
+            Effect::Answers { answers } => {
+                vec![Msg::Answered(answers.into_iter().map(|(id, _)| self.draft(id)).collect())]
+            }
+            Effect::Draft { id, .. } => vec![Msg::Drafted(self.draft(id))],
+            Effect::Shell => {
+                self.forbidden |= !confirmed;
+                Vec::new()
             }
             Effect::Edit(path) | Effect::LookAtDraft(path) => vec![Msg::Edited(Ok(Draft { path, ..Draft::default() }))],
+            Effect::TryApply { mails } => {
+                vec![Msg::Tried(Box::new(Trial { mails, lines: vec!["日本".repeat(90)], would: true }))]
+            }
             Effect::Send(_) | Effect::Apply { .. } => {
                 self.forbidden |= !confirmed;
                 vec![Msg::Failed("refused".into())]

@@ -14,7 +14,10 @@ fn me() -> Identity {
 #[test]
 fn a_group_reply_threads_and_quotes() {
     let message = Message::parse(MAIL.as_bytes());
-    let draft = compose(&Original { message: &message, remarks: &[(10, "why b?".into())], endorsement: None }, &me());
+    let draft = compose(
+        &Original { message: &message, remarks: &[(10, "why b?".into())], endorsement: None, trimmed: false },
+        &me(),
+    );
     insta::assert_snapshot!(draft, @r#"
 From: Me Myself <me@example.org>
 To: =?UTF-8?q?Bj=C3=B6rn_Example?= <b@example.org>
@@ -58,7 +61,7 @@ me
 #[test]
 fn an_endorsement_quotes_the_message_alone() {
     let message = Message::parse(MAIL.as_bytes());
-    let original = Original { message: &message, remarks: &[], endorsement: Some(Endorsement::Acked) };
+    let original = Original { message: &message, remarks: &[], endorsement: Some(Endorsement::Acked), trimmed: false };
     let draft = compose(&original, &me());
     assert!(draft.contains("\nAcked-by: Me Myself <me@example.org>\n"), "{draft}");
     assert!(draft.contains("> Why.") && !draft.contains("diff --git"), "{draft}");
@@ -68,7 +71,7 @@ fn an_endorsement_quotes_the_message_alone() {
 fn a_hostile_mail_adds_no_header() {
     let raw = "From: x <x@example.org>\nSubject: =?UTF-8?q?a=0ABcc:_evil@example.org?=\nMessage-ID: <a@b>\n\nhi\n";
     let message = Message::parse(raw.as_bytes());
-    let draft = compose(&Original { message: &message, remarks: &[], endorsement: None }, &me());
+    let draft = compose(&Original { message: &message, remarks: &[], endorsement: None, trimmed: false }, &me());
     let head = draft.split("\n\n").next().expect("a header");
     assert!(!head.lines().any(|line| line.to_ascii_lowercase().starts_with("bcc")), "{head}");
 }

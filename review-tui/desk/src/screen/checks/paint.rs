@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{At, Checks};
 use crate::app::Desk;
-use crate::canvas::{heading, put, put_cut, tint};
+use crate::canvas::{heading, put, put_cut, select};
 use crate::facts::checked::Lead;
 use crate::text::pieces;
 use crate::theme::{Ink, Theme};
@@ -74,7 +74,7 @@ impl Checks {
                     put(buf, list, 4 + LABEL as u16, y, &words, theme.style(ink));
                 }
                 if at == self.place.at {
-                    tint(buf, list, y, theme.selected(!self.on_lines));
+                    select(buf, list, y, theme, !self.on_lines);
                 }
                 y += 1;
             }
@@ -120,7 +120,7 @@ impl Checks {
             put_cut(buf, area, 7, y, &text, area.width.saturating_sub(8), theme.style(ink));
             if line.marked {
                 put(buf, area, 0, y, "▌", theme.style(Ink::Warning));
-                tint(buf, area, y, theme.selected(false));
+                select(buf, area, y, theme, false);
             }
         }
     }

@@ -6,9 +6,10 @@ use ratatui::layout::Rect;
 
 use super::Find;
 use crate::app::Desk;
-use crate::canvas::{put, put_cut, tint};
+use crate::canvas::{put, put_cut, select};
 use crate::facts::HitRow;
 use crate::msg::Order;
+use crate::people::fitting;
 use crate::text::clean;
 use crate::theme::Ink;
 
@@ -23,7 +24,8 @@ impl Find {
         let list = Rect { y: area.y + 2.min(area.height), height: area.height.saturating_sub(2), ..area };
         let wide = area.width >= WIDE;
         let (lists, kinds) = (self.widths.0.min(18), self.widths.1.min(22));
-        let author = if area.width >= 160 { 24 } else { 16 };
+        // As wide as the names are, within what the subject can spare.
+        let author = self.names.clamp(12, (area.width / 4).clamp(12, 32));
         let seen = self.rows.iter().enumerate().skip(self.place.top).take(usize::from(list.height));
         for (row, (at, hit)) in seen.enumerate() {
             let row = row as u16;
@@ -31,7 +33,7 @@ impl Find {
             let columns = Columns { author, lists, kinds, subject: self.widths.2 };
             self.hit(desk, buf, list, row, hit, columns);
             if at == self.place.at {
-                tint(buf, list, row, desk.theme.selected(true));
+                select(buf, list, row, desk.theme, true);
             }
         }
         if self.rows.is_empty() && !self.busy && self.wrong.is_none() {
@@ -83,8 +85,14 @@ impl Find {
         } else if area.width < WIDE {
             // What the list has no columns for.
             if let Some(hit) = self.rows.get(self.place.at) {
-                let words = [hit.lists.as_str(), hit.kind.as_str(), hit.id.as_str()];
-                let words = words.iter().filter(|w| !w.is_empty()).copied().collect::<Vec<_>>().join("  ");
+                // An id is there to be copied: it stands whole, and what has no room beside it is left out.
+                let room = usize::from(area.width.saturating_sub(2));
+                let mut words = hit.id.clone();
+                for more in [&hit.kind, &hit.lists] {
+                    if !more.is_empty() && width(&words) + 2 + width(more) <= room {
+                        words = format!("{more}  {words}");
+                    }
+                }
                 put_cut(buf, area, 1, 1, &clean(&words), area.width.saturating_sub(2), theme.style(Ink::Dim));
             }
         }
@@ -93,7 +101,11 @@ impl Find {
     fn hit(&self, desk: &Desk, buf: &mut Buffer, area: Rect, row: u16, hit: &HitRow, columns: Columns) {
         let theme = desk.theme;
         let read = desk.review.read.contains(&hit.id);
-        let base = if read { theme.style(Ink::Dim) } else { theme.style(Ink::Plain) };
+        // What is unread is bold, and has a mark of its own: colour is never the only carrier.
+        let base = theme.style(if read || !hit.is_mail { Ink::Dim } else { Ink::Strong });
+        if hit.is_mail && !read {
+            put(buf, area, 0, row, "•", theme.style(Ink::Own));
+        }
         put(buf, area, 1, row, marks(desk, hit), theme.style(Ink::Own));
         // A finding stands before the mark of what landed: it is what the reader asked for.
         match desk.checked.get(&hit.id) {
@@ -104,7 +116,7 @@ impl Find {
         };
         let mut at = 3;
         at = put_cut(buf, area, at, row, &hit.date, DATE, theme.style(Ink::Dim)) + 2;
-        at = put_cut(buf, area, at, row, &hit.author, columns.author, base) + 1;
+        at = put_cut(buf, area, at, row, &fitting(&hit.author, usize::from(columns.author)), columns.author, base) + 1;
         put(buf, area, at, row, if hit.event.is_some() { "◆" } else { " " }, theme.style(Ink::Mark));
         at += 2;
         let tags =
@@ -113,7 +125,7 @@ impl Find {
         let behind = columns.lists + columns.kinds + if columns.lists > 0 { 4 } else { 0 };
         let extra = (width(&tags) + width(&many)) as u16;
         let room = area.width.saturating_sub(at + behind + 1 + extra);
-        let subject = if read { base } else { theme.style(Ink::Plain) };
+        let subject = if hit.is_mail { base } else { theme.style(Ink::Plain) };
         put_cut(buf, area, at, row, &hit.subject, room, subject);
         let end = at + (width(&hit.subject) as u16).min(room);
         let end = put(buf, area, end, row, &many, theme.style(Ink::Mark));

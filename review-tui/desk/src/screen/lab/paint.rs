@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 
 use super::LabScreen;
 use crate::app::Desk;
-use crate::canvas::{heading, put, put_cut, tint};
+use crate::canvas::{heading, put, put_cut, select};
 use crate::lab::{Job, Run, runner};
 use crate::text::{clean, pieces};
 use crate::theme::Ink;
@@ -53,7 +53,7 @@ impl LabScreen {
                 }
             }
             if at == self.place.at {
-                tint(buf, rows, row, theme.selected(!self.on_result));
+                select(buf, rows, row, theme, !self.on_result);
             }
         }
         heading(buf, result, "result", "a model, not the kernel; shared machine", self.on_result, theme);

@@ -6,7 +6,6 @@ use super::{
     Action, Asked, Brief, Choice, Desk, Effect, Endorsement, Fact, Go, Item, Picker, Prompt, Thread, checks, diff,
     lineage, open, series, text_map,
 };
-use crate::app::Confirm;
 use crate::msg::Mails;
 use crate::page::Target;
 use crate::text::clean;
@@ -44,6 +43,15 @@ impl Thread {
             Action::Reply => {
                 let remarks = desk.review.remarks_of(&id);
                 desk.effects.push(Effect::Draft { id, endorsement: None, remarks });
+            }
+            Action::ReplyAll => {
+                let rows = self.tree.tree.rows.iter().map(|row| (row.id.clone(), desk.review.remarks_of(&row.id)));
+                let answers: Vec<_> = rows.filter(|(_, remarks)| !remarks.is_empty()).collect();
+                if answers.is_empty() {
+                    desk.say("no mail of this thread has a remark; i makes one");
+                } else {
+                    desk.effects.push(Effect::Answers { answers });
+                }
             }
             Action::Pipe => desk.go.push(Go::Ask(Prompt::new(Asked::Pipe(self.this()), ""))),
             Action::Write => {
@@ -125,6 +133,11 @@ impl Thread {
         let series = self.series();
         let mut items: Vec<Item> = vec![
             ('r', "reply, with the remarks under their lines".into(), Choice::Act(Action::Reply)),
+            (
+                'R',
+                "reply to all that has remarks, with no more of each patch than they need".into(),
+                Choice::Act(Action::ReplyAll),
+            ),
             ('v', "Reviewed-by for this patch".into(), Choice::Endorse(Endorsement::Reviewed, false)),
             ('A', "Acked-by for this patch".into(), Choice::Endorse(Endorsement::Acked, false)),
             ('T', "Tested-by for this patch".into(), Choice::Endorse(Endorsement::Tested, false)),
@@ -152,15 +165,8 @@ impl Thread {
                 desk.effects.push(Effect::Draft { id, endorsement: Some(endorsement), remarks: Vec::new() });
             }
             Choice::Apply => {
-                let mails = self.series();
-                let mut lines = vec![
-                    format!("git am gets {} and changes the tree and branch of", mails.name),
-                    "the current directory. A tree with changes is refused.".to_owned(),
-                    String::new(),
-                ];
-                lines.extend(mails.ids.iter().take(12).map(|id| clean(id)));
-                let title = "apply to the work tree".to_owned();
-                desk.go.push(Go::Confirm(Confirm { title, lines, effect: Effect::Apply { mails } }));
+                desk.say("trying the patches on an index of their own…");
+                desk.effects.push(Effect::TryApply { mails: self.series() });
             }
             _ => {}
         }
@@ -171,7 +177,7 @@ impl Thread {
         match self.mail.link(number) {
             Some(Target::Mail(id)) => open(desk, &id),
             Some(Target::Page(url)) => desk.say(url),
-            Some(Target::Commit(id)) => desk.say(format!("commit {id}: s opens a shell, git show {id}")),
+            Some(Target::Commit(id)) => desk.say(format!("commit {id}: :shell, then git show {id}")),
             None => desk.warn(format!("there is no link [{}] in this mail", number + 1)),
         }
     }

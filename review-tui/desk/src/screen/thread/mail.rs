@@ -9,6 +9,10 @@ use crate::page::layout::{Folds, Layout, Seg, What, lay};
 use crate::page::{Kind, Target};
 use crate::picker::{Choice, Picker};
 
+/// Columns by which a key scrolls sideways, and how far at most.
+const SIDEWAYS: usize = 16;
+const FURTHEST: usize = 4_000;
+
 /// The right pane: the mail, laid out.
 #[derive(Debug, Default)]
 pub(super) struct MailPane {
@@ -25,7 +29,8 @@ pub(super) struct MailPane {
 impl MailPane {
     /// For another mail: what the reader chose for all mails stays.
     pub(super) fn fresh(&self) -> MailPane {
-        let folds = Folds { quotes: self.folds.quotes, headers: self.folds.headers, ..Folds::default() };
+        let Folds { quotes, headers, unwrapped, .. } = self.folds;
+        let folds = Folds { quotes, headers, unwrapped, ..Folds::default() };
         MailPane { folds, rows_seen: self.rows_seen, ..MailPane::default() }
     }
 
@@ -114,15 +119,32 @@ impl MailPane {
             }
             Action::SearchNext | Action::SearchBack => {
                 let search = desk.search.clone();
+                let remarks = self.remarks.clone();
                 if search.is_empty() {
                     return true;
                 }
                 self.seek(action == Action::SearchNext, |seg| {
-                    page.rows[seg.row as usize].text.to_lowercase().contains(&search)
+                    let text: &str = match seg.what {
+                        What::Remark(at) => remarks.get(at as usize).map_or("", |(_, text)| text),
+                        _ => &page.rows[seg.row as usize].text,
+                    };
+                    text.to_lowercase().contains(&search)
                 })
             }
             Action::Quoted => {
                 self.folds.quotes = !self.folds.quotes;
+                self.relayout();
+                return true;
+            }
+            Action::Sideways => {
+                self.folds.shift = if self.folds.unwrapped { (self.folds.shift + SIDEWAYS).min(FURTHEST) } else { 0 };
+                self.folds.unwrapped = true;
+                self.relayout();
+                return true;
+            }
+            Action::SidewaysBack => {
+                self.folds.unwrapped = self.folds.shift > 0;
+                self.folds.shift = self.folds.shift.saturating_sub(SIDEWAYS);
                 self.relayout();
                 return true;
             }

@@ -5,8 +5,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Desk, Thread};
-use crate::canvas::{heading, put, put_cut, put_line, tint};
+use crate::canvas::{heading, put, put_cut, put_line, select};
 use crate::page::paint::{Brush, line};
+use crate::people::fitting;
 use crate::screen::find::paint::mark;
 use crate::text::clean;
 use crate::theme::Ink;
@@ -14,7 +15,7 @@ use crate::theme::Ink;
 impl Thread {
     /// Draws the screen.
     pub(super) fn paint(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
-        if let Some(trouble) = &self.trouble {
+        if let Some(trouble) = self.trouble.as_ref() {
             put(buf, area, 2, 1, "this thread cannot be shown", desk.theme.style(Ink::Strong));
             put(buf, area, 2, 2, trouble, desk.theme.style(Ink::Warning));
             put(buf, area, 2, 3, &clean(&self.wanted), desk.theme.style(Ink::Dim));
@@ -51,25 +52,33 @@ impl Thread {
             column = put(buf, list, column, row, branches, theme.style(Ink::Dim));
             match &node_row.mail {
                 None => {
-                    column = put(buf, list, column, row, "○ ", theme.style(Ink::Dim));
+                    column = put(buf, list, column, row, "? ", theme.style(Ink::Dim));
                     let text = format!("not indexed  {}", clean(&node_row.id));
                     put_cut(buf, list, column, row, &text, list.width.saturating_sub(column), theme.style(Ink::Dim));
                 }
                 Some(mail) => {
                     let read = desk.review.read.contains(&node_row.id);
-                    let ink = if read { Ink::Dim } else { Ink::Plain };
-                    let dot = if mail.is_patch && !mail.is_reply { "■ " } else { "● " };
+                    let ink = if read { Ink::Dim } else { Ink::Strong };
+                    let dot = match (mail.is_patch && !mail.is_reply, read) {
+                        (true, false) => "■ ",
+                        (true, true) => "□ ",
+                        (false, false) => "● ",
+                        (false, true) => "○ ",
+                    };
                     let dot_ink = if mail.is_patch && !mail.is_reply { Ink::Mark } else { ink };
                     column = put(buf, list, column, row, dot, theme.style(dot_ink));
                     let folded = if *folded > 0 { format!(" +{folded}") } else { String::new() };
                     let number = mail.part.map_or_else(String::new, |(n, of)| format!("{n}/{of} "));
                     // A reply is told by who wrote it, a patch by its subject.
-                    let words =
-                        if mail.is_reply { mail.author.clone() } else { format!("{number}{}", title(&mail.subject)) };
                     let date = mail.date.get(..10).unwrap_or_default();
                     let dated = list.width >= 44;
                     let behind = width(&folded) as u16 + if dated { 11 } else { 0 };
                     let room = list.width.saturating_sub(column + behind);
+                    let words = if mail.is_reply {
+                        fitting(&mail.author, usize::from(room))
+                    } else {
+                        format!("{number}{}", title(&mail.subject))
+                    };
                     put_cut(buf, list, column, row, &words, room, theme.style(ink));
                     let end = column + (width(&words) as u16).min(room);
                     put(buf, list, end, row, &folded, theme.style(Ink::Mark));
@@ -79,14 +88,19 @@ impl Thread {
                 }
             }
             if at == self.tree.place.at {
-                tint(buf, list, row, theme.selected(!self.on_mail));
+                select(buf, list, row, theme, !self.on_mail);
             }
         }
     }
 
     fn draw_mail(&self, desk: &Desk, buf: &mut Buffer, area: Rect) {
         let theme = desk.theme;
-        let text = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        let note = self.note(desk, area.width);
+        let above = note.len() as u16;
+        for (row, words) in (1..).zip(&note) {
+            put(buf, area, 1, row, words, theme.style(Ink::Own));
+        }
+        let text = Rect { y: area.y + 1 + above, height: area.height.saturating_sub(1 + above), ..area };
         let Some(page) = &self.mail.page else {
             heading(buf, area, "mail", "", self.on_mail, theme);
             let words = self.mail.trouble.as_deref().unwrap_or("reading…");
@@ -109,19 +123,13 @@ impl Thread {
         }
         heading(buf, area, &page.subject, &right, self.on_mail, theme);
         let search = Some(desk.search.as_str()).filter(|s| !s.is_empty());
-        let brush = Brush { theme, search, width: text.width };
-        let note = desk.review.notes.get(&self.mail.id);
+        let brush = Brush { theme, search, width: text.width, shift: self.mail.folds.shift };
         for (row, at) in (self.mail.place.top..bottom).enumerate() {
             let row = row as u16;
             put_line(buf, text, row, &line(page, &self.mail.remarks, &layout.segs[at], brush));
             if at == self.mail.place.at {
-                tint(buf, text, row, theme.selected(self.on_mail));
+                select(buf, text, row, theme, self.on_mail);
             }
-        }
-        if let Some(note) = note {
-            let words = format!(" note: {} ", clean(note));
-            let columns = (width(&words) as u16).min(text.width);
-            put_cut(buf, text, text.width - columns, 0, &words, columns, theme.style(Ink::Own));
         }
     }
 }
