@@ -11,10 +11,10 @@ pub mod thread;
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// What was asked for names neither a mail nor a list.
-    #[error("`{0}` names no mail and no list")]
+    #[error("`{0}` is neither a mail nor a list")]
     NoTarget(String),
     /// A server's address that is none.
-    #[error("`{0}` is no address of a server")]
+    #[error("`{0}` is not a server address")]
     NoServer(String),
     /// The connection failed, or broke off.
     #[error("{url} cannot be read")]
@@ -25,7 +25,7 @@ pub enum FetchError {
         source: Box<ureq::Error>,
     },
     /// The answer broke off.
-    #[error("the answer of {url} broke off after {bytes} bytes")]
+    #[error("the answer from {url} broke off after {bytes} bytes")]
     BrokeOff {
         /// What was asked for.
         url: String,
@@ -49,7 +49,7 @@ pub enum FetchError {
         status: u16,
     },
     /// The server asks for patience, again and again.
-    #[error("{url}: the server has no time ({status}), after {tries} tries")]
+    #[error("{url}: the server is busy ({status}), gave up after {tries} tries")]
     Busy {
         /// What was asked for.
         url: String,
@@ -67,7 +67,7 @@ pub enum FetchError {
         why: String,
     },
     /// More than anybody reads.
-    #[error("the answer of {url} has more than {megabytes} MB")]
+    #[error("the answer from {url} is larger than {megabytes} MB")]
     TooLarge {
         /// What was asked for.
         url: String,
@@ -83,7 +83,7 @@ pub enum FetchError {
         what: String,
     },
     /// The compressed answer is damaged or cut short.
-    #[error("the answer of {url} is damaged")]
+    #[error("the answer from {url} is damaged")]
     Damaged {
         /// What was asked for.
         url: String,

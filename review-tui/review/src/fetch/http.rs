@@ -86,7 +86,7 @@ impl<'t> Client<'t> {
                         return Err(FetchError::Busy { url: at, status, tries });
                     }
                     let wait = pause(header("retry-after").as_deref(), tries);
-                    (self.tell)(&format!("the server has no time ({status}); asking again in {} s", wait.as_secs()));
+                    (self.tell)(&format!("the server is busy ({status}); asking again in {} s", wait.as_secs()));
                     std::thread::sleep(wait);
                     continue;
                 }
