@@ -108,6 +108,19 @@ fn the_event_of_contributing_loads_and_is_shown() {
 }
 
 #[test]
+fn the_rule_of_contributing_is_the_one_that_is_built() {
+    let text = read("CONTRIBUTING.md");
+    let [rule] = blocks(&text, "rust")[..] else { panic!("CONTRIBUTING.md has one rule") };
+    assert!(rule.contains("impl Rule for"), "{rule}");
+    let example = root().join("review-tui/review/examples/rule.rs");
+    if TO_COME.contains(&"review-tui/review/examples/rule.rs") && !example.exists() {
+        println!("skipped: the example is to come");
+        return;
+    }
+    assert!(std::fs::read_to_string(example).expect("the example").contains(rule), "CONTRIBUTING.md has another rule");
+}
+
+#[test]
 fn the_guides_fit_a_terminal() {
     for name in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "docs/tutorial.md"] {
         let mut fenced = false;
