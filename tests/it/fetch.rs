@@ -163,7 +163,7 @@ fn answers_that_are_no_thread_are_refused_and_nothing_is_kept() {
             Reply::ok("application/gzip", mbox("two@made.example")),
             "another thread: none of its 1 mails is one@made.example or refers to it",
         ),
-        (Reply::ok("application/gzip", bomb), "has more than 256 MB"),
+        (Reply::ok("application/gzip", bomb), "is larger than 256 MB"),
         (Reply::ok("application/gzip", whole.clone()).cut(40), "broke off after 40 bytes"),
         (Reply::status(500), "refused by the server: 500"),
         (Reply::status(404), "is not there (404)"),
@@ -206,7 +206,7 @@ fn a_server_without_time_is_asked_again() {
 
     let busy = Server::start(|_| Reply::status(503).header("Retry-After", "0"));
     let said = user.run(["fetch", "--server", &busy.url, ID]).ends(3);
-    assert!(said.err.contains("the server has no time (503), after 5 tries"), "{}", said.err);
+    assert!(said.err.contains("the server is busy (503), gave up after 5 tries"), "{}", said.err);
     assert_eq!(busy.asked().len(), 5);
 }
 
@@ -312,7 +312,11 @@ fn names_that_name_nothing_are_usage_errors() {
     let user = User::new();
     for name in ["two words", "../etc", "--", "ftp://h/x"] {
         let said = user.run(["fetch", "--", name]).ends(2);
-        assert!(said.err.contains("names no mail and no list") || said.err.contains("no address"), "{}", said.err);
+        assert!(
+            said.err.contains("is neither a mail nor a list") || said.err.contains("not a server address"),
+            "{}",
+            said.err
+        );
     }
     user.run(["fetch", "--server", "no address", "bpf"]).ends(2);
     user.run(["fetch"]).ends(2);

@@ -141,3 +141,33 @@ fn completions_and_manual_pages_are_made() {
     let page = std::fs::read_to_string(user.path("pages/provenance-query.1")).unwrap();
     assert!(page.contains("as-of") || page.contains("as\\-of"), "{page}");
 }
+
+#[test]
+fn help_has_what_is_a_commands_own_before_the_global_options() {
+    let user = User::new();
+    let top = user.run(["-h"]).ok().out;
+    let commands: Vec<&str> = top
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| {
+            line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty() && *name != "help")
+        })
+        .collect();
+    assert!(commands.len() > 10, "{top}");
+    for command in commands {
+        for form in ["-h", "--help"] {
+            let help = user.command().env("COLUMNS", "80").args([command, form]).output().expect("the program starts");
+            let help = String::from_utf8(help.stdout).unwrap();
+            let (own, global) =
+                help.split_once("\nGlobal options:\n").expect("global options have a heading of their own");
+            let (_, own) = own.split_once("\nOptions:\n").expect("a command has options, if only --help");
+            assert!(own.contains("--help") && !own.contains("--data-dir"), "{command}: {own}");
+            for name in ["--data-dir", "-C <DIR>", "--quiet", "--color", "--width", "--no-pager"] {
+                assert!(global.contains(name), "{command}: {name} is not among the global options");
+            }
+            assert!(help.lines().all(|line| line.chars().count() <= 80), "{command} {form}: {help}");
+        }
+    }
+}

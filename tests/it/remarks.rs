@@ -115,7 +115,7 @@ fn a_verdict_outlives_an_unchanged_reroll_and_no_other() {
     let wrong = check(&user, &["v4@x", "--dismiss", &id, "why"]).ends(2);
     assert!(wrong.err.contains("there is no finding"), "{}", wrong.err);
     let wrong = check(&user, &["--dismiss", "nonsense", "why"]).ends(2);
-    assert!(wrong.err.contains("is no id of a finding"), "{}", wrong.err);
+    assert!(wrong.err.contains("is not the id of a finding"), "{}", wrong.err);
     check(&user, &["--dismiss", &id, ""]).ok();
     assert!(!check(&user, &["v3@x"]).ok().out.contains("dismissed"));
 }

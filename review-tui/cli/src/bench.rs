@@ -19,10 +19,10 @@ const WIDTH: usize = 100;
 /// `bench [NAME...]`
 #[derive(Args)]
 pub struct Arguments {
-    /// Benchmarks to run; none: all of them
-    #[arg(value_name = "NAME", help = format!("Benchmarks to run: {}; none: all of them", names().join(", ")))]
+    /// Benchmarks to run
+    #[arg(value_name = "NAME", help = format!("Benchmarks to run: {} [default: all]", names().join(", ")))]
     names: Vec<String>,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
 }

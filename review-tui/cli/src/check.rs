@@ -17,41 +17,41 @@ use super::Context;
 /// `check [MSGID|FILE|DIR|BASE..TIP|-]...`
 #[derive(Args)]
 pub struct Arguments {
-    /// A patch: a message-id or lore link, a file with a mail or a mbox, a directory of patches, commits of the current
-    /// repository that were not sent yet, - for stdin; a cover letter stands for its series
+    /// What to check: a message-id or lore link, a file with a mail or an mbox, a directory of patches, a range of
+    /// commits in the current repository, or - for stdin. A cover letter stands for its series
     #[arg(value_name = "MSGID|FILE|DIR|BASE..TIP", default_value = "-")]
     what: Vec<String>,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-    /// Show also what is in order, and what was dismissed
+    /// Also show what is fine and what was dismissed
     #[arg(short, long)]
     verbose: bool,
-    /// Run no experiment of the engine
+    /// Do not run the engine
     #[arg(long)]
     no_engine: bool,
-    /// Look at figures too: what they lack, and which are printed twice
+    /// Check benchmark figures too: what is missing, and which are repeated
     #[arg(long)]
     claims: bool,
-    /// Dismiss a finding by the id that it is shown with, and say why; it stays dismissed as long as the patch is the same,
-    /// in a later revision too. An empty WHY takes that back
+    /// Dismiss the finding with this id, and say why. It stays dismissed as long as the patch does not change, in later
+    /// versions of the series too. An empty WHY undoes that
     #[arg(long, num_args = 2, value_names = ["ID", "WHY"])]
     dismiss: Option<Vec<String>>,
 }
 
-/// The forms.
+/// Output formats of `check`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For a reader.
+    /// For reading.
     #[default]
     Text,
-    /// For a script.
+    /// For scripts.
     Json,
-    /// b4's CI protocol: a JSON array, always, exit 0.
+    /// b4's CI protocol: always a JSON array and exit code 0.
     B4,
-    /// Plain text to paste under the quote.
+    /// Plain text to paste below the quoted patch in a reply.
     Reply,
-    /// `Name <address>` lines.
+    /// One `Name <address>` per line, for `git send-email --cc-cmd`.
     Addresses,
 }
 
@@ -85,7 +85,7 @@ fn answer(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let mut all = gathered(context, &mut world, &arguments)?;
     if arguments.format != Format::B4 && all.is_empty() {
         return Err(Failure::new(Exit::Usage, format!("no diff was found in {}", arguments.what.join(", ")))
-            .hint("name a patch mail; of several mails in a file the first one with a diff is checked"));
+            .hint("name a patch; if a file holds several mails, the first one with a diff is checked"));
     }
     let unseen = form::unseen(&all);
     let graves = all.iter().flat_map(|c| &c.findings).any(|f| f.severity >= Severity::Warning && f.dismissed.is_none());
@@ -141,10 +141,10 @@ fn gathered<'a>(context: &Context, world: &mut World<'a>, arguments: &Arguments)
     Ok(all)
 }
 
-/// Keeps a verdict. Where patches are named, it must be on a finding of theirs.
+/// Records a verdict. Where patches are named, it must be on a finding of theirs.
 fn dismiss(context: &Context, arguments: &Arguments, id: &str, why: &str) -> Result<Exit, Failure> {
     if !verdict::is_id(id) {
-        return Err(Failure::new(Exit::Usage, format!("{id} is no id of a finding"))
+        return Err(Failure::new(Exit::Usage, format!("{id} is not the id of a finding"))
             .hint("`provenance check` shows the id of each finding, such as ownership-0123abcd"));
     }
     let data = context.place.data();
@@ -157,7 +157,7 @@ fn dismiss(context: &Context, arguments: &Arguments, id: &str, why: &str) -> Res
         if !all.iter().flat_map(|checked| &checked.findings).any(|finding| finding.id == id) {
             let what = arguments.what.join(", ");
             return Err(Failure::new(Exit::Usage, format!("there is no finding {id} on {what}"))
-                .hint("the id changes with the patch: run `provenance check` again and take the id that it shows"));
+                .hint("the id changes with the patch: run `provenance check` again and use the id that it shows"));
         }
     }
     let now = jiff::Timestamp::now().as_second();

@@ -23,19 +23,20 @@ use super::progress::Bar;
 /// `conflicts [A [B]]`, `conflicts --episode [NAME]`, `conflicts --witness [NAME]`
 #[derive(Args)]
 pub struct Arguments {
-    /// Who comes first: a mechanism by name or alias, with @VERSION for one of its forms; alone: against all, in both orders
+    /// The mechanism that is installed first, by name or alias, with @VERSION for the rules of that kernel. Without B, it
+    /// is run against all others, in both orders
     #[arg(value_name = "A")]
     first: Option<String>,
-    /// Who comes second: shows the bytes after each step
+    /// The mechanism that comes second; shows the bytes after each step
     #[arg(value_name = "B")]
     second: Option<String>,
-    /// Run an episode of history by the rule of its day and by the one that came of it; without NAME all of them
+    /// Run an accident of history twice: by the rule of its day, and by the rule that came of it [default: all]
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with = "first")]
     episode: Option<String>,
-    /// Show an experiment on real kernels, the model beside it; without NAME all of them
+    /// Show what real kernels did in an experiment, next to what the model says [default: all]
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["first", "episode"])]
     witness: Option<String>,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
 }
@@ -129,7 +130,7 @@ fn style(finding: &Finding) -> Style {
 fn title(rules: Rules) -> &'static str {
     match rules {
         Rules::Kernel => "by the kernel's rules",
-        Rules::Ledger => "by the ledger, which the kernel has not",
+        Rules::Ledger => "with a ledger, which the kernel does not have",
     }
 }
 
@@ -250,7 +251,7 @@ fn entry(out: &mut String, finding: &Finding, headline: &str, what: &str, look: 
     }
 }
 
-/// Pairs in full.
+/// Every pair, step by step.
 fn cells(matrix: &Matrix, look: &Look) -> String {
     let mut out = String::new();
     for (at, c) in matrix.results.iter().enumerate() {

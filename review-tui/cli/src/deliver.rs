@@ -1,4 +1,4 @@
-//! Hits as mail: into a mbox or a maildir, byte for byte as the archive holds them.
+//! Hits as mail: into an mbox or a maildir, byte for byte as the archive holds them.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};

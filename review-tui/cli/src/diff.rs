@@ -13,17 +13,17 @@ use super::Context;
 /// `diff MSGID [-v A [B]]`
 #[derive(Args)]
 pub struct Arguments {
-    /// Any mail of the series; a patch shows that patch alone, a cover letter the whole series
+    /// Any mail of the series; a patch shows only that patch, a cover letter the whole series
     #[arg(value_name = "MSGID")]
     message: String,
-    /// The versions to compare: `-v 2` the second with the one that MSGID is part of, `-v 2 4` these two
-    /// [default: the one that MSGID is part of with the one before it]
+    /// The versions to compare: `-v 2` compares v2 with the version of MSGID, `-v 2 4` compares v2 with v4
+    /// [default: MSGID's version with the one before it]
     #[arg(short = 'v', long = "versions", num_args = 1..=2, value_names = ["A", "B"])]
     versions: Vec<String>,
-    /// All patches, though MSGID is one of them
+    /// Compare all patches, even if MSGID is a single one
     #[arg(short, long)]
     all: bool,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
 }

@@ -22,16 +22,16 @@ use super::{Context, trees};
 /// `dig REV|MSGID`
 #[derive(Args)]
 pub struct Arguments {
-    /// A commit as git names it, or seven digits of its id or more; or a mail by message-id or lore link
+    /// A commit, as git names it or by at least seven digits of its id; or a mail, by message-id or lore link
     #[arg(value_name = "REV|MSGID")]
     what: String,
-    /// The repository that REV is a name in [default: the one around the current directory]
+    /// The repository to look REV up in [default: that of the current directory]
     #[arg(long, value_name = "PATH")]
     repo: Option<PathBuf>,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-    /// End with 1 where nothing is found
+    /// Exit with code 1 if nothing is found
     #[arg(long)]
     exit_code: bool,
 }
@@ -179,7 +179,7 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
         ));
     }
     for mail in &told {
-        out.push_str(&format!("told of by {}\n", mail.draw(look)));
+        out.push_str(&format!("named by   {}\n", mail.draw(look)));
     }
     for s in &sources {
         out.push_str(&s.draw(look));
@@ -188,7 +188,7 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
         out.push_str(&format!("backport   {}\n", mail.draw(look)));
     }
     if sources.is_empty() {
-        out.push_str("no mail is known that it came from\n");
+        out.push_str("no mail is known for it\n");
     }
     let json = json!({
         "format": json::FORMAT,
@@ -316,7 +316,7 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
             text::line(&stored.author),
             dates::day(stored.date)
         ),
-        None => format!("{} is not in the indexed lists, and known from what names it\n", text::line(id)),
+        None => format!("{} is not in the indexed lists; other mails or commits name it\n", text::line(id)),
     };
     let mut commits = Vec::new();
     // A cover letter stands for its patches.
@@ -377,7 +377,7 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
     }
     let found = !commits.is_empty() || !later.is_empty();
     if !found {
-        out.push_str("no commit is known that it became\n");
+        out.push_str("not known to have become a commit\n");
     }
     let commit = |(id, edge): (&String, &Edge)| json!({ "commit": id, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": f64::from(edge.confidence) / 1000.0 });
     let cited = |list: &[(Line, Class)]| {

@@ -21,19 +21,20 @@ use super::{Context, import, index};
 /// `fetch MSGID|URL|LIST...`
 #[derive(Args)]
 pub struct Arguments {
-    /// A mail, whose thread is fetched (Message-ID, or its URL on any public-inbox server); or a list (its name or URL)
+    /// A mail, by message-id or by its URL on any public-inbox server, to fetch its thread; or a list, by name or URL
     #[arg(value_name = "MSGID|URL|LIST", required_unless_present = "catalogue")]
     names: Vec<String>,
-    /// Ask this server, or this list of one [default: git's provenance.server, else lore.kernel.org]
+    /// Fetch from this server, or from this list on it [default: provenance.server in your git config, else
+    /// lore.kernel.org]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// Fetch every thread that the catalogue names and that is not indexed yet
+    /// Fetch every thread named in the catalogue that is not indexed yet
     #[arg(long)]
     catalogue: bool,
-    /// Seconds between two threads of the catalogue
+    /// Seconds to wait between threads, with --catalogue
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     pause: u64,
-    /// Seconds that a server may take to answer, and git may wait for one
+    /// Seconds to wait for an answer from the server, and for git to wait for one
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
     /// Follow redirections to other hosts

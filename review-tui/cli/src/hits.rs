@@ -8,7 +8,7 @@ use provenance_review::{dates, text};
 const AUTHOR: usize = 20;
 /// Where no width is known nothing is cut, and a single long subject does not push all the others' ids away.
 const SUBJECT: usize = 100;
-/// A date and two blanks.
+/// Width of a date and the two blanks after it.
 const DATE: usize = 12;
 
 /// One hit, laid out.

@@ -20,20 +20,21 @@ use super::{Context, import, trees};
 /// `index [PATH...]`
 #[derive(Args, Default)]
 pub struct Arguments {
-    /// A public-inbox clone, an epoch, a folder of clones (attached, read in place); a mbox (.gz), a maildir, a mail, a
-    /// web archive's page, a folder of them, - for stdin (imported); none: bring all known sources up to date
+    /// Attached and read in place: a public-inbox clone, an epoch, a directory of clones. Imported: an mbox (.gz too), a
+    /// maildir, a mail, a saved page of a web archive, a directory of those, or - for stdin. Without PATH, update all
+    /// known sources
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Attach the git tree at PATH, or around the current directory: commits are linked to the mails that they came from
+    /// Attach the git tree at PATH (default: the current one), to link commits to the mails that they came from
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = ".")]
     repo: Vec<PathBuf>,
-    /// Attach a kernel image (vmlinux or .ko): checks and the review desk show who owns the bytes of a function there
+    /// Attach a kernel image (vmlinux or .ko), so that `check` and `review` can show who owns the bytes of a function
     #[arg(long, value_name = "PATH")]
     image: Vec<PathBuf>,
-    /// Derive all links anew from what is kept of the mails and trees: for links that are damaged
+    /// Rebuild all links between mails, series and commits, if they are damaged
     #[arg(long)]
     rebuild_links: bool,
-    /// Threads that read; as many index [default: the processors, at most 8]
+    /// Threads for reading; as many again for indexing [default: one per CPU, at most 8]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 }
@@ -85,7 +86,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     bar.finish();
     keep_events(context)?;
     if arguments.rebuild_links {
-        context.say("the links are derived anew");
+        context.say("rebuilding the links");
     }
     if !relink || report.added + report.deleted > 0 {
         tell(context, &report, start.elapsed().as_secs_f64());
@@ -132,7 +133,7 @@ fn take(context: &Context, sources: &mut Sources, path: &Path) -> Result<Taken, 
         taken.changed |= attach(sources, repository, &absolute);
     }
     if !found.repositories.is_empty() && !taken.changed {
-        context.say(&format!("{} is attached already", path.display()));
+        context.say(&format!("{} is already attached", path.display()));
     }
     if !found.sources.is_empty() {
         taken.partly |= import::run(context, &path.display().to_string(), &found.sources)?;
@@ -156,7 +157,7 @@ fn attach_images(context: &Context, paths: &[PathBuf]) -> Result<Option<Exit>, F
     for path in paths {
         match images.attach(path) {
             Ok((image, true)) => context.say(&format!("{} is attached", text::line(&image.name()))),
-            Ok((image, false)) => context.say(&format!("{} is attached already", text::line(&image.name()))),
+            Ok((image, false)) => context.say(&format!("{} is already attached", text::line(&image.name()))),
             Err(error) => {
                 let mut failure = Failure::from_error(Exit::Unreadable, &error);
                 failure.what = format!("{}: {}", path.display(), failure.what);
@@ -209,7 +210,8 @@ fn nothing_known(context: &Context) -> Failure {
         }
     };
     if offered.is_empty() {
-        return failure.hint("name one: `provenance index PATH`, where PATH is a clone from lore, a mbox, a maildir");
+        return failure
+            .hint("name one: `provenance index PATH`, where PATH is a clone from lore, an mbox or a maildir");
     }
     let paths: Vec<String> = offered.iter().map(|inbox| format!("'{}'", inbox.inboxdir.display())).collect();
     failure.hint(format!("your public-inbox configuration names some: `provenance index {}`", paths.join(" ")))

@@ -40,9 +40,9 @@ use provenance_review::{lab, text};
 
 use self::terminal::{Colour, Output};
 
-/// Search kernel mailing lists, read threads, and see the history of each mechanism that patches kernel text.
+/// Search kernel mailing lists, review patches, and see who owns the kernel text that they rewrite.
 ///
-/// Nothing but `fetch` touches the network. No signature is verified: `From` is a claim.
+/// Only `fetch` uses the network. Signatures are not verified: `From` is what the mail claims.
 #[derive(Parser)]
 #[command(name = "provenance", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
@@ -53,32 +53,41 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Start: provenance query mech:bpf-dispatcher      answers from the built-in catalogue
-       provenance index PATH                     a clone from lore, a mbox, a maildir
-       provenance query 's:\"static call\" f:peterz d:2020..'
+First steps:
+  provenance query mech:bpf-dispatcher    the built-in catalogue, no mail needed
+  provenance fetch MSGID                  one thread, from lore
+  provenance index PATH                   a clone from lore, an mbox, a maildir
+  provenance query 's:\"static call\" f:peterz d:2020..'
 
-Exit codes: 0 done; 1 findings, or nothing found under --exit-code; 2 usage, a query that does not parse;
-3 part or all of a source could not be read; 11 index of another schema; 19 index locked; 130 interrupted.";
+Exit codes:
+    0  done
+    1  findings; or nothing found, with --exit-code
+    2  bad usage, or a query that does not parse
+    3  a source could not be read, in part or at all
+   11  the index has another schema version
+   19  the index is locked
+  130  interrupted";
 
-/// Options of every subcommand.
+/// The options that every subcommand takes.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Where index, imported mail and state lie [default: $XDG_DATA_HOME/provenance]
+    /// Directory of the index, imported mail and state [default: $XDG_DATA_HOME/provenance]
     #[arg(long, global = true, env = "PROVENANCE_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Run as if started in DIR
     #[arg(short = 'C', global = true, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// Say nothing on stderr but errors
+    /// Print nothing but errors on stderr
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Say on stderr what is done and how long it took
+    /// Print on stderr what is done and how long it takes
     #[arg(short, long)]
     debug: bool,
-    /// Colour the output
+    /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: Colour,
-    /// Lay out for so many columns [default: the terminal's; on a pipe nothing is cut]
+    /// Format for this many columns [default: the width of the terminal; unlimited on a pipe]
     #[arg(long, global = true, value_name = "COLUMNS")]
     width: Option<usize>,
     /// Never start a pager
@@ -88,57 +97,57 @@ pub struct Global {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Attach or import archives, and bring the index up to date
+    /// Attach or import mail archives, and update the index
     Index(index::Arguments),
-    /// Fetch a thread or a list from lore, or another public-inbox server, and index it
+    /// Fetch a thread or a list from lore or another public-inbox server
     Fetch(fetch::Arguments),
-    /// Search, in the language of public-inbox
+    /// Search mails and the catalogue, in public-inbox's query language
     Query(query::Arguments),
     /// Show one mail
     Show(show::Arguments),
     /// Show the thread of a mail
     Thread(thread::Arguments),
-    /// Show the versions of a series, and what became of each patch
+    /// Show the versions of a series and the fate of each patch
     Series(series::Arguments),
-    /// Show what changed from one version of a series to another, from the mails alone
+    /// Show what changed between two versions of a series
     Diff(diff::Arguments),
-    /// Show from which mails a commit came, or which commits a mail became
+    /// Find the mails behind a commit, or the commits from a mail
     Dig(dig::Arguments),
-    /// Check a patch: who owns the bytes that it writes, who should have been asked, what was there before
+    /// Check a patch: whose bytes it writes, who is missing from Cc
     Check(check::Arguments),
-    /// Show the history of a mechanism, or of all
+    /// Show the history of one mechanism or of all
     Lineage(lineage::Arguments),
-    /// Run mechanisms against each other on the same bytes, in every order
+    /// Run two mechanisms on the same bytes and show who breaks whom
     Conflicts(conflicts::Arguments),
-    /// Measure what patching and dispatching cost here
+    /// Measure the cost of patching and dispatching on this machine
     Bench(bench::Arguments),
-    /// Read, judge and answer patches in a terminal: search, threads, lineage, the lab
+    /// Review patches in a full-screen terminal interface
     Review(review::Arguments),
-    /// Show who owns each patchable byte of a kernel image
+    /// Show which mechanism owns each patchable byte of a kernel image
     Scan(scan::Arguments),
-    /// Show what is indexed, and what could not be read
+    /// Show what is indexed and what could not be read
     Status(status::Arguments),
-    /// Measure the links on what is indexed
+    /// Measure how good the links and rules are on what is indexed
     #[command(name = "__score", hide = true)]
     Score(score::Arguments),
-    /// Print completions for a shell
+    /// Print shell completions
     Completions(manual::CompletionsArguments),
-    /// Write the manual pages into a directory
+    /// Write the manual pages to a directory
     Man(manual::ManArguments),
 }
 
-/// What every subcommand gets.
+/// What every subcommand is given besides its own arguments.
 pub struct Context {
-    /// Options of every subcommand.
+    /// The global options, as given.
     pub global: Global,
-    /// Where things lie.
+    /// The data directory and what is in it.
     pub place: Place,
-    /// How output looks.
+    /// Width, colours and alphabet of the output.
     pub look: Look,
 }
 
 impl Context {
-    /// A line on stderr, in the form that lei uses for talk; nothing under `-q`.
+    /// Prints a line on stderr in the style of lei, `# ...`; nothing with `-q`.
     pub fn say(&self, what: &str) {
         if !self.global.quiet {
             // stderr may be closed; there is nobody left to tell.
@@ -146,14 +155,14 @@ impl Context {
         }
     }
 
-    /// A line on stderr under `-d`.
+    /// Prints a line on stderr with `-d`.
     pub fn debug(&self, what: &str) {
         if self.global.debug {
             let _ = writeln!(std::io::stderr(), "# {what}");
         }
     }
 
-    /// Output for reading: through a pager on a terminal.
+    /// Output that goes through a pager on a terminal.
     pub fn paged(&self) -> Output {
         Output::paged(!self.global.no_pager)
     }

@@ -15,16 +15,16 @@ use super::Context;
 /// `lineage [MECHANISM]`
 #[derive(Args)]
 pub struct Arguments {
-    /// A mechanism by name or alias (static-call, "static key", fentry, ...); none: all of them
+    /// A mechanism, by name or alias (static-call, "static key", fentry, ...) [default: all]
     #[arg(value_name = "MECHANISM")]
     mechanism: Option<String>,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-    /// Only what could be known on that day
+    /// Use only what could be known on DATE
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
-    /// Draw with ASCII alone
+    /// Draw with ASCII characters only
     #[arg(long)]
     ascii: bool,
 }

@@ -9,18 +9,18 @@ use provenance_review::failure::{Exit, Failure};
 /// `completions SHELL`
 #[derive(Args)]
 pub struct CompletionsArguments {
-    /// The shell
+    /// Shell to print completions for
     shell: Shell,
 }
 
 /// `man DIR`
 #[derive(Args)]
 pub struct ManArguments {
-    /// Where provenance.1, provenance-query.1, ... go
+    /// Directory for provenance.1, provenance-query.1, ...
     dir: PathBuf,
 }
 
-/// Prints completions.
+/// Prints the completions of all subcommands and options for a shell.
 pub fn completions(mut command: clap::Command, arguments: CompletionsArguments) -> Result<Exit, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "provenance", &mut text);
@@ -28,7 +28,7 @@ pub fn completions(mut command: clap::Command, arguments: CompletionsArguments) 
     Ok(Exit::Done)
 }
 
-/// Writes manual pages.
+/// Writes a manual page for the program and one for each subcommand.
 pub fn man(command: clap::Command, arguments: ManArguments) -> Result<Exit, Failure> {
     let write = || {
         std::fs::create_dir_all(&arguments.dir)?;

@@ -22,12 +22,12 @@ impl Bar {
         Bar(bar)
     }
 
-    /// One more is done.
+    /// Counts one more run as done.
     pub fn step(&self) {
         self.0.inc(1);
     }
 
-    /// What is under way.
+    /// Says what is under way.
     pub fn show(&self, what: &str) {
         self.0.set_message(what.to_owned());
         self.0.tick();

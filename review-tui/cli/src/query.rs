@@ -21,64 +21,64 @@ use super::{Context, deliver, hits};
 /// `query TERMS...`
 #[derive(Args)]
 pub struct Arguments {
-    /// The query: public-inbox's language (s: f: d: dfn: dfb: ...) and mech: id: rev: is: trailer: as-of:
+    /// The query, with the prefixes of public-inbox (s: f: d: dfn: dfb: ...) and mech: id: rev: is: trailer: as-of:
     #[arg(required = true, value_name = "TERMS")]
     terms: Vec<String>,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-    /// Write the mails to maildir:DIR or mboxrd:FILE; a second run adds only what is new
+    /// Write the mails to maildir:DIR or mboxrd:FILE; later runs add only new mails
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<String>,
-    /// Start a mail reader on the folder of --output (mutt, mail, or a command with %f)
+    /// Open the --output folder in a mail reader (mutt, mail, or a command with %f)
     #[arg(long, value_name = "CMD", requires = "output")]
     mua: Option<String>,
-    /// At most N hits; 0 means all [default: 50, and all for mails]
+    /// Show at most N hits, 0 for all [default: 50; all when whole mails are written]
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
-    /// Pass over the first N hits
+    /// Skip the first N hits
     #[arg(long, default_value_t = 0, value_name = "N")]
     offset: usize,
-    /// Sort by
+    /// Sort order
     #[arg(short, long, value_enum, default_value_t)]
     sort: SortBy,
-    /// Oldest (or worst) first
+    /// Reverse the order: oldest first, or least relevant first
     #[arg(short, long)]
     reverse: bool,
-    /// Add all mails of the threads of the hits
+    /// Include the whole threads of the hits
     #[arg(short, long)]
     threads: bool,
-    /// Take two copies for one mail by
+    /// What makes two mails copies of the same one
     #[arg(short, long, value_enum, default_value_t, value_name = "BY")]
     dedupe: DedupeBy,
-    /// Print the number of hits, nothing else
+    /// Print only the number of hits
     #[arg(long)]
     count: bool,
-    /// Show how the query is understood, run nothing
+    /// Show how the query is parsed, and do not run it
     #[arg(long)]
     explain: bool,
-    /// Only what could be known on that day: mails that had arrived, events that were recorded
+    /// Use only what could be known on DATE: mails that had arrived, events that were on record
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
-    /// Leave out the catalogue's events: the very hits that public-inbox would give
+    /// Leave out catalogue events, for the same hits as public-inbox
     #[arg(long)]
     mail_only: bool,
-    /// Exit with 1 where nothing is found
+    /// Exit with code 1 if nothing is found
     #[arg(long)]
     exit_code: bool,
 }
 
-/// Forms of output.
+/// Output formats of `query`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Aligned lines for reading
+    /// Aligned lines, for reading
     #[default]
     Text,
     /// One JSON object
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
     Jsonl,
-    /// The mails themselves, as b4 and git am take them
+    /// The mails themselves, for b4 and git am
     Mboxrd,
 }
 
@@ -210,7 +210,7 @@ fn to_folder(
         "maildir" => deliver::maildir(context, answer, &path)?,
         "mboxrd" => deliver::mboxrd_file(context, answer, &path)?,
         _ => {
-            return Err(Failure::new(Exit::Usage, format!("there is no folder kind `{kind}`"))
+            return Err(Failure::new(Exit::Usage, format!("unknown folder type `{kind}`"))
                 .hint("use -o maildir:DIR or -o mboxrd:FILE"));
         }
     };

@@ -7,31 +7,31 @@ use clap::{Args, ValueEnum};
 /// `review [QUERY|MSGID]`
 #[derive(Args)]
 pub struct Arguments {
-    /// A query, or a mail whose thread is opened: a message-id or any lore link
+    /// A query; or a mail, by message-id or lore link, to open its thread
     #[arg(value_name = "QUERY")]
     pub terms: Vec<String>,
-    /// Colours [default: as NO_COLOR, TERM, COLORTERM and COLORFGBG say]
+    /// Colour theme [default: according to NO_COLOR, TERM, COLORTERM and COLORFGBG]
     #[arg(long, value_enum, value_name = "THEME")]
     pub theme: Option<Theme>,
-    /// Keys to begin with [default: as keys.toml says, else vi]
+    /// Key bindings to start from [default: as keys.toml says, else vi]
     #[arg(long, value_enum, value_name = "PRESET")]
     pub preset: Option<Preset>,
-    /// Draw with ASCII alone
+    /// Draw with ASCII characters only
     #[arg(long)]
     pub ascii: bool,
-    /// List every key and action, in the form of keys.toml
+    /// List all keys and actions, in the format of keys.toml
     #[arg(long)]
     pub keys: bool,
     /// Draw a screen without a terminal and print it: FORM is svg or text
     #[arg(long, hide = true, value_enum, value_name = "FORM")]
     pub picture: Option<Picture>,
-    /// Keys that are pressed before the picture is taken, parted by blanks; `wait` lets the workers finish
+    /// Keys to press before the picture is taken, separated by blanks; `wait` waits for the workers
     #[arg(long, hide = true, requires = "picture", value_name = "KEYS", allow_hyphen_values = true)]
     pub press: Option<String>,
     /// Columns and rows of the picture
     #[arg(long, hide = true, default_value = "120x40", value_name = "SIZE")]
     pub size: String,
-    /// What to start for a run of the lab
+    /// Program to start for lab runs
     #[arg(long, hide = true, value_name = "PROGRAM")]
     pub lab: Option<PathBuf>,
 }
@@ -43,18 +43,18 @@ pub enum Theme {
     Dark,
     /// For a light background, 256 colours.
     Light,
-    /// The terminal's own sixteen.
+    /// The sixteen colours of the terminal.
     Sixteen,
-    /// Bold, underlined and reversed alone.
+    /// No colours: bold, underline and reverse only.
     None,
 }
 
 /// The tables of keys to begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
-    /// As tig, less and b4 have it.
+    /// As in tig, less and b4.
     Vi,
-    /// As mutt has it.
+    /// As in mutt.
     Mutt,
 }
 
@@ -63,8 +63,8 @@ pub enum Preset {
 pub enum Picture {
     /// Scalable vector graphics, with colours.
     Svg,
-    /// The characters alone.
+    /// Characters only, no colours.
     Text,
-    /// The characters, and under each line the styles of its stretches.
+    /// Characters, with the styles of each line below it.
     Styles,
 }

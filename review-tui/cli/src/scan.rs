@@ -20,31 +20,31 @@ use super::Context;
 /// `scan [PATH...]`
 #[derive(Args)]
 pub struct Arguments {
-    /// A vmlinux, a module (.ko, also .xz, .zst, .gz), a directory of them
+    /// A vmlinux, a module (.ko, also .ko.xz, .zst, .gz), or a directory of those
     #[arg(value_name = "PATH", required_unless_present_any = ["diff", "running"], conflicts_with = "diff")]
     paths: Vec<PathBuf>,
-    /// Show one function, byte by byte, with the owners: a symbol, symbol+0x10, or an address in hexadecimal
+    /// Show one function byte by byte, with the owners: SYMBOL, SYMBOL+0x10, or a hexadecimal address
     #[arg(long, value_name = "SYMBOL|ADDR", conflicts_with = "diff")]
     at: Option<String>,
-    /// What each owner gained and lost between two images
+    /// Show what each owner gained and lost between two images
     #[arg(long, num_args = 2, value_names = ["OLD", "NEW"])]
     diff: Option<Vec<PathBuf>>,
-    /// End with 1 if two owners conflict; with --diff, if two owners newly meet
+    /// Exit with code 1 if two owners conflict; with --diff, if two owners meet that did not in OLD
     #[arg(long)]
     exit_code: bool,
-    /// Read the kernel that runs here, as far as it lets itself be read
+    /// Scan the running kernel, as far as its text can be read
     #[arg(long, conflicts_with_all = ["paths", "diff"])]
     running: bool,
-    /// Below this directory lie proc and sys
+    /// Directory that holds proc and sys
     #[arg(long, value_name = "DIR", default_value = "/", requires = "running", hide = true)]
     root: PathBuf,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-    /// Files read at once [default: the processors, at most 8]
+    /// Files to read in parallel [default: one per CPU, at most 8]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Megabytes to which a compressed file may inflate
+    /// Refuse compressed files that grow beyond this many megabytes
     #[arg(long, value_name = "MB", default_value_t = 1024)]
     inflate_limit: u64,
 }

@@ -22,10 +22,10 @@ use super::terminal::Output;
 /// `__score WHAT`
 #[derive(Args)]
 pub struct Arguments {
-    /// What is scored
+    /// What to measure
     #[arg(value_enum)]
     what: What,
-    /// Name what was missed and what is wrong
+    /// Name each miss and each mistake
     #[arg(short, long)]
     verbose: bool,
 }
@@ -36,7 +36,7 @@ enum What {
     Dig,
     /// From a version of a series to the others
     Revisions,
-    /// From a patch to those who joined its thread unasked
+    /// From a patch to the people who joined its thread without being in Cc
     Cc,
     /// Ownership warnings over every indexed patch, as of its date, and what each is about
     Alarms,

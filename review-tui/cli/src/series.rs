@@ -19,10 +19,10 @@ use super::Context;
 /// `series MSGID`
 #[derive(Args)]
 pub struct Arguments {
-    /// Any mail of the series: a message-id, bare, in angle brackets, as id: or mid:, or any lore link
+    /// Any mail of the series: a message-id (bare, in angle brackets, or with id: or mid:) or a lore link
     #[arg(value_name = "MSGID")]
     message: String,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
 }

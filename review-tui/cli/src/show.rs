@@ -19,13 +19,13 @@ use super::Context;
 /// `show MSGID`
 #[derive(Args)]
 pub struct Arguments {
-    /// A message-id, bare, in angle brackets, as id: or mid:, or any lore link; - reads a mail from stdin
+    /// A message-id (bare, in angle brackets, or with id: or mid:) or a lore link; - reads a mail from stdin
     #[arg(value_name = "MSGID")]
     message: String,
-    /// Form of the output; raw is byte for byte what the archive holds
+    /// Output format; raw is what the archive holds, byte for byte
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-    /// Which copy, where several lists brought the mail
+    /// Which copy to show, if the mail came from several lists
     #[arg(long, default_value_t = 1, value_name = "N")]
     copy: usize,
 }

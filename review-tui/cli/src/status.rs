@@ -18,7 +18,7 @@ use super::{Context, trees};
 /// `status`
 #[derive(Args)]
 pub struct Arguments {
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
 }
@@ -127,7 +127,7 @@ fn beside(trees: &Trees, images: &Images, look: &Look) -> String {
         let newest = if tree.commits > 0 { dates::day(tree.newest) } else { "none".to_owned() };
         out.push_str(&format!("{:>9}  {newest:<10}  {path}\n", count(tree.commits)));
         if tree.shallow {
-            out.push_str("           shallow: what lies before is not known\n");
+            out.push_str("           shallow: earlier commits are not known\n");
         }
         if let Some(reason) = &tree.by_command {
             out.push_str(&format!("           read by the git command: {}\n", text::line(reason)));

@@ -9,12 +9,12 @@ use provenance_review::text;
 /// When colour is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Colour {
-    /// On a terminal, unless NO_COLOR is set.
+    /// If stdout is a terminal and NO_COLOR is not set.
     #[default]
     Auto,
-    /// Always.
+    /// Even if stdout is a pipe or a file.
     Always,
-    /// Never.
+    /// Not even on a terminal.
     Never,
 }
 
@@ -44,7 +44,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Straight to stdout.
+    /// Output that goes straight to stdout, without a pager.
     pub fn plain() -> Output {
         Output { sink: Box::new(BufWriter::with_capacity(1 << 16, io::stdout())), pager: None }
     }

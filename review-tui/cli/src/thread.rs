@@ -17,13 +17,13 @@ use super::{Context, deliver};
 /// `thread MSGID`
 #[derive(Args)]
 pub struct Arguments {
-    /// Any mail of the thread: a message-id, bare, in angle brackets, as id: or mid:, or any lore link
+    /// Any mail of the thread: a message-id (bare, in angle brackets, or with id: or mid:) or a lore link
     #[arg(value_name = "MSGID")]
     message: String,
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-    /// Print the message-id of every mail, not of the missing ones alone
+    /// Print the message-id of every mail, not only of missing ones
     #[arg(long)]
     ids: bool,
 }
@@ -33,7 +33,7 @@ enum Format {
     #[default]
     Text,
     Json,
-    /// The mails themselves, as b4 and git am take them
+    /// The mails themselves, for b4 and git am
     Mboxrd,
 }
 

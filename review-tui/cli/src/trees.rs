@@ -27,7 +27,7 @@ pub fn update(context: &Context, paths: &[PathBuf], progress: &dyn Progress) -> 
     let mut trees = load(context)?;
     for path in paths {
         if !trees.attach(path).map_err(|e| failure(&e))? {
-            context.say(&format!("{} is attached already", path.display()));
+            context.say(&format!("{} is already attached", path.display()));
         }
     }
     if trees.trees.is_empty() {
@@ -50,7 +50,7 @@ pub fn update(context: &Context, paths: &[PathBuf], progress: &dyn Progress) -> 
     Ok(found)
 }
 
-/// The attached trees.
+/// The git trees attached with `index --repo`.
 pub fn load(context: &Context) -> Result<Trees, Failure> {
     let data = context.place.data();
     Trees::load(data).map_err(|source| failure(&HistoryError::Io { path: history::dir(data), source }))

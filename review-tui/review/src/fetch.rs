@@ -13,10 +13,10 @@ use crate::text::plural;
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// What was asked for names neither a mail nor a list.
-    #[error("`{0}` names no mail and no list")]
+    #[error("`{0}` is neither a mail nor a list")]
     NoTarget(String),
     /// A server's address that is none.
-    #[error("`{0}` is no address of a server")]
+    #[error("`{0}` is not a server address")]
     NoServer(String),
     /// The connection failed, or broke off.
     #[error("{url} cannot be read")]
@@ -27,7 +27,7 @@ pub enum FetchError {
         source: Box<ureq::Error>,
     },
     /// The answer broke off.
-    #[error("the answer of {url} broke off after {bytes} bytes")]
+    #[error("the answer from {url} broke off after {bytes} bytes")]
     BrokeOff {
         /// What was asked for.
         url: String,
@@ -51,7 +51,7 @@ pub enum FetchError {
         status: u16,
     },
     /// The server asks for patience, again and again.
-    #[error("{url}: the server has no time ({status}), after {}; it asks for {seconds} s", plural(u64::from(*tries), "try", "tries"))]
+    #[error("{url}: the server is busy ({status}), gave up after {}; it asks for {seconds} s", plural(u64::from(*tries), "try", "tries"))]
     Busy {
         /// What was asked for.
         url: String,
@@ -79,7 +79,7 @@ pub enum FetchError {
         why: String,
     },
     /// More than anybody reads.
-    #[error("the answer of {url} has more than {megabytes} MB")]
+    #[error("the answer from {url} is larger than {megabytes} MB")]
     TooLarge {
         /// What was asked for.
         url: String,
@@ -103,7 +103,7 @@ pub enum FetchError {
         pieces: u32,
     },
     /// The compressed answer is damaged or cut short.
-    #[error("the answer of {url} is damaged")]
+    #[error("the answer from {url} is damaged")]
     Damaged {
         /// What was asked for.
         url: String,

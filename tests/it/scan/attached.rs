@@ -14,7 +14,7 @@ fn an_attached_image_is_listed_and_asked() {
     let Some(_) = build::vmlinux(&user, "vmlinux", &[]) else { return };
     user.run(["index", "--image", "vmlinux"]).ok();
     let again = user.run(["index", "--image", "vmlinux"]).ok().all();
-    assert!(again.contains("attached already"), "{again}");
+    assert!(again.contains("already attached"), "{again}");
     let patch = mail("takes@made.example", "[PATCH] bpf: take it", &[], TAKES).replace("Date: ", "X-Date: ").replacen(
         "X-Date: ",
         "Date: Mon, 02 Mar 2020 10:00:00 +0000\nX-Date: ",

@@ -1,4 +1,4 @@
-//! What real kernels did, step by step, and the model put to the same steps.
+//! What real kernels did, step by step, and what the model does in the same steps.
 
 use std::io::Write;
 
@@ -73,7 +73,7 @@ fn verdict(beside: &Beside) -> String {
 
 fn list(found: &[Beside], look: &Look) -> String {
     let mut out =
-        look.paint(Style::Strong, "experiments on real kernels, and the model put to the same steps") + "\n\n";
+        look.paint(Style::Strong, "experiments on real kernels, and what the model says to the same steps") + "\n\n";
     let left = SCENARIOS.iter().map(|s| width(s)).max().unwrap_or(0) + 2;
     for beside in found {
         let kernel = beside.record.kernel.split('-').next().unwrap_or_default();

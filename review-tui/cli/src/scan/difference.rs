@@ -17,7 +17,7 @@ use crate::Context;
 /// Functions that are written out for each owner and direction; the rest is counted.
 const SHOWN: usize = 10;
 
-/// Runs `--diff`.
+/// `scan --diff OLD NEW`: what each owner gained and lost.
 ///
 /// # Errors
 /// An image that cannot be read.
@@ -28,7 +28,7 @@ pub fn run(context: &Context, arguments: &Arguments, old: &Path, new: &Path, lim
         (before.join(), after)
     });
     let before =
-        before.map_err(|_| Failure::new(Exit::Unreadable, format!("{} made the reader fail", old.display())))?;
+        before.map_err(|_| Failure::new(Exit::Unreadable, format!("reading {} failed with a panic", old.display())))?;
     let before = before.map_err(|e| failure(old, &e))?;
     let after = after.map_err(|e| failure(new, &e))?;
     let diff = diff(&before, &after);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Report, Scan};
 
-/// A whole scan.
+/// A scan as one JSON object: totals, the census and findings of each image, and what could not be read.
 pub fn scan(scan: &Scan) -> Value {
     let mut total = Census::default();
     scan.reports.iter().for_each(|(_, report)| total.add(&report.census));

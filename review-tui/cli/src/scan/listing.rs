@@ -19,10 +19,10 @@ const BYTES: usize = 24;
 /// Columns of an instruction.
 const TEXT: usize = 44;
 
-/// Runs `--at`.
+/// `scan --at PLACE`: one function, byte by byte.
 ///
 /// # Errors
-/// An image that cannot be read, a place that it has not.
+/// An image that cannot be read, or a place that is not in it.
 pub fn run(context: &Context, arguments: &Arguments, place: &str, limits: Limits) -> Result<Exit, Failure> {
     let (path, image, listing) = if arguments.running {
         let path = std::path::Path::new("the running kernel");

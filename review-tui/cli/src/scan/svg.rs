@@ -8,7 +8,7 @@ use provenance_review::text::count;
 
 use super::release;
 
-/// Cells across.
+/// Cells in a row.
 const CELLS: usize = 480;
 /// Width of a cell, height of a band, left and top margins.
 const CELL: usize = 2;
@@ -67,7 +67,7 @@ impl Strip {
     }
 }
 
-/// The picture.
+/// The text of an image as SVG: a band for each owner, darker where it owns more bytes, and the conflicts below.
 pub fn picture(image: &Image) -> String {
     let strip = Strip::of(image);
     let mut density = vec![[0_u64; CELLS]; Owner::ALL.len()];

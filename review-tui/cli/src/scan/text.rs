@@ -13,7 +13,7 @@ use super::{Report, Scan, release};
 /// Findings of one kind that are written out; the rest is counted.
 const SHOWN: usize = 20;
 
-/// Everything.
+/// A scan for reading: the owners over all images, then findings and what could not be read.
 pub fn scan(scan: &Scan, look: &Look) -> String {
     let mut out = String::new();
     let mut total = Census::default();

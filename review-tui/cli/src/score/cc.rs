@@ -45,7 +45,7 @@ impl Tally {
     }
 }
 
-/// Runs the score.
+/// `__score cc`: how many of the people whom `check` names did join the thread later.
 pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Failure> {
     let catalogue = context.place.catalogue()?;
     let world = World::new(&catalogue, Some(reader), context.place.data());

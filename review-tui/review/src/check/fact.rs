@@ -2,8 +2,8 @@
 //! enum, never its words.
 
 use jiff::civil::Date;
-use provenance_lab::conflict::{Era, Finding as Came};
 use provenance_corpus::catalogue::MechanismId;
+use provenance_lab::conflict::{Era, Finding as Came};
 
 /// One fact below a finding. Moments are seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -105,7 +105,7 @@ impl<'t> Client<'t> {
                     if tries >= TRIES || wait > LONGEST {
                         return Err(FetchError::Busy { url: at, status, tries, seconds: wait.as_secs() });
                     }
-                    (self.tell)(&format!("the server has no time ({status}); asking again in {} s", wait.as_secs()));
+                    (self.tell)(&format!("the server is busy ({status}); asking again in {} s", wait.as_secs()));
                     std::thread::sleep(wait);
                     continue;
                 }

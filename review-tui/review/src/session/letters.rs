@@ -23,7 +23,7 @@ pub struct Letters<'r> {
 /// Links that cannot be read, with what to do.
 pub fn links_failure(error: &std::io::Error) -> Failure {
     Failure::from_error(Exit::Unreadable, error)
-        .hint("the links can be made anew: move the index.* directory away and run `provenance index`")
+        .hint("the links can be rebuilt: move the index.* directory away and run `provenance index`")
 }
 
 impl<'r> Letters<'r> {

@@ -17,7 +17,7 @@ pub fn typed(typed: &str) -> Result<String, Failure> {
 /// The answer for a mail that is not there: where was looked.
 pub fn not_indexed(id: &str, reader: &Reader) -> Failure {
     Failure::new(Exit::Unreadable, format!("{id} is not in the indexed lists")).hint(format!(
-        "{}; attach the list's archive, or import a mbox of the thread, with `provenance index PATH`",
+        "{}; attach the list's archive, or import an mbox of the thread, with `provenance index PATH`",
         horizon::indexed(Some(reader))
     ))
 }

@@ -43,7 +43,7 @@ impl Place {
     pub fn catalogue(&self) -> Result<Catalogue, Failure> {
         let dir = self.data.join("catalogue");
         Catalogue::with_files(&dir).map_err(|e| {
-            Failure::from_error(Exit::Unreadable, &e).hint(format!("mend or move the file in {}", dir.display()))
+            Failure::from_error(Exit::Unreadable, &e).hint(format!("fix or move the file in {}", dir.display()))
         })
     }
 
@@ -60,7 +60,7 @@ impl Place {
     pub fn required_reader(&self) -> Result<Reader, Failure> {
         self.reader()?.ok_or_else(|| {
             Failure::new(Exit::Unreadable, format!("nothing is indexed in {}", self.data.display()))
-                .hint("run `provenance index PATH` with a clone from lore, a mbox, a maildir or a mail")
+                .hint("run `provenance index PATH` with a clone from lore, an mbox, a maildir or a mail")
         })
     }
 }
