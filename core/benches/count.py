@@ -67,9 +67,17 @@ def bug_size(version):
     return 16 if version >= (6, 19) else 12
 
 
-def alternative_size(version):
-    """`struct alt_instr`: padlen until 5.17, flags as 32 bits from 6.3 on."""
-    return 13 if version < (5, 17) else 12 if version < (6, 3) else 14
+def alternative_size(data):
+    """The one size of a record for which every length is plausible, the replacement not longer than the site: stable
+    kernels carry the layout of later ones."""
+    fits = []
+    for size, at in ((12, 10), (13, 10), (14, 12)):
+        if len(data) % size == 0:
+            records = (data[i : i + size] for i in range(0, len(data), size))
+            if all(0 < r[at] and r[at + 1] <= r[at] for r in records):
+                fits.append(size)
+    assert len(fits) == 1, f"records of {fits} bytes"
+    return fits[0]
 
 
 def number(text):
@@ -108,12 +116,11 @@ def vmlinux(path):
     table = sections(path)
     banner = contents(path, table, names["linux_banner"], names["linux_banner"] + 64)
     version = number(banner.decode("ascii", "replace").split("version ")[1])
-    sizes = {"__bug_table": bug_size(version), ".altinstructions": alternative_size(version)}
     counts = {}
     for name, (start, stop, size) in TABLES.items():
-        size = size or sizes[name]
         if start in names and stop in names:
             data = contents(path, table, names[start], names[stop])
+            size = size or (bug_size(version) if name == "__bug_table" else alternative_size(data))
             # The last record of .parainstructions lacks its padding.
             records = (data[i : i + size] for i in range(0, len(data), size))
             counts[name] = sum(any(r) for r in records)

@@ -32,7 +32,9 @@ for v in '5\.10\.0-[0-9]+' '6\.1\.0-[0-9]+' '6\.12\.[0-9]+[+]deb[0-9.]*' '7\.2\.
   '7\.3\.[0-9]+[+]deb[0-9.]*-cloud' '7\.3\.[0-9]+[+]deb[0-9.]*-rt'; do
   to=$(printf %s "$v" | sed -E 's/^([0-9]+)\\.([0-9]+).*\*/\1.\2/; s/^5\\.10.*/5.10/; s/^6\\.1\\.0.*/6.1/')
   fetch "$to-dbg" "^linux-image-$v-amd64-dbg\$" './usr/lib/debug/*/vmlinux*'
-  fetch "$to-bin" "^linux-(image|binary)-$v-amd64\$" './*/vmlinuz*'
+  # From 6.19 on linux-image only depends on what holds the files.
+  [ -z "$(newest "^linux-binary-$v-amd64\$")" ] || fetch "$to-bin" "^linux-binary-$v-amd64\$" './*/vmlinuz*'
+  fetch "$to-bin" "^linux-image-$v-amd64\$" './*/vmlinuz*'
 done
 fetch 7.3-mod '^linux-modules-7\.3\.[0-9]+[+]deb[0-9.]*-amd64$' './*'
 

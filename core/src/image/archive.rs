@@ -143,7 +143,6 @@ impl Walk<'_> {
                 break;
             }
         }
-        drop(archive);
         within(bounded.limit(), "tar")
     }
 

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_boot_image_is_said() {
         let said = |bytes: Vec<u8>, limit: u64| {
-            let error = Image::from_bytes(bytes, Limits { inflated: limit }).err().expect("refused");
+            let error = Image::from_bytes(bytes, Limits { inflated: limit }).map(drop).expect_err("refused");
             let cause = std::error::Error::source(&error).map_or_else(String::new, |c| format!(": {c}"));
             format!("{error}{cause}")
         };

@@ -123,7 +123,7 @@ fn the_modules_of_an_initramfs_come_out() {
 #[test]
 fn what_is_wrong_with_an_archive_is_said() {
     let files = cpio(&[("a.ko", 0o100_644, MODULE)]);
-    let said = |bytes: &[u8]| read(bytes, 1 << 30).1.err().expect("refused");
+    let said = |bytes: &[u8]| read(bytes, 1 << 30).1.expect_err("refused");
     assert!(said(&files[..files.len() / 2]).contains("damaged as cpio"));
     assert!(said(&cpio(&[("words", 0o100_644, b"words")])).contains("holds no vmlinux"));
     assert!(
