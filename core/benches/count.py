@@ -1,48 +1,58 @@
 #!/usr/bin/env python3
-"""Counts the records of each table with readelf and nm alone, and compares them with what `provenance scan` says.
+"""Counts the records of each table by other means, and compares them with what `provenance scan` says.
 
-    count.py vmlinux FILE PROGRAM
+    count.py vmlinux FILE PROGRAM [SAME...]    SAME: the same kernel in another form, stripped or as a vmlinuz
     count.py modules DIRECTORY PROGRAM
 
-In a module a table has one relocation for each address that it holds, so relocations are counted; that is another
-way than scan's, which decodes the relocated bytes. In a vmlinux the distance of the symbols around a table is divided by the size of
-its records, zero records left out where the linker script pads.
+In a vmlinux the distance of the symbols around a table (nm) is divided by the size of its records, zero records left out;
+sections are those that readelf lists. In a module a table has so many relocations for each record; they are counted with
+an ELF reader of this file's own, which applies none, where scan decodes the relocated bytes. Compressed modules are
+inflated with xz, zstd or gzip.
 """
 import collections
 import json
+import lzma
+import gzip
 import os
+import re
 import struct
 import subprocess
 import sys
 
-# owner: (start, stop, bytes of a record) in a vmlinux
+# table: (start, stop, bytes of a record) in a vmlinux
 TABLES = {
     "__mcount_loc": ("__start_mcount_loc", "__stop_mcount_loc", 8),
     ".static_call_sites": ("__start_static_call_sites", "__stop_static_call_sites", 8),
     ".static_call_tramp_key": ("__start_static_call_tramp_key", "__stop_static_call_tramp_key", 8),
     "__jump_table": ("__start___jump_table", "__stop___jump_table", 16),
+    ".altinstructions": ("__alt_instructions", "__alt_instructions_end", None),
     ".retpoline_sites": ("__retpoline_sites", "__retpoline_sites_end", 4),
     ".return_sites": ("__return_sites", "__return_sites_end", 4),
     ".call_sites": ("__call_sites", "__call_sites_end", 4),
+    ".cfi_sites": ("__cfi_sites", "__cfi_sites_end", 4),
     ".ibt_endbr_seal": ("__ibt_endbr_seal", "__ibt_endbr_seal_end", 4),
     ".smp_locks": ("__smp_locks", "__smp_locks_end", 4),
+    ".parainstructions": ("__parainstructions", "__parainstructions_end", 16),
     "_kprobe_blacklist": ("__start_kprobe_blacklist", "__stop_kprobe_blacklist", 8),
-    "__bug_table": ("__start___bug_table", "__stop___bug_table", 12),
+    "__bug_table": ("__start___bug_table", "__stop___bug_table", None),
     "__ex_table": ("__start___ex_table", "__stop___ex_table", 12),
 }
-# relocations that one record has, by table, in a module
+# relocations that one record has, by table, in a module; of None the section's size counts
 RELOCATIONS = {
     "__mcount_loc": 1,
     ".static_call_sites": 2,
+    ".static_call_tramp_key": 2,
     "__jump_table": 3,
     ".altinstructions": 2,
     ".retpoline_sites": 1,
     ".return_sites": 1,
     ".call_sites": 1,
+    "__patchable_function_entries": 1,
+    ".cfi_sites": 1,
     ".ibt_endbr_seal": 1,
     ".smp_locks": 1,
     ".parainstructions": 1,
-    "__bug_table": 2,
+    "__bug_table": None,
     "__ex_table": 2,
     "_kprobe_blacklist": 1,
 }
@@ -50,6 +60,29 @@ RELOCATIONS = {
 
 def run(*command):
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def bug_size(version):
+    """`struct bug_entry` has a format from 6.19 on."""
+    return 16 if version >= (6, 19) else 12
+
+
+def alternative_size(data):
+    """The one size of a record for which every length is plausible, the replacement not longer than the site: stable
+    kernels carry the layout of later ones."""
+    fits = []
+    for size, at in ((12, 10), (13, 10), (14, 12)):
+        if len(data) % size == 0:
+            records = (data[i : i + size] for i in range(0, len(data), size))
+            if all(0 < r[at] and r[at + 1] <= r[at] for r in records):
+                fits.append(size)
+    assert len(fits) == 1, f"records of {fits} bytes"
+    return fits[0]
+
+
+def number(text):
+    found = re.search(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def sections(path):
@@ -74,64 +107,72 @@ def contents(path, table, start, stop):
     return b""
 
 
-def alternatives(data, bug_names):
-    """The one size of a record for which every length is plausible: replacement not longer than the site."""
-    fits = []
-    for size, at in ((12, 10), (13, 10), (14, 12)):
-        if len(data) % size == 0:
-            records = [data[i : i + size] for i in range(0, len(data), size)]
-            if all(0 < r[at] and r[at + 1] <= r[at] for r in records):
-                fits.append(len(records))
-    return fits[0] if len(fits) == 1 else f"ambiguous {fits}"
-
-
 def vmlinux(path):
     names = {}
-    dispatchers = []
     for line in run("nm", path).splitlines():
         fields = line.split()
         if len(fields) == 3:
             names[fields[2]] = int(fields[0], 16)
-            name = fields[2]
-            if name.startswith("bpf_dispatcher_") and name.endswith("_func") and fields[1] in "tT":
-                dispatchers.append(name)
     table = sections(path)
+    banner = contents(path, table, names["linux_banner"], names["linux_banner"] + 64)
+    version = number(banner.decode("ascii", "replace").split("version ")[1])
     counts = {}
     for name, (start, stop, size) in TABLES.items():
         if start in names and stop in names:
             data = contents(path, table, names[start], names[stop])
-            records = (data[i : i + size] for i in range(0, len(data) - size + 1, size))
+            size = size or (bug_size(version) if name == "__bug_table" else alternative_size(data))
+            # The last record of .parainstructions lacks its padding.
+            records = (data[i : i + size] for i in range(0, len(data), size))
             counts[name] = sum(any(r) for r in records)
-    if ".altinstructions" in table:
-        address, _, size = table[".altinstructions"]
-        counts[".altinstructions"] = alternatives(contents(path, table, address, address + size), names)
-    if ".parainstructions" in table:
-        counts[".parainstructions"] = (table[".parainstructions"][2] + 15) // 16
+    for name, (_, _, size) in table.items():
+        if name.startswith("runtime_"):
+            counts[name] = size // 4
     counts["rule: __SCT__*"] = sum(n.startswith("__SCT__") for n in names)
-    # Trapping instructions by disassembling them, where BUG() and WARN() are told apart from nothing else.
     return counts
+
+
+def inflated(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    if data[:2] == b"\x1f\x8b":
+        return gzip.decompress(data)
+    if data[:4] == b"\xfd7zX":
+        return lzma.decompress(data)
+    if data[:4] == b"\x28\xb5\x2f\xfd":
+        return subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout
+    return data
+
+
+def module(data, counts):
+    """Adds what the section headers of one module say."""
+    (table,), (count, names) = struct.unpack_from("<Q", data, 40), struct.unpack_from("<HH", data, 60)
+    headers = [struct.unpack_from("<IIQQQQIIQQ", data, table + 64 * n) for n in range(count)]
+    strings = headers[names][4]
+    name = lambda header: data[strings + header[0] : data.index(b"\0", strings + header[0])].decode()
+    named = [(name(h), h) for h in headers]
+    info = next((data[h[4] : h[4] + h[5]] for n, h in named if n == ".modinfo"), b"")
+    version = number(info.partition(b"vermagic=")[2].decode("ascii", "replace"))
+    for section, header in named:
+        base = section.removeprefix(".rela")
+        kind = next((k for k in RELOCATIONS if base == k or base.startswith(k + ".")), None)
+        if kind == "__bug_table" and section == base:
+            counts[kind] += header[5] // bug_size(version)
+        elif header[1] == 4 and kind and RELOCATIONS[kind]:
+            counts[base] += header[5] // 24 / RELOCATIONS[kind]
+        elif header[1] == 4 and base.startswith("runtime_"):
+            counts[base] += header[5] // 24
 
 
 def modules(path):
     counts = collections.Counter()
-    relative = {f".rela{name}": name for name in RELOCATIONS}
-    files = []
     for folder, _, names in os.walk(path):
-        files += [os.path.join(folder, n) for n in names if n.endswith(".ko")]
-    for at in range(0, len(files), 200):
-        for line in run("readelf", "-rW", *files[at : at + 200]).splitlines():
-            # Relocation section '.rela.return_sites' at offset 0x... contains 12 entries:
-            if line.startswith("Relocation section"):
-                section = line.split("'")[1]
-                if section in relative:
-                    name = relative[section]
-                    counts[name] += int(line.split("contains ")[1].split()[0]) / RELOCATIONS[name]
+        for file in names:
+            if ".ko" in file:
+                module(inflated(os.path.join(folder, file)), counts)
     return {name: round(count) for name, count in counts.items()}
 
 
-def main():
-    kind, path, program = sys.argv[1:]
-    expected = vmlinux(path) if kind == "vmlinux" else modules(path)
+def compare(expected, path, program):
     said = json.loads(run(program, "scan", "-q", path, "-f", "json"))
     found = collections.Counter()
     zero = 0
@@ -141,18 +182,35 @@ def main():
             zero += table["zero"]
     wrong = 0
     for name, count in sorted(expected.items()):
-        equal = found[name] == count
-        wrong += not equal
-        print(f"  {name:26} {count!s:>10} {found[name]:>10}  {'equal' if equal else 'DIFFERENT'}")
-    odd = collections.Counter(f["what"] for i in said["images"] for f in i["findings"] if f["severity"] == "unexpected")
-    for what, times in odd.items():
-        print(f"  {times} unexpected: {what}")
+        if found[name] != count:
+            wrong += 1
+            print(f"  {name:26} {count!s:>10} {found[name]:>10}  DIFFERENT")
+    for name in sorted(found.keys() - expected.keys()):
+        if found[name] and not name.startswith("rule:"):
+            wrong += 1
+            print(f"  {name:26} {'none':>10} {found[name]:>10}  NOT COUNTED")
+    print(f"  {path}: {len(expected) - wrong} of {len(expected)} tables equal, {sum(expected.values()):,} records; {zero} zero records left out")
+    kinds = collections.Counter()
     for image in said["images"]:
         for finding in image["findings"]:
-            if finding["severity"] in ("conflict", "table"):
-                print(f"  {finding['severity']}: {finding['place']}: {finding['what'][:100]}")
-    print(f"  {zero} zero records left out; {len(said['not_read'])} files not read")
-    return 1 if wrong or said["not_read"] else 0
+            kinds[finding["severity"], finding["what"]] += finding["times"]
+    for (severity, what), times in kinds.items():
+        print(f"    {severity}: {times} x {what[:150]}")
+    for table in said["total"]["not_read"]:
+        wrong += 1
+        print(f"    not read: {table['table']}: {table['why']}")
+    for file in said["not_read"]:
+        wrong += 1
+        print(f"    not read: {file['path']}: {file['reason']}")
+    return wrong
+
+
+def main():
+    kind, path, program, *same = sys.argv[1:]
+    expected = vmlinux(path) if kind == "vmlinux" else modules(path)
+    for name, count in sorted(expected.items()):
+        print(f"    {name:26} {count:>10}")
+    return min(1, sum(compare(expected, p, program) for p in [path, *same]))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,12 @@
 //! this reader's own; symbols and offsets are what to compare.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+mod archive;
+mod boot;
 mod census;
 mod check;
 mod claims;
@@ -27,7 +30,6 @@ mod diff;
 mod directory;
 mod elf;
 mod error;
-mod file;
 mod finding;
 mod kallsyms;
 mod listing;
@@ -36,26 +38,30 @@ mod overlap;
 mod owner;
 mod rule;
 pub mod running;
+mod source;
 mod space;
 mod symbols;
 mod table;
+mod unpack;
 
 pub use self::census::{Census, Share};
 pub use self::claims::{Record, Span};
 pub use self::diff::{Change, Diff, diff};
 pub use self::directory::{Scanned, scan};
 pub use self::error::ImageError;
-pub use self::file::Limits;
 pub use self::finding::{Finding, Severity};
 pub use self::listing::{Held, Line, Listing};
 pub use self::overlap::{Meeting, Rank};
 pub use self::owner::{Owner, When};
+pub use self::source::Limits;
 pub use self::space::Section;
 pub use self::table::{Found, Layout, Table};
 
 use self::elf::Elf;
+use self::source::Source;
 use self::space::Space;
 use self::symbols::Symbols;
+use self::unpack::Format;
 use crate::ledger::Ledger;
 
 /// What an image is of.
@@ -77,7 +83,9 @@ pub struct Image {
     pub path: PathBuf,
     /// Of what.
     pub kind: Kind,
-    /// `xz`, `zstd` or `gzip`.
+    /// Whether it came out of a boot image (bzImage, vmlinuz).
+    pub boot: bool,
+    /// `xz`, `zstd`, `gzip`, `lz4`, `lzma`, `bzip2`; `none` for a boot image that is not compressed.
     pub compression: Option<&'static str>,
     /// The kernel's version: the banner of a vmlinux, the vermagic of a module.
     pub version: Option<String>,
@@ -94,10 +102,27 @@ pub struct Image {
     spans: Vec<Span>,
     pub(crate) space: Space,
     pub(crate) symbols: Symbols,
+    /// The symbols around tables and a few others, and where they stand.
+    known: HashMap<&'static str, u64>,
+}
+
+/// Sections that tell of the image itself.
+const INFORMATION: [&str; 3] = [".modinfo", ".notes", ".note.gnu.build-id"];
+
+/// Where the file with symbols lies: Debian has it below `boot` up to 6.18, and from 6.19 on beside the modules, where the
+/// link below `boot` leads nowhere.
+fn symbols_of(path: &Path) -> Cow<'_, Path> {
+    let moved = || {
+        let version = path.file_name()?.to_str()?.strip_prefix("vmlinux-")?;
+        let boot = path.parent().filter(|p| p.ends_with("boot"))?;
+        let moved = boot.parent()?.join("lib/modules").join(version).join("vmlinux");
+        (!path.exists() && moved.exists()).then_some(moved)
+    };
+    moved().map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
 impl Image {
-    /// Reads a vmlinux or module: all tables, each site checked.
+    /// Reads a vmlinux, a boot image or a module: all tables, each site checked.
     ///
     /// # Errors
     /// [`ImageError`]: the file is no readable x86-64 image. What is wrong with a part of it stands in `notes` and in the
@@ -143,37 +168,72 @@ impl Image {
     /// # Errors
     /// As [`Image::open`].
     pub fn from_bytes(bytes: Vec<u8>, limits: Limits) -> Result<Self, ImageError> {
-        let (data, compression) = file::unpack(file::Data::Owned(bytes), limits)?;
-        let mut image = Self::parse(Path::new("-"), data, compression)?;
+        Self::from_member("-".into(), bytes, limits)
+    }
+
+    /// Reads bytes that somebody else has in memory, as if they were the file that the path names.
+    pub(crate) fn from_member(path: PathBuf, bytes: Vec<u8>, limits: Limits) -> Result<Self, ImageError> {
+        let mut image = Self::unpacked(path, Source::Memory(bytes.into()), limits)?;
         image.claim(None);
         Ok(image)
     }
 
     fn load(path: &Path, limits: Limits) -> Result<Self, ImageError> {
-        let (data, compression) = file::open(path, limits)?;
-        Self::parse(path, data, compression)
+        let path = symbols_of(path);
+        Self::unpacked(path.clone().into_owned(), Source::open(&path)?, limits)
     }
 
-    fn parse(path: &Path, data: file::Data, compression: Option<&'static str>) -> Result<Self, ImageError> {
-        let mut notes = Vec::new();
-        let size = data.len();
-        let (kind, sections, symbols) = {
-            let elf = Elf::parse(&data)?;
+    /// Takes away what is around the ELF file: a boot image, a compressed file.
+    fn unpacked(path: PathBuf, source: Source, limits: Limits) -> Result<Self, ImageError> {
+        let beginning = source.beginning(boot::HEADER)?;
+        if boot::is_boot_image(&beginning) {
+            let (kernel, compression) = boot::unpack(&source, limits)?;
+            let image = Self::parse(path, Source::Memory(kernel), limits)?;
+            return Ok(Self { boot: true, compression: Some(compression), ..image });
+        }
+        match Format::of(&beginning) {
+            None => Self::parse(path, source, limits),
+            Some(format) => {
+                let all = 0..usize::try_from(source.size()).unwrap_or(usize::MAX);
+                let inflated = unpack::whole(&source.bytes(all)?, format, limits)?;
+                let image = Self::parse(path, Source::Memory(inflated), limits)?;
+                Ok(Self { compression: Some(format.name()), ..image })
+            }
+        }
+    }
+
+    fn parse(path: PathBuf, source: Source, limits: Limits) -> Result<Self, ImageError> {
+        let (mut notes, mut dropped) = (Vec::new(), Vec::new());
+        let size = usize::try_from(source.size()).unwrap_or(usize::MAX);
+        let (kind, sections, symbols, called) = {
+            let elf = Elf::parse(&source)?;
             let (raw, names) = elf.symbols(&mut notes);
             if elf.relocatable() {
-                let (sections, list) = module::lay_out(&elf, &raw, &mut notes);
-                (Kind::Module, sections, Symbols::new(list, names))
+                let (sections, list) = module::lay_out(&elf, &raw, &mut notes, &mut dropped);
+                (Kind::Module, sections, Symbols::new(list, names), elf.called())
             } else {
                 let symbols = if raw.is_empty() { Symbols::none() } else { Symbols::new(elf::places(&raw), names) };
-                (Kind::Vmlinux, elf.loaded(&mut notes), symbols)
+                (Kind::Vmlinux, elf.loaded(&mut notes, &mut dropped), symbols, elf.called())
             }
         };
-        let (space, overlapping) = Space::new(data, sections);
+        let (mut space, overlapping) = Space::new(sections, dropped);
         notes.extend(overlapping);
+        space.load(&source, limits, |s| s.exec || table::is_table(&s.name) || INFORMATION.contains(&&*s.name))?;
+        // A module of data alone (cast_common.ko) is one; text without contents is a file with debug information.
+        let told = space.sections().iter().filter(|s| s.exec).all(|s| matches!(s.held, space::Held::Nothing));
+        let data_alone = kind == Kind::Module && !space.sections().iter().any(|s| s.exec);
+        if !data_alone && told {
+            return Err(ImageError::NoText);
+        }
+        let known = match &source {
+            Source::Memory(bytes) => symbols.find(&table::marks(), bytes),
+            Source::File { .. } => symbols.find(&table::marks(), &[]),
+        };
         let mut image = Self {
-            path: path.to_owned(),
+            path,
             kind,
-            compression,
+            boot: false,
+            compression: None,
             version: None,
             build_id: None,
             tables: Vec::new(),
@@ -183,17 +243,24 @@ impl Image {
             spans: Vec::new(),
             space,
             symbols,
+            known,
         };
-        // A module of data alone (cast_common.ko) is one; text without contents is a file with debug information.
-        let mut text = image.space.sections().iter().filter(|s| s.exec).peekable();
-        let data_alone = kind == Kind::Module && text.peek().is_none();
-        if !data_alone && text.all(|s| image.space.contents(s).is_empty()) {
-            return Err(ImageError::NoText);
+        let stripped = image.symbols.len() == 0;
+        if stripped && kind == Kind::Vmlinux {
+            // kallsyms lies in `.rodata`, but names of sections may be stripped too.
+            image
+                .space
+                .load(&source, limits, |s| !s.exec && !s.name.starts_with(".orc") && !s.name.starts_with(".BTF"))?;
+        } else {
+            let marks: Vec<u64> = image.known.values().copied().collect();
+            image.space.load(&source, limits, |s| marks.iter().any(|m| (s.addr..s.end()).contains(m)))?;
         }
-        if image.symbols.len() == 0 {
+        image.space.data = source.into_buffer();
+        if stripped {
             match kallsyms::read(&image.space) {
                 Some(symbols) => {
                     image.notes.push(format!("stripped; {} names come from kallsyms", symbols.len()));
+                    image.known = symbols.find(&table::marks(), &[]);
                     image.symbols = symbols;
                 }
                 None => image.notes.push("stripped, and no kallsyms was found: no names, no rules on symbols".into()),
@@ -201,15 +268,16 @@ impl Image {
         }
         image.version = image.find_version();
         image.build_id = image.find_build_id();
-        Ok(image)
+        let of_a_kernel = image.version.is_some()
+            || image.known.keys().any(|name| name.contains("mcount_loc") || name.contains("jump_table"))
+            || image.space.sections().iter().any(|s| table::is_table(&s.name) || s.name == ".gnu.linkonce.this_module")
+            || image.space.dropped.iter().any(|(name, _)| table::is_table(name));
+        if of_a_kernel { Ok(image) } else { Err(ImageError::NoTables { what: called }) }
     }
 
     /// Reads tables and rules, and keeps the records within these ranges.
     fn claim(&mut self, within: Option<&[Range<u64>]>) {
         let mut records = Vec::new();
-        // A linker script puts names around the tables of a vmlinux; in a module they are sections.
-        let bounds = if self.kind == Kind::Module { Vec::new() } else { table::bounds() };
-        let known = self.symbols.find(&bounds, &self.space.data);
         let mut keep = |number: u8, table: &Table, entry: table::Entry| {
             if within.is_some_and(|ranges| !ranges.iter().any(|r| r.contains(&entry.addr))) {
                 return;
@@ -229,7 +297,7 @@ impl Image {
                 fits: fits.wanted.is_none(),
             });
         };
-        let mut tables = table::read(&self.space, &known, &mut keep);
+        let mut tables = table::read(self, &mut keep);
         let rules = rule::read(self, tables.len() as u8, &mut keep);
         tables.extend(rules);
         self.spans = claims::unite(&mut records);
@@ -264,9 +332,9 @@ impl Image {
         overlap::meetings(&self.spans)
     }
 
-    /// Sections that hold instructions.
+    /// Sections that hold instructions; `.data` is none, though a few lie there from 7.0 on.
     pub fn text(&self) -> impl Iterator<Item = &Section> {
-        self.space.sections().iter().filter(|s| s.exec && !s.name.starts_with(".altinstr_replacement"))
+        self.space.sections().iter().filter(|s| s.exec && !s.written && !s.name.starts_with(".altinstr_replacement"))
     }
 
     /// Bytes at an address, as the image has them.
@@ -283,13 +351,20 @@ impl Image {
 
     /// The name that stands exactly at an address.
     pub(crate) fn name_at(&self, addr: u64) -> Option<Cow<'_, str>> {
-        self.symbols.exactly(addr).map(|s| self.symbols.name(s, &self.space.data))
+        self.symbols.exactly(addr, &self.space.data).map(|s| self.symbols.name(s, &self.space.data))
+    }
+
+    /// Whether any of the names that stand exactly at an address is such a one; `None` where no name stands.
+    pub(crate) fn named_at(&self, addr: u64, such: impl Fn(&[u8]) -> bool) -> Option<bool> {
+        let mut names = self.symbols.all(addr).map(|s| self.symbols.raw_name(s, &self.space.data)).peekable();
+        names.peek()?;
+        Some(names.any(such))
     }
 
     /// `function+0x5`, or `.text+0x120` where no symbol is near.
     #[must_use]
     pub fn place(&self, addr: u64) -> String {
-        if let Some(symbol) = self.symbols.around(addr) {
+        if let Some(symbol) = self.symbols.around(addr, &self.space.data) {
             let (name, offset) = (self.symbols.name(symbol, &self.space.data), addr - symbol.addr);
             return if offset == 0 { name.into_owned() } else { format!("{name}+{offset:#x}") };
         }
@@ -302,7 +377,7 @@ impl Image {
     /// The function around an address, without offset.
     #[must_use]
     pub fn function_name(&self, addr: u64) -> Option<Cow<'_, str>> {
-        self.symbols.around(addr).map(|s| self.symbols.name(s, &self.space.data))
+        self.symbols.around(addr, &self.space.data).map(|s| self.symbols.name(s, &self.space.data))
     }
 
     fn find_version(&self) -> Option<String> {
@@ -312,8 +387,7 @@ impl Image {
             return Some(String::from_utf8_lossy(magic.split(|b| *b == b' ').next()?).into_owned());
         }
         const BANNER: &[u8] = b"Linux version ";
-        let banner = self.symbols.find(&["linux_banner"], &self.space.data).get("linux_banner").copied();
-        let text = match banner {
+        let text = match self.known.get("linux_banner").copied() {
             Some(addr) => self.space.from(addr).strip_prefix(BANNER)?,
             None => {
                 let rodata = self.space.contents(self.space.named(".rodata")?);

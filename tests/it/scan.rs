@@ -2,6 +2,7 @@
 
 mod attached;
 pub mod build;
+mod containers;
 mod damaged;
 mod running;
 
@@ -111,6 +112,7 @@ fn the_old_dispatcher_conflicts_with_ftrace_and_the_new_one_does_not() {
     assert!(said.out.contains("no longer meet bpf_dispatcher_xdp_func"), "{}", said.out);
     let said = scan(&user, &["--diff", "old", "old", "--exit-code"]).ok();
     assert!(said.out.contains("no owner gained or lost a site"), "{}", said.out);
+    assert!(said.out.contains("passes: no two owners newly meet"), "{}", said.out);
 }
 
 #[test]
@@ -189,4 +191,89 @@ fn a_picture_names_every_owner() {
     }
     assert!(said.out.contains("1 conflict</text>"));
     assert_eq!(said.out.matches('<').count(), said.out.matches('>').count());
+}
+
+#[test]
+fn what_kernels_of_7_3_do_otherwise_is_known() {
+    let user = User::new();
+    let Some(path) = build::vmlinux(&user, "vmlinux", &["NEW=1"]) else { return };
+    // SHF_EXECINSTR, which no assembler gives to this section.
+    let image = build::Damaged::new(&path);
+    let flags = image.field(".data", build::Field::Flags);
+    std::fs::write(&path, image.set(".data", build::Field::Flags, flags | 4).0).expect("written");
+    let value = json(&user, &["vmlinux"]);
+    assert_eq!(findings(&value), []);
+    for (owner, count) in [
+        ("bug", 3),
+        ("static-call", 5),
+        ("runtime-const", 1),
+        ("call-depth", 1),
+        ("return-thunk", 4),
+        ("jump-label", 3),
+    ] {
+        assert_eq!(records(&value, owner), count, "{owner}");
+    }
+    // The data that may be executed is no text.
+    let text = build::Damaged::new(&path).field(".text", build::Field::Size);
+    assert_eq!(value["total"]["text"], text);
+    // Padding ends where the function begins, whose first bytes are another's.
+    let owners = value["total"]["owners"].as_array().expect("owners");
+    assert_eq!(owners.iter().find(|o| o["owner"] == "call-depth").expect("padding")["bytes"], 16);
+    let tables = value["images"][0]["tables"].as_array().expect("tables");
+    let table = |name: &str| tables.iter().find(|t| t["name"] == name).expect("a table");
+    assert_eq!(table("__bug_table")["layout"], "bug16");
+    let addr = table("__bug_table")["addr"].as_str().expect("an address as text");
+    assert!(addr.starts_with("0xffffffff81"), "{addr}");
+    let shown = scan(&user, &["vmlinux", "--at", "warner"]).ok().out;
+    assert!(shown.contains("jmp __x86_return_thunk") && !shown.contains("__pi_"), "{shown}");
+
+    // A record that leads to no such call is told: its call is made one of something else.
+    let warner = shown.lines().find(|l| l.contains("call __SCT__WARN_trap")).expect("the call");
+    let at = u64::from_str_radix(warner.split(' ').next().expect("an address"), 16).expect("hexadecimal");
+    let damaged = build::Damaged::new(&path);
+    let at = (at - damaged.field(".text", build::Field::Address)) as usize;
+    user.write("strange", damaged.poke(".text", at, &[0xe8, 0, 0, 0, 0]).0);
+    let value = json(&user, &["strange"]);
+    let told: Vec<_> =
+        value["images"][0]["findings"].as_array().expect("findings").iter().map(|f| &f["what"]).collect();
+    let bug = "bug expects a call of __SCT__WARN_trap, or an instruction shortly before it";
+    assert!(told.len() == 3 && told.iter().filter(|w| **w == bug).count() == 2, "{told:?}");
+}
+
+#[test]
+fn many_findings_of_a_kind_are_one_line_and_none_is_lost() {
+    let user = User::new();
+    let Some(_) = build::vmlinux(&user, "vmlinux", &["ODD=10050"]) else { return };
+    let value = json(&user, &["vmlinux"]);
+    let all = value["images"][0]["findings"].as_array().expect("findings");
+    assert_eq!(all.len(), 10_001);
+    assert_eq!(all.iter().map(|f| f["times"].as_u64().expect("a number")).sum::<u64>(), 10_050);
+    let said = scan(&user, &["vmlinux"]).ok().out;
+    let odd: Vec<&str> =
+        said.lines().filter(|l| l.contains("ftrace expects") || l.contains("more (-f json)")).collect();
+    assert_eq!(
+        odd,
+        [
+            "unexpected    10,050 ×  ftrace expects a call of __fentry__ or a five-byte nop",
+            "              … and 10,047 more (-f json)"
+        ]
+    );
+}
+
+#[test]
+fn a_difference_is_one_page() {
+    let user = User::new();
+    let Some(_) = build::vmlinux(&user, "old", &["ALT=13"]) else { return };
+    let _ = build::vmlinux(&user, "new", &["NEW=1"]);
+    let _ = build::vmlinux(&user, "odd", &["NEW=1", "ODD=2"]);
+    let said = scan(&user, &["--diff", "old", "new", "--exit-code"]).ok().out;
+    insta::assert_snapshot!(said);
+    let said = scan(&user, &["--diff", "new", "odd", "--exit-code"]).ends(1).out;
+    assert!(said.contains("to look at: 1 new kind of odd site\n"), "{said}");
+    assert!(said.contains("newly odd      2 × ftrace expects a call of __fentry__"), "{said}");
+    // A table that is no longer read holds a build up too.
+    let damaged = build::Damaged::new(&user.path("new")).set("__jump_table", build::Field::Offset, 1 << 40);
+    user.write("damaged", damaged.0);
+    let said = scan(&user, &["--diff", "new", "damaged", "--exit-code"]).ends(1).out;
+    assert!(said.contains("no longer read __jump_table: its section points outside of the file"), "{said}");
 }

@@ -37,6 +37,8 @@ pub struct Census {
     pub sections: usize,
     /// By owner, those without any left out.
     pub owners: Vec<(Owner, Share)>,
+    /// Tables that ought to be there and were not read: whose, which, why, and in how many images.
+    pub not_read: Vec<(Owner, String, String, usize)>,
     /// Pairs of owners that meet by design: how often, and why.
     pub by_design: Vec<(Owner, Owner, usize, &'static str)>,
 }
@@ -49,7 +51,7 @@ impl Image {
         for table in &self.tables {
             let share = &mut shares[table.owner as usize];
             share.records += table.records;
-            if table.records > 0 || table.seen.is_some() {
+            if table.records > 0 {
                 share.tables.push(table.name.clone());
             }
         }
@@ -75,6 +77,11 @@ impl Image {
                 census.owners.push((owner, share));
             }
         }
+        for table in &self.tables {
+            if let Some(why) = &table.not_read {
+                census.miss((table.owner, table.name.clone(), why.clone(), 1));
+            }
+        }
         for meeting in self.meetings().iter().filter(|m| m.rank == Rank::ByDesign) {
             let (a, b) = (meeting.first.owner, meeting.second.owner);
             let (a, b) = if a <= b { (a, b) } else { (b, a) };
@@ -89,6 +96,23 @@ impl Census {
         match self.by_design.iter_mut().find(|m| (m.0, m.1) == (a, b)) {
             Some(known) => known.2 += count,
             None => self.by_design.push((a, b, count, why)),
+        }
+    }
+
+    fn miss(&mut self, table: (Owner, String, String, usize)) {
+        // Each image may have another reason; more than so many are not worth telling apart.
+        const MOST: usize = 256;
+        let same = |t: &&mut (Owner, String, String, usize)| (t.0, &t.1, &t.2) == (table.0, &table.1, &table.2);
+        let full = self.not_read.len() == MOST;
+        match self.not_read.iter_mut().find(same) {
+            Some(known) => known.3 += table.3,
+            None if !full => self.not_read.push(table),
+            None => {
+                if let Some(last) = self.not_read.last_mut() {
+                    *last =
+                        (last.0, "further tables".into(), "for reasons that each image tells".into(), last.3 + table.3);
+                }
+            }
         }
     }
 
@@ -118,6 +142,7 @@ impl Census {
                 }
             }
         }
+        other.not_read.iter().for_each(|table| self.miss(table.clone()));
         for &(a, b, count, why) in &other.by_design {
             self.meet(a, b, count, why);
         }

@@ -5,7 +5,7 @@ use iced_x86::{Decoder, DecoderOptions};
 
 use super::Image;
 use super::owner::Owner;
-use super::table::{Entry, Layout};
+use super::table::{BUGFLAG_ARGS, Entry, Layout};
 
 /// The length of what stands at a site.
 pub(crate) struct Fits {
@@ -21,6 +21,9 @@ pub(crate) fn fits(len: usize) -> Fits {
 pub(crate) fn wants(len: usize, wanted: &'static str) -> Fits {
     Fits { len: len as u32, wanted: Some(wanted) }
 }
+
+/// Instructions between the record of a warning and its call; 14 at most in Debian's 7.3.4.
+const WARN_STEPS: usize = 32;
 
 /// The five-byte nops that kernels since 5.4 compile in or write: P6, and AMD's K8 form.
 pub(crate) fn is_nop5(bytes: &[u8]) -> bool {
@@ -59,7 +62,7 @@ pub(crate) fn check(image: &Image, owner: Owner, layout: Layout, entry: &Entry) 
             [0xc3, ..] => fits(1),
             _ => to_thunk(image, bytes, entry.addr, "__x86_return_thunk", "ret, or a jump to __x86_return_thunk"),
         },
-        Owner::CallDepth if layout == Layout::Prefix => padding(bytes),
+        Owner::CallDepth if layout == Layout::Prefix => padding(image, bytes, entry.addr),
         Owner::CallDepth => match bytes {
             [0xe8, ..] if bytes.len() >= 5 => fits(5),
             _ => wants(1, "a call"),
@@ -74,6 +77,10 @@ pub(crate) fn check(image: &Image, owner: Owner, layout: Layout, entry: &Entry) 
         },
         Owner::Bug => match instruction(bytes) {
             Some(len) if super::table::traps(bytes) => fits(len),
+            Some(len) if layout == Layout::Bug16 && entry.flags & BUGFLAG_ARGS != 0 => match warn_trap(image, entry) {
+                true => fits(len),
+                false => wants(len, "a call of __SCT__WARN_trap, or an instruction shortly before it"),
+            },
             len => wants(len.unwrap_or(1), "ud1 or ud2"),
         },
         Owner::Exception | Owner::Cfi => {
@@ -83,10 +90,13 @@ pub(crate) fn check(image: &Image, owner: Owner, layout: Layout, entry: &Entry) 
             if bytes.len() < entry.len as usize {
                 return wants(1, "a constant");
             }
+            if layout == Layout::RuntimeMask && !is_and_operand(image, entry.addr) {
+                return wants(4, "the constant of an and");
+            }
             fits(entry.len as usize)
         }
         // The whole function is meant; its name is all that there is to compare.
-        Owner::KprobeBlacklist => match image.symbols.exactly(entry.addr) {
+        Owner::KprobeBlacklist => match image.symbols.exactly(entry.addr, &image.space.data) {
             Some(symbol) => fits(symbol.size.clamp(1, u64::from(u32::MAX)) as usize),
             None if image.symbols.len() == 0 => fits(1),
             None => wants(1, "the start of a function"),
@@ -101,8 +111,9 @@ fn fentry(image: &Image, bytes: &[u8], addr: u64) -> Fits {
         return fits(5);
     }
     match branch(bytes, addr) {
-        Some((5, target)) if bytes[0] == 0xe8 => match image.name_at(target).as_deref() {
-            Some("__fentry__" | "mcount") => fits(5),
+        Some((5, target)) if bytes[0] == 0xe8 => match image.named_at(target, |n| n == b"__fentry__" || n == b"mcount")
+        {
+            Some(true) => fits(5),
             // Without symbols a call is all that can be seen.
             None if image.symbols.len() == 0 => fits(5),
             _ => wants(5, WANTED),
@@ -111,15 +122,35 @@ fn fentry(image: &Image, bytes: &[u8], addr: u64) -> Fits {
     }
 }
 
+/// `ds ds movb $0, (%rdi)`: a call of `queued_spin_unlock` that is not virtual, seen in v7.3.
+const UNLOCK: [u8; 5] = [0x3e, 0x3e, 0xc6, 0x07, 0x00];
+
+/// `ud1 (%edx), %rdi`: a call of `WARN_trap` in a kernel that runs, v6.19.
+const WARN_INSN: [u8; 5] = [0x67, 0x48, 0x0f, 0xb9, 0x3a];
+
+/// Where a static call that is not inlined leads to.
+fn static_call_target(name: &[u8]) -> bool {
+    name.starts_with(b"__SCT__") || name == b"__x86_return_thunk"
+}
+
 fn static_call(image: &Image, bytes: &[u8], entry: &Entry) -> Fits {
     const WANTED: &str = "a call or jump to __SCT__*, or what a static call with nothing to do has";
     if is_nop5(bytes) || bytes.starts_with(&crate::isa::RET0) {
         return fits(5);
     }
+    // A site is patched to call its function itself, or to trap: `arch/x86/kernel/static_call.c: __static_call_transform()`.
+    if image.kind == super::Kind::Running {
+        return match branch(bytes, entry.addr) {
+            Some((len @ (5 | 6), _)) => fits(len),
+            _ if bytes.starts_with(&WARN_INSN) || bytes.starts_with(&UNLOCK) => fits(5),
+            _ if bytes.first() == Some(&0xc3) => fits(5),
+            _ => wants(bytes.len().min(5), WANTED),
+        };
+    }
     match branch(bytes, entry.addr) {
         // A tail call whose function is absent returns instead; it still has five bytes.
-        Some((len @ (5 | 6), target)) => match image.name_at(target).as_deref() {
-            Some(name) if name.starts_with("__SCT__") || name == "__x86_return_thunk" => fits(len),
+        Some((len @ (5 | 6), target)) => match image.named_at(target, static_call_target) {
+            Some(true) => fits(len),
             None if image.symbols.len() == 0 => fits(len),
             _ => wants(len, WANTED),
         },
@@ -131,6 +162,8 @@ fn static_call(image: &Image, bytes: &[u8], entry: &Entry) -> Fits {
 /// A static call's trampoline: `jmp rel32`, or `ret` and padding; for "return 0" `xor eax, eax; ret` since v6.x.
 pub(crate) fn trampoline(bytes: &[u8]) -> Fits {
     match bytes {
+        // In a kernel that runs the trampoline of WARN_trap is one too.
+        [0x67, 0x48, 0x0f, 0xb9, 0x3a, ..] => fits(5),
         [0xe9 | 0xc3, ..] | [0x31, 0xc0, ..] | [0x2e, 0x2e, 0x2e, 0x31, 0xc0, ..] if bytes.len() >= 5 => fits(5),
         _ => wants(bytes.len().min(5), "jmp, or ret and padding"),
     }
@@ -161,8 +194,8 @@ fn whole(bytes: &[u8], entry: &Entry, wanted: &'static str) -> Fits {
 
 fn to_thunk(image: &Image, bytes: &[u8], addr: u64, prefix: &str, wanted: &'static str) -> Fits {
     match branch(bytes, addr) {
-        Some((len, target)) => match image.name_at(target) {
-            Some(name) if name.starts_with(prefix) => fits(len),
+        Some((len, target)) => match image.named_at(target, |name| name.starts_with(prefix.as_bytes())) {
+            Some(true) => fits(len),
             None if image.symbols.len() == 0 => fits(len),
             _ => wants(len, wanted),
         },
@@ -170,8 +203,18 @@ fn to_thunk(image: &Image, bytes: &[u8], addr: u64, prefix: &str, wanted: &'stat
     }
 }
 
-/// Nops in front of a function, up to its entry.
-fn padding(bytes: &[u8]) -> Fits {
+/// Bytes that functions are aligned to where they have padding in front: `CONFIG_FUNCTION_ALIGNMENT_16B`.
+const ALIGNED: u64 = 16;
+
+/// Nops in front of a function, up to its entry: the function may begin with a nop that belongs to somebody else (a static
+/// key, the call of ftrace).
+fn padding(image: &Image, bytes: &[u8], addr: u64) -> Fits {
+    let entry = match image.symbols.after(addr) {
+        Some(symbol) => symbol.addr,
+        None => (addr + 1).next_multiple_of(ALIGNED),
+    };
+    let room = usize::try_from(entry - addr).unwrap_or(usize::MAX).min(bytes.len());
+    let bytes = &bytes[..room];
     let mut len = 0;
     while len < 64 {
         let rest = &bytes[len.min(bytes.len())..];
@@ -182,6 +225,35 @@ fn padding(bytes: &[u8]) -> Fits {
         }
     }
     if len > 0 { fits(len) } else { wants(1, "padding in front of a function") }
+}
+
+/// Whether the code that begins here comes to a call of `WARN_trap`: what prepares its arguments stands between, and
+/// jumps, where the compiler shares the call with another warning. In a running kernel the call is a `ud1`.
+fn warn_trap(image: &Image, entry: &Entry) -> bool {
+    let mut addr = entry.addr;
+    for _ in 0..WARN_STEPS {
+        let bytes = image.space.from(addr);
+        let mut decoder = Decoder::with_ip(64, &bytes[..bytes.len().min(15)], addr, DecoderOptions::NONE);
+        let instruction = decoder.decode();
+        match instruction.mnemonic() {
+            _ if instruction.is_invalid() => return super::table::traps(bytes),
+            iced_x86::Mnemonic::Ud1 => return true,
+            iced_x86::Mnemonic::Jmp if instruction.is_jmp_short_or_near() => addr = instruction.near_branch_target(),
+            iced_x86::Mnemonic::Call if instruction.is_call_near() => {
+                let target = instruction.near_branch_target();
+                let named = image.named_at(target, |name| name == b"__SCT__WARN_trap" || name == b"__WARN_trap");
+                return named.unwrap_or_else(|| image.symbols.len() == 0);
+            }
+            _ => addr = instruction.next_ip(),
+        }
+    }
+    false
+}
+
+/// Whether a four-byte constant at an address is that of `and $imm32, %reg`.
+fn is_and_operand(image: &Image, addr: u64) -> bool {
+    let before = |n: u64| addr.checked_sub(n).map_or(&[][..], |from| image.space.from(from));
+    matches!(before(2), [0x81, 0xe0..=0xe7, ..]) || matches!(before(1), [0x25, ..])
 }
 
 fn instruction(bytes: &[u8]) -> Option<usize> {

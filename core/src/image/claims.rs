@@ -47,7 +47,8 @@ impl Span {
 
 /// Sorts records by address and unites those of one owner that overlap.
 pub(crate) fn unite(records: &mut [Record]) -> Vec<Span> {
-    records.sort_unstable_by_key(|r| (r.addr, r.owner, r.table, r.len));
+    // Stable, because it is the quicker one: each table is mostly in order by itself.
+    records.sort_by_key(|r| (r.addr, r.owner, r.table, r.len));
     let mut spans: Vec<Span> = Vec::with_capacity(records.len());
     let mut last = [usize::MAX; Owner::ALL.len()];
     for record in records.iter() {

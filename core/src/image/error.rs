@@ -9,14 +9,16 @@ pub enum ImageError {
     #[error("cannot be read")]
     Read(#[source] io::Error),
     /// Something else altogether.
-    #[error("not an ELF file: it begins with {0}; give a vmlinux or a .ko")]
+    #[error(
+        "not an ELF file: it begins with {0}; give a vmlinux, a vmlinuz, a .ko, a .deb, an initramfs or a directory of modules"
+    )]
     NotElf(String),
-    /// A boot image: the ELF file is inside, compressed.
-    #[error("a boot image (bzImage), whose vmlinux is compressed inside; unpack it with scripts/extract-vmlinux first")]
-    BootImage,
+    /// A boot image whose kernel cannot be found.
+    #[error("a boot image (bzImage), whose kernel cannot be found: {0}")]
+    Boot(String),
     /// i386 and the like.
-    #[error("a 32-bit ELF file; only x86-64 images can be read")]
-    Class32,
+    #[error("a 32-bit ELF file ({0}); only x86-64 images can be read")]
+    Class32(String),
     /// Written for another byte order.
     #[error("a big-endian ELF file; only x86-64 images can be read")]
     BigEndian,
@@ -40,6 +42,15 @@ pub enum ImageError {
     /// Nothing that can be executed.
     #[error("has no executable section with contents; a file with debug information alone (.debug) has none")]
     NoText,
+    /// No kernel and no module.
+    #[error(
+        "{what}: it holds none of the tables of a kernel or module (__mcount_loc, __jump_table, .altinstructions \
+             and so on), and nothing in it says that it is one; give a vmlinux, a vmlinuz or a .ko"
+    )]
+    NoTables {
+        /// `a program`, `a shared library (libc.so.6)`.
+        what: String,
+    },
     /// Decompression failed.
     #[error("cannot be inflated as {format}")]
     Inflate {
@@ -55,6 +66,23 @@ pub enum ImageError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// Sections that nobody's kernel has.
+    #[error("its sections hold more than {limit} bytes; raise the limit if they are really that large")]
+    Huge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// An archive or initramfs that contradicts itself.
+    #[error("damaged as {format}: {what}")]
+    Archive {
+        /// `deb`, `cpio`, `tar`.
+        format: &'static str,
+        /// What was found.
+        what: String,
+    },
+    /// Nothing in it that could be read.
+    #[error("holds no vmlinux, vmlinuz or module")]
+    Empty,
     /// Not a function, symbol or address of this image.
     #[error("{0} is neither a symbol of this image nor an address in its text")]
     NoSuchPlace(String),

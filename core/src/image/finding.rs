@@ -1,7 +1,5 @@
 //! What a reader should look at: owners that meet, sites that are not what their owner expects, tables that cannot be read.
 
-use std::collections::HashMap;
-
 use super::overlap::{Meeting, Rank};
 use super::owner::{Owner, When};
 use super::{Image, check};
@@ -51,10 +49,25 @@ pub struct Finding {
     pub bytes: Bytes,
     /// What is the matter.
     pub what: String,
+    /// How many such it stands for: 1, unless there are more than 10,000 of its sort, of which the rest is counted here.
+    pub times: usize,
 }
 
-/// More findings than anybody reads come from a damaged file; the rest is counted in a last one.
+/// More findings than anybody reads come from a damaged file; the rest is counted, a last one for each kind.
 const MOST: usize = 10_000;
+
+/// Takes up to [`MOST`] findings. Of what is left over each kind becomes one that counts.
+fn bounded(out: &mut Vec<Finding>, mut all: impl Iterator<Item = Finding>) {
+    out.extend(all.by_ref().take(MOST));
+    let mut rest: Vec<Finding> = Vec::new();
+    for finding in all {
+        match rest.iter_mut().find(|f| f.severity == finding.severity && f.what == finding.what) {
+            Some(known) => known.times += 1,
+            None => rest.push(finding),
+        }
+    }
+    out.extend(rest);
+}
 
 impl Image {
     /// All findings, the worst first, then by address.
@@ -63,9 +76,9 @@ impl Image {
         let mut out = self.table_findings();
         let meetings = self.meetings();
         let told = |m: &&Meeting| m.rank != Rank::ByDesign;
-        out.extend(meetings.iter().filter(told).take(MOST).map(|m| self.meeting(m)));
-        out.extend(self.unexpected().take(MOST));
-        out.extend(self.not_instrumentable().take(MOST));
+        bounded(&mut out, meetings.iter().filter(told).map(|m| self.meeting(m)));
+        bounded(&mut out, self.unexpected());
+        bounded(&mut out, self.not_instrumentable());
         out.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.addr.cmp(&b.addr)));
         out
     }
@@ -91,7 +104,7 @@ impl Image {
     ) -> Finding {
         let bytes = self.space.from(addr);
         let bytes = Bytes::new(&bytes[..bytes.len().min(len as usize)]);
-        Finding { severity, addr, len, place: self.place(addr), owners, bytes, what }
+        Finding { severity, addr, len, place: self.place(addr), owners, bytes, what, times: 1 }
     }
 
     fn unexpected(&self) -> impl Iterator<Item = Finding> {
@@ -124,8 +137,9 @@ impl Image {
                 finding.place.clone_from(&table.name);
                 out.push(finding);
             };
-            if let Some(seen) = &table.seen {
-                push(format!("not read, because no known layout fits: {seen}"));
+            // One that was not even found is in the census alone.
+            if let Some(why) = table.not_read.as_ref().filter(|_| table.addr != 0) {
+                push(format!("not read: {why}"));
             }
             if table.astray > 0 {
                 push(format!("{} of {} records point to no text and are left out", table.astray, table.records));
@@ -136,8 +150,7 @@ impl Image {
 
     /// Sites of calls in text that must not be instrumented: what is called there could be.
     fn not_instrumentable(&self) -> impl Iterator<Item = Finding> {
-        let known: HashMap<_, _> = self.symbols.find(&["__noinstr_text_start", "__noinstr_text_end"], &self.space.data);
-        let linked = match (known.get("__noinstr_text_start"), known.get("__noinstr_text_end")) {
+        let linked = match (self.known.get("__noinstr_text_start"), self.known.get("__noinstr_text_end")) {
             (Some(start), Some(end)) => *start..*end,
             _ => 0..0,
         };

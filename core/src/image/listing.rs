@@ -74,7 +74,7 @@ impl Image {
         let named = self.symbols.named(base, &self.space.data).map(|s| s.addr);
         let addr = named.or_else(|| number(base)).and_then(|a| a.checked_add(offset)).ok_or_else(no)?;
         let section = self.space.at(addr).filter(|s| s.exec).ok_or_else(no)?;
-        let around = self.symbols.around(addr).filter(|s| s.addr >= section.addr);
+        let around = self.symbols.around(addr, &self.space.data).filter(|s| s.addr >= section.addr);
         let start = around.map_or(addr, |s| s.addr);
         let next = self.symbols.after(addr).map_or(section.end(), |s| s.addr.min(section.end()));
         let end = match around {

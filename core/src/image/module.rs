@@ -2,11 +2,13 @@
 //! do what the kernel's loader does, `arch/x86/kernel/module.c: apply_relocate_add()`, with addresses of our own; symbols
 //! of other files get stand-ins, so that a call to one can still be told by its target.
 
+use std::collections::HashMap;
+
 use object::SectionIndex;
 use object::elf;
 use object::read::elf::{Rela, SectionHeader};
 
-use super::elf::{Elf, LE, Raw};
+use super::elf::{ABSOLUTE, Dropped, Elf, LE, Raw};
 use super::space::{Held, Section};
 use super::symbols::Symbol;
 use super::table;
@@ -21,7 +23,12 @@ const EXTERNAL_STEP: u64 = 16;
 const SPAN: u64 = 0x1800_0000;
 
 /// Sections with addresses and relocations applied, and symbols to match.
-pub(crate) fn lay_out(elf: &Elf<'_>, raw: &[Raw], notes: &mut Vec<String>) -> (Vec<Section>, Vec<Symbol>) {
+pub(crate) fn lay_out(
+    elf: &Elf<'_>,
+    raw: &[Raw],
+    notes: &mut Vec<String>,
+    dropped: &mut Vec<Dropped>,
+) -> (Vec<Section>, Vec<Symbol>) {
     let mut addrs = vec![0_u64; elf.sections.len()];
     let mut out = Vec::new();
     let mut next = BASE;
@@ -37,16 +44,18 @@ pub(crate) fn lay_out(elf: &Elf<'_>, raw: &[Raw], notes: &mut Vec<String>) -> (V
             let addr = next.next_multiple_of(align);
             if size > SPAN || addr + size > BASE + SPAN {
                 notes.push(format!("section {name} of {size:#x} bytes is too large for a module and is not read"));
+                dropped.push((name, "its section is too large for a module".into()));
                 continue;
             }
-            let Some(held) = elf.held(header, &name, notes) else { continue };
+            let Some(held) = elf.held(header, &name, notes, dropped) else { continue };
             // Symbols may stand in a section without bytes.
             addrs[index.0] = addr;
             if size == 0 {
                 continue;
             }
             next = addr + size;
-            out.push(Section { name, addr, size, exec, held });
+            let written = flags.contains(elf::SHF_WRITE);
+            out.push(Section { name, addr, size, exec, written, held, unread: None });
         }
     }
     let symbols = symbols(raw, &addrs);
@@ -64,15 +73,15 @@ fn symbols(raw: &[Raw], addrs: &[u64]) -> Vec<Option<Symbol>> {
             // Symbol 0 stands for no symbol: the addend is the value.
             return Some(Symbol::new(0, 0, 0, false, false));
         }
-        if s.section == elf::SHN_UNDEF.0 {
+        if s.section == u32::from(elf::SHN_UNDEF.0) {
             external += EXTERNAL_STEP;
             let mut symbol = Symbol::new(external, 0, s.name, false, true);
             symbol.external = true;
             return (s.name != 0 && external < BASE).then_some(symbol);
         }
         let base = match s.section {
-            section if section == elf::SHN_ABS.0 => 0,
-            section => *addrs.get(usize::from(section)).filter(|a| **a != 0)?,
+            ABSOLUTE => 0,
+            section => *addrs.get(section as usize).filter(|a| **a != 0)?,
         };
         Some(Symbol::new(base.wrapping_add(s.value), s.size, s.name, function, s.global))
     };
@@ -88,28 +97,37 @@ struct Bad {
 }
 
 fn apply(elf: &Elf<'_>, addrs: &[u64], symbols: &[Option<Symbol>], sections: &mut [Section], notes: &mut Vec<String>) {
+    // There may be 65,000 sections, each with relocations.
+    let numbers: HashMap<u64, usize> = sections.iter().enumerate().map(|(n, s)| (s.addr, n)).collect();
+    let mut relocated = vec![false; sections.len()];
     for (index, header) in elf.sections.enumerate() {
+        if header.sh_type(LE) != elf::SHT_RELA {
+            continue;
+        }
         let target = header.sh_info(LE) as usize;
         let sized = elf.sections.section(SectionIndex(target)).is_ok_and(|s| s.sh_size(LE) > 0);
         let Some(addr) = addrs.get(target).copied().filter(|a| *a != 0 && sized) else { continue };
-        let Some(section) = sections.iter_mut().find(|s| s.addr == addr) else { continue };
-        if header.sh_type(LE) != elf::SHT_RELA || !(section.exec || table::is_table(&section.name)) {
+        let Some(number) = numbers.get(&addr).copied() else { continue };
+        let section = &mut sections[number];
+        if !(section.exec || table::is_table(&section.name)) {
             continue;
         }
-        let relocations = match header.rela(LE, elf.data) {
+        let relocations = match header.rela(LE, elf.source) {
             Ok(Some((relocations, _))) => relocations,
             Ok(None) => continue,
             Err(e) => {
                 let name = elf.name(header);
                 notes.push(format!("relocation section {name} ({}) is damaged and not applied: {e}", index.0));
+                section.unread = Some(format!("its relocations are damaged: {e}"));
                 continue;
             }
         };
         let bytes = match &section.held {
-            Held::File(range) => elf.data[range.clone()].to_vec(),
+            Held::File(range) => elf.source.copy(range.clone()).unwrap_or_default(),
             Held::Own(bytes) => bytes.clone(),
             Held::Nothing => continue,
         };
+        relocated[number] |= !relocations.is_empty();
         let (bytes, bad) = relocate(bytes, addr, relocations, symbols);
         section.held = Held::Own(bytes);
         let name = &section.name;
@@ -121,6 +139,15 @@ fn apply(elf: &Elf<'_>, addrs: &[u64], symbols: &[Option<Symbol>], sections: &mu
         }
         if let Some((kind, count)) = bad.unknown {
             notes.push(format!("{count} relocations of {name} are of a type not known here (first: {kind})"));
+        }
+    }
+    // Every record of every table has an address, so a table without relocations has lost them.
+    for (section, relocated) in sections.iter_mut().zip(relocated) {
+        if !relocated && section.unread.is_none() && table::is_table(&section.name) {
+            section.unread = Some(format!(
+                "its relocations are gone, as objcopy -S or strip -s leave a module; {} bytes say nothing without them",
+                section.size
+            ));
         }
     }
 }

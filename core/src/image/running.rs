@@ -1,6 +1,7 @@
 //! The kernel that runs here, as far as it lets itself be read. Every source is optional: what is absent, or hidden by
 //! `kptr_restrict`, is said. Addresses are given as linked: the offset of KASLR is subtracted.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -9,17 +10,30 @@ use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::elf::{Header, LE};
-use super::file::Data;
 use super::owner::Owner;
 use super::space::{Held, Section, Space};
 use super::symbols::{Names, Symbol, Symbols};
-use super::table::{Entry, Found, Layout, Table};
-use super::{Image, ImageError, Kind, claims};
+use super::table::{Found, Layout, Table};
+use super::{Image, ImageError, Kind, claims, rule, table};
+
+mod traced;
+
+use self::traced::MOST;
+pub use self::traced::{Holder, Traced, Traces, traces};
 
 /// Where a kernel is linked, `__START_KERNEL` with the default `CONFIG_PHYSICAL_START`.
 const LINKED: u64 = 0xffff_ffff_8100_0000;
-/// No source is read further than this.
-const MOST: u64 = 256 << 20;
+/// Tables that stay in memory when the kernel has booted, and tell of sites that are written while it runs.
+const TABLES: [(&str, &str); 3] = [
+    ("__start___jump_table", "__stop___jump_table"),
+    ("__start_static_call_sites", "__stop_static_call_sites"),
+    ("__start_static_call_tramp_key", "__stop_static_call_tramp_key"),
+];
+
+/// Whether a running kernel still has a table, and it is read: others are given away after boot, or say what is done.
+pub(super) fn in_memory(section: &str) -> bool {
+    matches!(section, "__jump_table" | ".static_call_sites" | ".static_call_tramp_key")
+}
 
 /// Reads `proc` and `sys` below a directory (`/`).
 ///
@@ -38,20 +52,20 @@ pub fn read(root: &Path) -> Result<Image, ImageError> {
     if slide != 0 {
         notes.push(format!("KASLR: {slide:#x} is subtracted from every address"));
     }
-    let ends = [(b"__start___jump_table" as &[u8], b"__stop___jump_table" as &[u8])];
-    let data = ends.iter().filter_map(|(a, b)| Some((at(a)?, at(b)?)));
+    let data = TABLES.iter().filter_map(|(a, b)| Some((at(a.as_bytes())?, at(b.as_bytes())?)));
     let wanted: Vec<(u64, u64, bool)> =
         start.zip(end).map(|(s, e)| (s, e, true)).into_iter().chain(data.map(|(s, e)| (s, e, false))).collect();
     let sections = memory(root, &wanted, slide, &mut notes);
     for symbol in &mut list {
         symbol.addr = symbol.addr.wrapping_sub(slide);
     }
-    let (space, overlapping) = Space::new(Data::Owned(Vec::new()), sections);
+    let (space, overlapping) = Space::new(sections, Vec::new());
     notes.extend(overlapping);
     let release = std::fs::read_to_string(root.join("proc/sys/kernel/osrelease")).ok();
     let mut image = Image {
         path: root.to_owned(),
         kind: Kind::Running,
+        boot: false,
         compression: None,
         version: release.map(|r| r.trim().to_owned()),
         build_id: None,
@@ -62,7 +76,9 @@ pub fn read(root: &Path) -> Result<Image, ImageError> {
         spans: Vec::new(),
         space,
         symbols: Symbols::new(if hidden { Vec::new() } else { list }, Names::Own(names)),
+        known: HashMap::new(),
     };
+    image.known = image.symbols.find(&table::marks(), &[]);
     image.claim(None);
     lists(root, slide, &mut image);
     Ok(image)
@@ -121,7 +137,15 @@ fn memory(root: &Path, wanted: &[(u64, u64, bool)], slide: u64, notes: &mut Vec<
             file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(|e| e.to_string())?;
             let name = if exec { ".text" } else { ".data" }.to_owned();
             let addr = start.wrapping_sub(slide);
-            out.push(Section { name, addr, size: end - start, exec, held: Held::Own(bytes) });
+            out.push(Section {
+                name,
+                addr,
+                size: end - start,
+                exec,
+                written: !exec,
+                held: Held::Own(bytes),
+                unread: None,
+            });
         }
         Ok(out)
     };
@@ -149,48 +173,75 @@ const LISTS: [(&str, &str, Owner); 5] = [
 
 fn lists(root: &Path, slide: u64, image: &mut Image) {
     let mut records = std::mem::take(&mut image.records);
+    // Addresses of ftrace's sites, in order: the first list, where the kernel has it (v6.5).
+    let mut sites: Vec<u64> = Vec::new();
     for (path, name, owner) in LISTS {
+        let Ok(number) = u8::try_from(image.tables.len()) else { break };
+        let mut table = Table { layout: Some(Layout::Pointer), ..Table::new(name, owner, Found::Running) };
         let file = match File::open(root.join(path)) {
             Ok(file) => file,
             Err(e) => {
                 image.notes.push(format!("/{path} is not there ({e})"));
+                table.layout = None;
+                table.not_read = Some(format!("/{path}: {e}"));
+                image.tables.push(table);
                 continue;
             }
         };
-        let Ok(number) = u8::try_from(image.tables.len()) else { break };
-        let mut table = Table { layout: Some(Layout::Pointer), ..Table::new(name, owner, Found::Running) };
-        for line in BufReader::new(file.take(MOST)).lines().map_while(Result::ok) {
-            let Some(addr) = address(&line, image, slide) else {
-                table.zero += 1;
+        for line in BufReader::new(file.take(MOST)).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            // A line that goes on with the one in front.
+            if line.trim_start().starts_with("direct-->") || line.trim().is_empty() {
                 continue;
+            }
+            let addr = match address(&line, image, slide) {
+                Some(Place::Address(addr)) => addr,
+                // A function is listed by its name, and its site may stand behind `endbr64`.
+                Some(Place::Function(addr)) if owner == Owner::Ftrace => site(image, &sites, addr),
+                Some(Place::Function(addr)) => addr,
+                None => {
+                    table.zero += 1;
+                    continue;
+                }
             };
             table.records += 1;
-            let entry = Entry { addr, len: 5, other: 0, flags: 0 };
             // What is armed is a call or jump to a trampoline that is generated: nothing to compare with.
             let len = if owner == Owner::Ftrace { 5 } else { 1 };
-            records.push(claims::Record {
-                addr: entry.addr,
-                other: 0,
-                len,
-                flags: 0,
-                table: number,
-                owner,
-                fits: true,
-            });
+            records.push(claims::Record { addr, other: 0, len, flags: 0, table: number, owner, fits: true });
+            if table.name == LISTS[0].1 {
+                sites.push(addr);
+            }
         }
+        sites.sort_unstable();
         image.tables.push(table);
     }
     image.spans = claims::unite(&mut records);
     image.records = records;
 }
 
-/// The address of a line: a number, a range, or a function's name.
-fn address(line: &str, image: &Image, slide: u64) -> Option<u64> {
+/// The site of ftrace in the function that begins here: behind `endbr64`, as the kernel's own list or the bytes say.
+fn site(image: &Image, sites: &[u64], function: u64) -> u64 {
+    let listed = sites.get(sites.partition_point(|s| *s < function));
+    match listed {
+        Some(listed) if *listed - function <= 4 => *listed,
+        _ if image.space.from(function).starts_with(&rule::ENDBR) => function + 4,
+        _ => function,
+    }
+}
+
+/// What a line names.
+enum Place {
+    Address(u64),
+    Function(u64),
+}
+
+/// The place that a line is about: a number, a range, or a function's name.
+fn address(line: &str, image: &Image, slide: u64) -> Option<Place> {
     let first = line.split_ascii_whitespace().next()?;
     let number = first.split('-').next()?.trim_start_matches("0x");
     match u64::from_str_radix(number, 16) {
         Ok(0) => None,
-        Ok(addr) if number.len() >= 8 => Some(addr.wrapping_sub(slide)),
-        _ => image.symbols.named(first, &image.space.data).map(|s| s.addr),
+        Ok(addr) if number.len() >= 8 => Some(Place::Address(addr.wrapping_sub(slide))),
+        _ => image.symbols.named(first, &image.space.data).map(|s| Place::Function(s.addr)),
     }
 }

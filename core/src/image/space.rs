@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
-use super::file::Data;
+use super::elf::Dropped;
+use super::source::{Buffer, Source};
+use super::{ImageError, Limits};
 
 /// Where a section's bytes are.
 #[derive(Debug)]
 pub(crate) enum Held {
-    /// In the file.
+    /// In the file; of one that is not in memory, they were not asked for.
     File(Range<usize>),
     /// In a copy to which relocations were applied.
     Own(Vec<u8>),
@@ -26,7 +28,11 @@ pub struct Section {
     pub size: u64,
     /// Whether it holds instructions.
     pub exec: bool,
+    /// Whether it holds data too: `.data` is executable from 7.0 on, because `relocate_kernel` lies there.
+    pub written: bool,
     pub(crate) held: Held,
+    /// Why its contents say nothing.
+    pub(crate) unread: Option<String>,
 }
 
 impl Section {
@@ -43,20 +49,23 @@ const LAST: u64 = u64::MAX - 0xffff;
 /// All sections that are loaded.
 #[derive(Debug)]
 pub(crate) struct Space {
-    pub data: Data,
+    pub data: Buffer,
     /// By address; they do not overlap.
     sections: Vec<Section>,
+    /// Sections that are not read, and why.
+    pub dropped: Vec<Dropped>,
 }
 
 impl Space {
     /// Sorts the sections. Of two that overlap the first is kept and the other named in what is returned.
-    pub fn new(data: Data, mut sections: Vec<Section>) -> (Self, Vec<String>) {
+    pub fn new(mut sections: Vec<Section>, mut dropped: Vec<Dropped>) -> (Self, Vec<String>) {
         sections.retain(|s| s.size > 0);
         sections.sort_by_key(|s| s.addr);
         let mut notes = Vec::new();
         sections.retain(|s| {
             let wraps = s.end() > LAST;
             if wraps {
+                dropped.push((s.name.clone(), "its section ends beyond the address space".into()));
                 notes
                     .push(format!("section {} at {:#x} ends beyond the address space and is not read", s.name, s.addr));
             }
@@ -65,14 +74,42 @@ impl Space {
         let mut kept: Vec<Section> = Vec::with_capacity(sections.len());
         for section in sections {
             match kept.last() {
-                Some(last) if last.end() > section.addr => notes.push(format!(
-                    "section {} at {:#x} overlaps {} and is not read",
-                    section.name, section.addr, last.name
-                )),
+                Some(last) if last.end() > section.addr => {
+                    dropped.push((section.name.clone(), format!("its section overlaps {}", last.name)));
+                    notes.push(format!(
+                        "section {} at {:#x} overlaps {} and is not read",
+                        section.name, section.addr, last.name
+                    ));
+                }
                 _ => kept.push(section),
             }
         }
-        (Self { data, sections: kept }, notes)
+        (Self { data: Buffer::default(), sections: kept, dropped }, notes)
+    }
+
+    /// Reads sections of a file that is not in memory.
+    ///
+    /// # Errors
+    /// [`ImageError::Read`]; [`ImageError::Damaged`], where the file shrank; [`ImageError::Huge`].
+    pub fn load(
+        &mut self,
+        source: &Source,
+        limits: Limits,
+        wanted: impl Fn(&Section) -> bool,
+    ) -> Result<(), ImageError> {
+        if matches!(source, Source::Memory(_)) {
+            return Ok(());
+        }
+        let mut room = limits.inflated;
+        for section in &mut self.sections {
+            if let Held::File(range) = &section.held
+                && wanted(section)
+            {
+                room = room.checked_sub(section.size).ok_or(ImageError::Huge { limit: limits.inflated })?;
+                section.held = Held::Own(source.copy(range.clone())?);
+            }
+        }
+        Ok(())
     }
 
     pub fn sections(&self) -> &[Section] {

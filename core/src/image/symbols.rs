@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::file::Data;
-
 /// A name and where it stands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Symbol {
@@ -37,21 +35,34 @@ pub(crate) enum Names {
     Own(Vec<u8>),
 }
 
-/// Bytes by which names that are looked for are told from most others.
-const BEGINNING: usize = 7;
+/// The first eight bytes of a name as a number; of a shorter one nothing behind its zero counts.
+fn beginning(name: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    match name.get(..8) {
+        Some(first) => bytes.copy_from_slice(first),
+        None => bytes[..name.len()].copy_from_slice(name),
+    }
+    let word = u64::from_le_bytes(bytes);
+    // The bytes in front of the first zero.
+    let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
+    if zeros == 0 { word } else { word & (1_u64 << (zeros.trailing_zeros() & !7)).wrapping_sub(1) }
+}
 
 /// All symbols by address.
 #[derive(Debug)]
 pub(crate) struct Symbols {
     list: Vec<Symbol>,
     names: Names,
+    /// Symbols of this file.
+    own: usize,
 }
 
 impl Symbols {
     pub fn new(mut list: Vec<Symbol>, names: Names) -> Self {
         // Of several names for one address the last is preferred.
         list.sort_unstable_by_key(|s| (s.addr, s.function, s.size > 0, s.global, s.name));
-        Self { list, names }
+        let own = list.iter().filter(|s| !s.external).count();
+        Self { list, names, own }
     }
 
     pub fn none() -> Self {
@@ -59,7 +70,7 @@ impl Symbols {
     }
 
     pub fn len(&self) -> usize {
-        self.list.iter().filter(|s| !s.external).count()
+        self.own
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Symbol> {
@@ -67,7 +78,7 @@ impl Symbols {
     }
 
     /// The names from a symbol's own on: it ends at the first zero.
-    fn names_from<'a>(&'a self, symbol: &Symbol, data: &'a Data) -> &'a [u8] {
+    fn names_from<'a>(&'a self, symbol: &Symbol, data: &'a [u8]) -> &'a [u8] {
         let all = match &self.names {
             Names::File(range) => data.get(range.clone()).unwrap_or_default(),
             Names::Own(names) => names,
@@ -75,37 +86,36 @@ impl Symbols {
         all.get(symbol.name as usize..).unwrap_or_default()
     }
 
-    pub fn raw_name<'a>(&'a self, symbol: &Symbol, data: &'a Data) -> &'a [u8] {
+    pub fn raw_name<'a>(&'a self, symbol: &Symbol, data: &'a [u8]) -> &'a [u8] {
         let from = self.names_from(symbol, data);
         &from[..memchr::memchr(0, from).unwrap_or(0)]
     }
 
     /// Whether a name begins so: most names are ruled out by this without a search for their end.
-    pub fn begins(&self, symbol: &Symbol, data: &Data, with: &[u8]) -> bool {
+    pub fn begins(&self, symbol: &Symbol, data: &[u8], with: &[u8]) -> bool {
         self.names_from(symbol, data).starts_with(with)
     }
 
-    pub fn name<'a>(&'a self, symbol: &Symbol, data: &'a Data) -> Cow<'a, str> {
+    pub fn name<'a>(&'a self, symbol: &Symbol, data: &'a [u8]) -> Cow<'a, str> {
         String::from_utf8_lossy(self.raw_name(symbol, data))
     }
 
     /// The addresses of some names, in one pass.
-    pub fn find<'n>(&self, names: &[&'n str], data: &Data) -> HashMap<&'n str, u64> {
+    pub fn find<'n>(&self, names: &[&'n str], data: &[u8]) -> HashMap<&'n str, u64> {
         if names.is_empty() {
             return HashMap::new();
         }
         let wanted: HashMap<&[u8], &'n str> = names.iter().map(|n| (n.as_bytes(), *n)).collect();
-        let mut begins: Vec<&[u8]> = names.iter().map(|n| &n.as_bytes()[..n.len().min(BEGINNING)]).collect();
+        // Most names are ruled out by their first bytes, compared as one number.
+        let mut begins: Vec<u64> = names.iter().map(|n| beginning(n.as_bytes())).collect();
         begins.sort_unstable();
         begins.dedup();
         let mut found = HashMap::new();
         for symbol in self.list.iter().filter(|s| !s.external) {
-            let from = self.names_from(symbol, data);
-            if !begins.iter().any(|begin| from.starts_with(begin)) {
+            if begins.binary_search(&beginning(self.names_from(symbol, data))).is_err() {
                 continue;
             }
-            let name = self.raw_name(symbol, data);
-            if let Some(name) = wanted.get(name) {
+            if let Some(name) = wanted.get(self.raw_name(symbol, data)) {
                 found.insert(*name, symbol.addr);
             }
         }
@@ -113,7 +123,7 @@ impl Symbols {
     }
 
     /// The symbol with exactly this name, a function before anything else.
-    pub fn named(&self, name: &str, data: &Data) -> Option<&Symbol> {
+    pub fn named(&self, name: &str, data: &[u8]) -> Option<&Symbol> {
         let same = |s: &&Symbol| {
             let from = self.names_from(s, data);
             from.starts_with(name.as_bytes()) && from.get(name.len()) == Some(&0)
@@ -123,19 +133,35 @@ impl Symbols {
         if first.function { Some(first) } else { matching.find(|s| s.function).or(Some(first)) }
     }
 
-    /// The name that stands exactly here.
-    pub fn exactly(&self, addr: u64) -> Option<&Symbol> {
+    /// All names that stand exactly here, the preferred one first. One address may have several: `__x86_return_thunk` and
+    /// `__pi___x86_return_thunk` from 7.2 on, `__static_call_text_start` and the first trampoline.
+    pub fn all(&self, addr: u64) -> impl Iterator<Item = &Symbol> {
         let after = self.list.partition_point(|s| s.addr <= addr);
-        self.list.get(after.checked_sub(1)?).filter(|s| s.addr == addr)
+        self.list[..after].iter().rev().take_while(move |s| s.addr == addr)
+    }
+
+    /// The name that stands exactly here.
+    pub fn exactly(&self, addr: u64, data: &[u8]) -> Option<&Symbol> {
+        self.plainest(self.all(addr).next()?, data)
     }
 
     /// The function (or for want of one the nearest label) around an address.
-    pub fn around(&self, addr: u64) -> Option<&Symbol> {
+    pub fn around(&self, addr: u64, data: &[u8]) -> Option<&Symbol> {
         let after = self.list.partition_point(|s| s.addr <= addr);
         // A few labels may stand between a function's start and the address; more are not worth the search.
         let back = self.list[..after].iter().rev().take(32);
         let within = |s: &&Symbol| s.function && addr - s.addr < s.size.max(1);
-        back.clone().find(within).or_else(|| back.take(1).next())
+        let found = back.clone().find(within).or_else(|| back.take(1).next())?;
+        self.plainest(found, data)
+    }
+
+    /// Of a name that is made from another one (`__pi_`: position independent) the other, where it stands at the same place.
+    fn plainest<'a>(&'a self, symbol: &'a Symbol, data: &[u8]) -> Option<&'a Symbol> {
+        let made = |s: &Symbol| self.begins(s, data, b"__pi_");
+        if !made(symbol) {
+            return Some(symbol);
+        }
+        Some(self.all(symbol.addr).take(8).find(|s| s.function == symbol.function && !made(s)).unwrap_or(symbol))
     }
 
     /// The first symbol behind an address.

@@ -5,6 +5,7 @@ mod json;
 pub mod listing;
 mod svg;
 mod text;
+mod traced;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use super::Context;
 /// `scan [PATH...]`
 #[derive(Args)]
 pub struct Arguments {
-    /// A vmlinux, a module (.ko, also .ko.xz, .zst, .gz), or a directory of those
+    /// A vmlinux, a vmlinuz or a module (.ko, also .xz, .zst, .gz); a directory of those; a .deb or an initramfs
     #[arg(value_name = "PATH", required_unless_present_any = ["diff", "running"], conflicts_with = "diff")]
     paths: Vec<PathBuf>,
     /// Show one function byte by byte, with the owners: SYMBOL, SYMBOL+0x10, or a hexadecimal address
@@ -35,6 +36,12 @@ pub struct Arguments {
     /// Scan the running kernel, as far as its text can be read
     #[arg(long, conflicts_with_all = ["paths", "diff"])]
     running: bool,
+    /// Print who holds each traced function, then what changes; look again every SECONDS
+    #[arg(long, value_name = "SECONDS", requires = "running", conflicts_with = "at", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    watch: Option<f64>,
+    /// End --watch after N looks
+    #[arg(long, value_name = "N", requires = "watch")]
+    looks: Option<u64>,
     /// Directory that holds proc and sys
     #[arg(long, value_name = "DIR", default_value = "/", requires = "running", hide = true)]
     root: PathBuf,
@@ -62,6 +69,7 @@ struct Report {
     kind: Kind,
     version: Option<String>,
     build_id: Option<String>,
+    boot: bool,
     compression: Option<&'static str>,
     size: usize,
     names: usize,
@@ -77,6 +85,7 @@ impl Report {
             kind: image.kind,
             version: image.version.clone(),
             build_id: image.build_id.clone(),
+            boot: image.boot,
             compression: image.compression,
             size: image.size,
             names: image.names(),
@@ -89,10 +98,13 @@ impl Report {
 }
 
 /// Reports of all images, and what could not be read.
+#[derive(Default)]
 struct Scan {
     reports: Vec<(PathBuf, Report)>,
     failed: Vec<(PathBuf, String)>,
     seconds: f64,
+    /// Of a running kernel: who holds what, or why that is not told.
+    traced: Option<Result<running::Traces, String>>,
 }
 
 /// Runs the subcommand.
@@ -107,13 +119,20 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(place) = &arguments.at {
         return listing::run(context, arguments, place, limits);
     }
+    if let Some(seconds) = arguments.watch {
+        return traced::watch(context, arguments, seconds);
+    }
     let start = Instant::now();
     let scan = if arguments.running {
         let image = running::read(&arguments.root).map_err(|e| failure(Path::new("the running kernel"), &e))?;
         if arguments.format == Format::Svg {
             return draw(context, &image);
         }
-        Scan { reports: vec![("the running kernel".into(), Report::of(&image))], failed: Vec::new(), seconds: 0.0 }
+        Scan {
+            reports: vec![("the running kernel".into(), Report::of(&image))],
+            traced: Some(running::traces(&arguments.root).map_err(|e| e.to_string())),
+            ..Scan::default()
+        }
     } else {
         if arguments.format == Format::Svg {
             let path = single(&arguments.paths, "a picture")?;
@@ -142,7 +161,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
 fn collect(context: &Context, arguments: &Arguments, limits: Limits) -> Result<Scan, Failure> {
     let available = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = arguments.threads.unwrap_or(available).clamp(1, 8);
-    let mut scan = Scan { reports: Vec::new(), failed: Vec::new(), seconds: 0.0 };
+    let mut scan = Scan::default();
     let mut answers = image::scan(&arguments.paths, limits, threads, Report::of);
     if let [only] = answers.as_slice()
         && let Err(error) = &only.result

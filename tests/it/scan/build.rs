@@ -39,6 +39,7 @@ pub fn module(user: &User, name: &str) -> Option<PathBuf> {
 /// A field of a section header, as the ELF specification numbers its bytes.
 #[derive(Clone, Copy)]
 pub enum Field {
+    Flags = 8,
     Address = 16,
     Offset = 24,
     Size = 32,

@@ -21,8 +21,8 @@ fn what_is_no_x86_64_image_is_refused_with_its_reason() {
     refused(&user, b"#!/bin/sh\n", "not an ELF file: it begins with 23 21 2f 62");
     let mut boot = vec![0; 0x300];
     boot[0x202..0x206].copy_from_slice(b"HdrS");
-    refused(&user, &boot, "unpack it with scripts/extract-vmlinux first");
-    refused(&user, &good().put(4, &[1]).0, "a 32-bit ELF file");
+    refused(&user, &boot, "its boot protocol is 0.00");
+    refused(&user, &good().put(4, &[1]).put(18, &[3, 0]).0, "a 32-bit ELF file (i386)");
     refused(&user, &good().put(5, &[2]).0, "a big-endian ELF file");
     refused(&user, &good().put(18, &[183, 0]).0, "an ELF file for arm64");
     refused(&user, &good().put(16, &[4, 0]).0, "an ELF file of type 4");
@@ -47,7 +47,7 @@ fn one_bad_file_does_not_hide_a_directory() {
     let empty = user.path("empty");
     std::fs::create_dir(&empty).expect("a directory");
     let said = scan(&user, &["empty"]).ends(3);
-    assert!(said.err.contains("no vmlinux* and no *.ko"), "{}", said.err);
+    assert!(said.err.contains("no vmlinux*, no vmlinuz* and no *.ko"), "{}", said.err);
     let said = scan(&user, &["gone.ko"]).ends(3);
     assert!(said.err.contains("gone.ko: cannot be read"), "{}", said.err);
 }
@@ -76,6 +76,17 @@ fn a_stripped_image_is_read_without_names_and_says_so() {
     assert_eq!(findings(&value), []);
     let notes = value["images"][0]["notes"].as_array().expect("notes");
     assert!(notes.iter().any(|n| n.as_str().is_some_and(|n| n.starts_with("stripped, and no kallsyms"))), "{notes:?}");
+    // What lies within another section is nowhere to be found, and said to be.
+    let missing = value["total"]["not_read"].as_array().expect("tables");
+    assert!(missing.len() == 2, "{missing:?}");
+    assert_eq!((&missing[1]["table"], &missing[1]["owner"]), (&"_kprobe_blacklist".into(), &"kprobe-blacklist".into()));
+    let said = scan(&user, &["stripped"]).ok().out;
+    let line = said.lines().find(|l| l.contains("_kprobe_blacklist")).expect("a line of the census");
+    assert_eq!(
+        line,
+        "kprobe-blacklist not read: _kprobe_blacklist: it has no section of its own, and no symbols tell where it lies \
+         (stripped, no kallsyms)"
+    );
 }
 
 #[test]
@@ -140,4 +151,58 @@ fn relocations_to_nowhere_are_counted() {
     assert!(notes.contains("1 relocations of __mcount_loc lead nowhere"), "{notes}");
     assert!(notes.contains("1 relocations of __mcount_loc lie outside of it"), "{notes}");
     assert_eq!(records(&value, "ftrace"), 1);
+}
+
+#[test]
+fn a_module_whose_relocations_are_gone_is_named() {
+    let user = User::new();
+    let Some(path) = module(&user, "made.ko") else { return };
+    let bare = user.path("bare.ko");
+    let status = std::process::Command::new("objcopy").arg("-S").arg(&path).arg(&bare).status();
+    assert!(status.expect("objcopy comes with gcc").success());
+    let value = json(&user, &["bare.ko"]);
+    let missing = value["total"]["not_read"].as_array().expect("tables");
+    let tables: Vec<_> = missing.iter().map(|t| t["table"].as_str().expect("text")).collect();
+    assert!(tables.contains(&"__mcount_loc") && tables.contains(&".static_call_sites"), "{tables:?}");
+    assert!(missing.iter().all(|t| t["why"].as_str().is_some_and(|w| w.starts_with("its relocations are gone"))));
+    assert_eq!(records(&value, "ftrace"), 0);
+    let said = scan(&user, &["bare.ko"]).ok().out;
+    assert!(
+        said.contains("ftrace           not read: __mcount_loc: its relocations are gone, as objcopy -S"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_no_kernel_is_refused_by_name() {
+    let user = User::new();
+    let Some(_) = module(&user, "made.ko") else { return };
+    let built = |arguments: &[&str], name: &str| {
+        let source = user.write("words.c", "int words(void) { return 7; }\nint main(void) { return words(); }\n");
+        let status =
+            std::process::Command::new("gcc").args(arguments).arg(source).arg("-o").arg(user.path(name)).status();
+        assert!(status.expect("gcc starts").success());
+        std::fs::read(user.path(name)).expect("what gcc made")
+    };
+    refused(&user, &built(&[], "program"), "a program: it holds none of the tables of a kernel or module");
+    refused(&user, &built(&["-shared", "-Wl,-soname,libwords.so.6"], "library"), "a shared library (libwords.so.6)");
+    refused(&user, &built(&["-c"], "object.o"), "an object file: it holds none of the tables");
+    let mut arm = vec![0; 0x40];
+    arm[0x38..0x3c].copy_from_slice(b"ARM\x64");
+    refused(&user, &arm, "an ELF file for arm64 (a boot image)");
+}
+
+#[test]
+fn more_sections_than_sixteen_bits_count_are_read() {
+    let user = User::new();
+    let Some(_) = module(&user, "made.ko") else { return };
+    let wide = ".macro one\n.section .wide\\@, \"a\"\n.byte 1\n.endm\n.rept 65400\none\n.endr\n";
+    let source = include_str!("kernel.s").replacen(".text\n", &format!("{wide}.text\n"), 1);
+    let source = user.write("wide.s", source);
+    let mut gcc = std::process::Command::new("gcc");
+    gcc.args(["-c", "-Wa,--defsym,MODULE=1"]).arg(source).arg("-o").arg(user.path("wide.ko"));
+    assert!(gcc.status().expect("gcc starts").success());
+    let (wide, plain) = (json(&user, &["wide.ko"]), json(&user, &["made.ko"]));
+    assert_eq!(wide["total"]["owners"], plain["total"]["owners"]);
+    assert_eq!(findings(&wide), []);
 }

@@ -31,7 +31,7 @@ pub enum Layout {
     Bug8,
     /// `struct bug_entry` with `s32 file; u16 line, flags`.
     Bug12,
-    /// The same with a format.
+    /// `struct bug_entry` of v6.19 with `s32 format, file; u16 line, flags`.
     Bug16,
     /// `struct exception_table_entry`: `s32 insn, fixup, data`.
     Exception,
@@ -39,6 +39,8 @@ pub enum Layout {
     RuntimePointer,
     /// A relative address of a 1-byte shift in an instruction.
     RuntimeShift,
+    /// A relative address of a 4-byte mask in an instruction.
+    RuntimeMask,
 }
 
 /// A record, decoded.
@@ -78,7 +80,7 @@ impl Layout {
     #[must_use]
     pub fn size(self) -> usize {
         match self {
-            Self::Relative | Self::RuntimePointer | Self::RuntimeShift => 4,
+            Self::Relative | Self::RuntimePointer | Self::RuntimeShift | Self::RuntimeMask => 4,
             Self::Pointer | Self::Prefix | Self::StaticCall | Self::TrampolineKey | Self::Bug8 => 8,
             Self::Alt12 | Self::Bug12 | Self::Exception => 12,
             Self::Alt13 => 13,
@@ -113,6 +115,7 @@ impl Layout {
             Self::Relative => Entry { addr: rel(0), len: 0, other: 0, flags: 0 },
             Self::RuntimePointer => Entry { addr: rel(0), len: 8, other: 0, flags: 0 },
             Self::RuntimeShift => Entry { addr: rel(0), len: 1, other: 0, flags: 0 },
+            Self::RuntimeMask => Entry { addr: rel(0), len: 4, other: 0, flags: 0 },
             Self::StaticCall | Self::TrampolineKey => keyed(rel(0), rel(4), 3),
             Self::Jump => {
                 let key = base.wrapping_add(8).wrapping_add(u64_at(record, 8));
@@ -123,7 +126,9 @@ impl Layout {
             Self::Paravirt => {
                 Entry { addr: u64_at(record, 0), len: byte_at(record, 9), other: 0, flags: byte_at(record, 8) }
             }
-            Self::Bug8 | Self::Bug12 | Self::Bug16 => Entry { addr: rel(0), len: 0, other: 0, flags: 0 },
+            Self::Bug8 | Self::Bug12 | Self::Bug16 => {
+                Entry { addr: rel(0), len: 0, other: 0, flags: u16_at(record, self.size() - 2).into() }
+            }
             Self::Exception => Entry { addr: rel(0), len: 0, other: rel(4), flags: u32_at(record, 8) },
         }
     }
@@ -146,7 +151,8 @@ impl Layout {
                     && (replacement == 0 || space.is_text(entry.other))
             }
             // ud2, or ud1 with operands.
-            Self::Bug8 | Self::Bug12 | Self::Bug16 => traps(space.from(entry.addr)),
+            Self::Bug8 | Self::Bug12 => traps(space.from(entry.addr)),
+            Self::Bug16 => entry.flags & BUGFLAG_ARGS != 0 || traps(space.from(entry.addr)),
             Self::Exception => space.is_text(entry.other),
             Self::Jump => space.is_text(entry.other),
             Self::Paravirt => entry.len > 0 && record.iter().skip(12).all(|b| *b == 0),
@@ -154,6 +160,10 @@ impl Layout {
         }
     }
 }
+
+/// `BUGFLAG_ARGS`, `include/asm-generic/bug.h`, v6.19: a warning with a format and arguments, which is no trap but a call of
+/// the static call `WARN_trap`; the record points to the call, or to an instruction shortly before it.
+pub(crate) const BUGFLAG_ARGS: u32 = 0x10;
 
 /// Whether an instruction begins here that raises an invalid opcode exception: `ud2`, or `ud1` with prefixes and operands.
 pub(crate) fn traps(bytes: &[u8]) -> bool {

@@ -8,6 +8,16 @@ use super::{Report, Scan};
 
 /// A scan as one JSON object: totals, the census and findings of each image, and what could not be read.
 pub fn scan(scan: &Scan) -> Value {
+    let mut value = images(scan);
+    match &scan.traced {
+        Some(Ok(traces)) => value["traced"] = super::traced::json(traces),
+        Some(Err(why)) => value["traced"] = json!({ "not_read": why }),
+        None => {}
+    }
+    value
+}
+
+fn images(scan: &Scan) -> Value {
     let mut total = Census::default();
     scan.reports.iter().for_each(|(_, report)| total.add(&report.census));
     json!({
@@ -27,6 +37,7 @@ fn report(path: &str, report: &Report) -> Value {
         "kind": report.kind,
         "version": report.version,
         "build_id": report.build_id,
+        "boot_image": report.boot,
         "compression": report.compression,
         "bytes": report.size,
         "names": report.names,
@@ -49,6 +60,9 @@ fn census(census: &Census) -> Value {
             value["when"] = json!(owner.when());
             value
         }).collect::<Vec<_>>(),
+        "not_read": census.not_read.iter().map(|(owner, table, why, images)| json!({
+            "owner": owner.name(), "table": table, "why": why, "images": images,
+        })).collect::<Vec<_>>(),
         "by_design": census.by_design.iter().map(|(a, b, times, why)| json!({
             "owners": [a.name(), b.name()], "times": times, "why": why,
         })).collect::<Vec<_>>(),
@@ -66,5 +80,6 @@ fn finding(finding: &Finding) -> Value {
         })).collect::<Vec<_>>(),
         "bytes": finding.bytes,
         "what": finding.what,
+        "times": finding.times,
     })
 }

@@ -1,17 +1,19 @@
 //! Census and findings for reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use provenance_engine::image::{Census, Finding, Kind, Severity, When};
+use provenance_engine::image::{Census, Finding, Kind, Owner, Severity, When};
 use provenance_review::look::{Look, Style};
 use provenance_review::text::{count, line, pad, plural};
 
 use super::{Report, Scan, release};
 
 /// Findings of one kind that are written out; the rest is counted.
-const SHOWN: usize = 20;
+const SHOWN: usize = 3;
+/// The same of conflicts.
+const CONFLICTS: usize = 20;
 
 /// A scan for reading: the owners over all images, then findings and what could not be read.
 pub fn scan(scan: &Scan, look: &Look) -> String {
@@ -36,7 +38,15 @@ pub fn scan(scan: &Scan, look: &Look) -> String {
     };
     let _ = writeln!(out, "{}   {:.2} s", look.paint(Style::Strong, &line(&head)), scan.seconds);
     table(&mut out, &total, look);
+    not_read(&mut out, &total, look);
     designed(&mut out, &total, look);
+    match &scan.traced {
+        Some(Ok(traces)) => super::traced::table(&mut out, traces, look),
+        Some(Err(why)) => {
+            let _ = writeln!(out, "{} {}", pad("traced now", 16), line(&format!("not read: enabled_functions: {why}")));
+        }
+        None => {}
+    }
     findings(&mut out, scan, look);
     notes(&mut out, scan, look);
     out
@@ -48,7 +58,11 @@ fn kind(report: &Report) -> String {
         Kind::Module => ", a module",
         Kind::Running => ", running",
     };
-    report.compression.map_or_else(|| kind.to_owned(), |c| format!("{kind} ({c})"))
+    let boot = report.boot.then_some("bzImage");
+    match boot.into_iter().chain(report.compression).collect::<Vec<_>>().as_slice() {
+        [] => kind.to_owned(),
+        around => format!("{kind} ({})", around.join(", ")),
+    }
 }
 
 fn releases(scan: &Scan) -> String {
@@ -110,6 +124,16 @@ fn tables(names: &[String]) -> String {
     }
 }
 
+/// Tables that ought to be there and are missing from the rows above.
+fn not_read(out: &mut String, census: &Census, look: &Look) {
+    for (owner, table, why, images) in &census.not_read {
+        let times = if *images > 1 { format!(" ({} images)", count(*images as u64)) } else { String::new() };
+        let name = look.paint(Style::Name, &pad(owner.name(), 16));
+        let word = look.paint(Style::Warning, "not read:");
+        let _ = writeln!(out, "{name} {word} {}{times}", line(&format!("{table}: {why}")));
+    }
+}
+
 fn designed(out: &mut String, census: &Census, look: &Look) {
     for (a, b, times, why) in &census.by_design {
         let pair = format!("{} × {}: {}", a.name(), b.name(), count(*times as u64));
@@ -117,34 +141,50 @@ fn designed(out: &mut String, census: &Census, look: &Look) {
     }
 }
 
+/// Findings folded: those of one severity, owner and kind are one line with their number, and under it the first few.
 fn findings(out: &mut String, scan: &Scan, look: &Look) {
     let mut all: Vec<(&Path, &Finding)> = Vec::new();
     for (path, report) in &scan.reports {
         all.extend(report.findings.iter().map(|f| (path.as_path(), f)));
     }
+    // A table that was not read has its line in the census.
+    all.retain(|(_, f)| f.severity != Severity::Table || !f.what.starts_with("not read"));
     // Stable: within a severity the order is that of the files, and of the addresses.
     all.sort_by_key(|(_, f)| std::cmp::Reverse(f.severity));
     let many = scan.reports.len() > 1;
-    let mut told: BTreeMap<(Severity, String), usize> = BTreeMap::new();
-    for (path, finding) in &all {
-        let times = told.entry((finding.severity, finding.what.clone())).or_default();
-        *times += 1;
-        if *times > SHOWN && finding.severity != Severity::Conflict {
-            continue;
+    let mut kinds: Vec<Vec<(&Path, &Finding)>> = Vec::new();
+    let mut known: HashMap<(Severity, Vec<Owner>, &str), usize> = HashMap::new();
+    for (path, finding) in all {
+        let owners = finding.owners.iter().map(|(o, _)| *o).collect();
+        let kind = *known.entry((finding.severity, owners, &finding.what)).or_insert_with(|| {
+            kinds.push(Vec::new());
+            kinds.len() - 1
+        });
+        kinds[kind].push((path, finding));
+    }
+    for kind in &kinds {
+        let times: usize = kind.iter().map(|(_, f)| f.times).sum();
+        let first = kind[0].1;
+        let style = if first.severity == Severity::WorthKnowing { Style::Mark } else { Style::Warning };
+        let severity = look.paint(style, &pad(first.severity.name(), 13));
+        let shown = if first.severity == Severity::Conflict { CONFLICTS } else { SHOWN };
+        if times > 1 {
+            let _ = writeln!(out, "{severity} {} ×  {}", count(times as u64), line(&first.what));
         }
-        let style = if finding.severity == Severity::WorthKnowing { Style::Mark } else { Style::Warning };
-        let severity = look.paint(style, &pad(finding.severity.name(), 13));
-        let owners: Vec<String> = finding.owners.iter().map(|(o, t)| format!("{} ({t})", o.name())).collect();
-        let within = if many { format!("{}: ", path.display()) } else { String::new() };
-        let place = format!("{within}{}..{}", finding.place, finding.len);
-        let _ = writeln!(out, "{severity} {}  {}", line(&place), line(&owners.join("  ×  ")));
-        let _ = writeln!(out, "{:13} {:#x}  {}   {}", "", finding.addr, finding.bytes, line(&finding.what));
+        for (path, finding) in kind.iter().filter(|(_, f)| f.times == 1).take(shown) {
+            let severity = if times > 1 { pad("", 13) } else { severity.clone() };
+            let owners: Vec<String> = finding.owners.iter().map(|(o, t)| format!("{} ({t})", o.name())).collect();
+            let within = if many { format!("{}: ", path.display()) } else { String::new() };
+            let place = format!("{within}{}..{}", finding.place, finding.len);
+            let _ = writeln!(out, "{severity} {}  {}", line(&place), line(&owners.join("  ×  ")));
+            let what = if times > 1 { String::new() } else { format!("   {}", finding.what) };
+            let _ = writeln!(out, "{:13} {:#x}  {}{}", "", finding.addr, finding.bytes, line(&what));
+        }
+        if times > shown {
+            let _ = writeln!(out, "{:13} … and {} more (-f json)", "", count((times - shown) as u64));
+        }
     }
-    for ((severity, what), times) in told.iter().filter(|((s, _), n)| **n > SHOWN && *s != Severity::Conflict) {
-        let more = count((times - SHOWN) as u64);
-        let _ = writeln!(out, "{} … and {more} more: {} (-f json has all)", pad(severity.name(), 13), line(what));
-    }
-    if all.is_empty() && !scan.reports.is_empty() {
+    if kinds.is_empty() && !scan.reports.is_empty() {
         let tables: usize = scan.reports.iter().map(|(_, r)| r.tables.iter().filter(|t| t.records > 0).count()).sum();
         let images = plural(scan.reports.len() as u64, "image", "images");
         let _ = writeln!(out, "no findings ({} in {images})", plural(tables as u64, "table read", "tables read"));
