@@ -38,7 +38,7 @@ enum Format {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// As [`diff::compare`]; and an output that cannot be written.
+/// As [`diff::compare()`]; and an output that cannot be written.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let id = message_id::typed(&arguments.message)?;
     let reader = context.place.required_reader()?;
