@@ -17,8 +17,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::entry::{self, Entry};
 use crate::poke::error::PokeError;
-use crate::poke::sync;
+use crate::poke::lock::lock;
+use crate::poke::stop;
 use crate::preflight;
 
 pub(crate) mod error;
@@ -35,8 +37,9 @@ struct Slot {
     name: String,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Domain {
+    pid: u32,
     epoch: AtomicU64,
     slots: Mutex<Vec<Arc<Slot>>>,
 }
@@ -49,12 +52,19 @@ pub struct Grace(Arc<Domain>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u64);
 
+impl Default for Domain {
+    fn default() -> Self {
+        Self { pid: std::process::id(), epoch: AtomicU64::default(), slots: Mutex::default() }
+    }
+}
+
 impl Grace {
     /// Registers the calling thread. Refused where a trap would kill it.
     ///
     /// # Errors
     /// [`GraceError::Poke`] with SIGTRAP blocked, [`GraceError::Twice`], [`GraceError::TooMany`].
     pub fn register(&self, name: &str) -> Result<Executor, GraceError> {
+        let _entry = self.enter()?;
         preflight::this_thread()?;
         let tid = preflight::gettid();
         let mut slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,6 +89,16 @@ impl Grace {
     /// # Errors
     /// [`GraceError::StillInside`] with their names; [`GraceError::Poke`] if the membarrier failed.
     pub fn try_reclaim(&self, stamp: Stamp) -> Result<(), GraceError> {
+        let _entry = self.enter()?;
+        self.passed(stamp)
+    }
+
+    fn enter(&self) -> Result<Entry, GraceError> {
+        Ok(entry::enter(self.0.pid).map_err(PokeError::from)?)
+    }
+
+    /// As [`Grace::try_reclaim`], for the engine.
+    pub(crate) fn passed(&self, stamp: Stamp) -> Result<(), GraceError> {
         let slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let inside: Vec<Inside> = slots
             .iter()
@@ -91,13 +111,8 @@ impl Grace {
         if !inside.is_empty() {
             return Err(GraceError::StillInside(inside));
         }
-        // Without membarrier the pokes stop the world, which serialises as well.
-        match sync::core_sync() {
-            Err(e) if !matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
-                Err(PokeError::NoMembarrier(e).into())
-            }
-            _ => Ok(()),
-        }
+        let lock = lock().map_err(PokeError::from)?;
+        Ok(stop::sync_or_stop(&lock).map_err(PokeError::NoMembarrier)?)
     }
 
     /// Tries for at most `limit`.

@@ -90,9 +90,19 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A holder's number in one ledger.
+/// A holder's number in one ledger; another ledger does not know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HolderId(pub(crate) u32);
+pub struct HolderId {
+    pub(crate) index: u32,
+    pub(crate) ledger: u32,
+}
+
+impl HolderId {
+    /// Before every other.
+    pub(crate) const FIRST: Self = Self { index: 0, ledger: 0 };
+    /// Behind every other.
+    pub(crate) const LAST: Self = Self { index: u32::MAX, ledger: u32::MAX };
+}
 
 #[cfg(test)]
 mod tests {

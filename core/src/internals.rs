@@ -16,7 +16,7 @@ use crate::mechanism::static_call::{Func, StaticCall};
 use crate::plan::Plan;
 use crate::poke::{Applied, Phase, PokeError, Protocol, trap};
 use crate::site::Site;
-use crate::text::Region;
+use crate::text::{Region, TextError};
 
 /// Applies a plan, and calls `probe` between the steps; its error ends the patcher in mid-batch.
 ///
@@ -66,11 +66,13 @@ pub unsafe fn deliver(ip: u64, sp: u64) -> (u64, u64) {
 
 /// A site that nobody checked for its boundary.
 ///
+/// # Errors
+/// [`TextError::Foreign`] if no text is laid out there.
+///
 /// # Safety
 /// As [`apply_wrongly`], for whoever stands inside it.
-#[must_use]
-pub unsafe fn site(addr: u64, len: u8) -> Site {
-    Site::new(addr, len)
+pub unsafe fn site(engine: &Engine, addr: u64, len: usize) -> Result<Site, TextError> {
+    engine.text().site_over(addr, len)
 }
 
 /// The mistake of v5.6 to v6.1: a dispatcher without a grace period between updates.

@@ -207,6 +207,19 @@ pub enum Insn {
 }
 
 impl Insn {
+    /// Where it leads from `addr`, if it is a jump or a call with its target inside it.
+    #[must_use]
+    pub fn target(self, addr: u64) -> Option<u64> {
+        match self {
+            Self::Jmp8(to) | Self::Jmp(to) | Self::Call(to) | Self::Jcc(_, to) => Some(to),
+            Self::Raw(bytes) => match Self::decode(bytes.as_slice(), addr) {
+                Some(Self::Raw(_)) | None => None,
+                Some(other) => other.target(addr),
+            },
+            Self::Nop(_) | Self::Ret | Self::Int3 | Self::Ret0 => None,
+        }
+    }
+
     /// Length in bytes, without padding.
     #[must_use]
     pub fn size(self) -> usize {

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::holder::{Holder, HolderId, MechanismId};
 use crate::isa::{Bytes, hex};
@@ -212,6 +213,8 @@ type Claims = BTreeMap<(u64, HolderId), Claim>;
 /// Claims and their journal.
 #[derive(Debug)]
 pub struct Ledger {
+    /// Unlike that of every other ledger of the process.
+    id: u32,
     policy: Policy,
     holders: Vec<Holder>,
     /// What each holder said it would accept from others, when it last claimed.
@@ -229,7 +232,9 @@ impl Ledger {
     /// An empty ledger.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
         Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             policy,
             holders: Vec::new(),
             accepts: Vec::new(),
@@ -250,17 +255,17 @@ impl Ledger {
     pub fn holder(&mut self, mechanism: MechanismId, name: &str) -> HolderId {
         self.holders.push(Holder { mechanism, name: name.to_owned() });
         self.accepts.push("");
-        HolderId(self.holders.len() as u32 - 1)
+        HolderId { index: self.holders.len() as u32 - 1, ledger: self.id }
     }
 
     /// Who that is.
     #[must_use]
     pub fn who(&self, id: HolderId) -> Option<&Holder> {
-        self.holders.get(id.0 as usize)
+        self.holders.get(id.index as usize).filter(|_| id.ledger == self.id)
     }
 
     pub(crate) fn name(&self, id: HolderId) -> String {
-        self.who(id).map_or_else(|| format!("holder {}", id.0), ToString::to_string)
+        self.who(id).map_or_else(|| format!("holder {} of another ledger", id.index), ToString::to_string)
     }
 
     /// The journal.
@@ -280,16 +285,21 @@ impl Ledger {
     /// Claims that share a byte with `addr..addr+len`, in address order within sites, then images.
     pub fn overlapping(&self, addr: u64, len: usize) -> impl Iterator<Item = &Claim> {
         let end = addr.saturating_add(len as u64);
-        let site_from = (addr.saturating_sub(SITE_MAX), HolderId(0));
-        let image_from = (addr.saturating_sub(self.longest_image), HolderId(0));
-        let sites = self.sites.range(site_from..(end.max(site_from.0), HolderId(0)));
-        let images = self.images.range(image_from..(end.max(image_from.0), HolderId(0)));
+        let site_from = (addr.saturating_sub(SITE_MAX), HolderId::FIRST);
+        let image_from = (addr.saturating_sub(self.longest_image), HolderId::FIRST);
+        let sites = self.sites.range(site_from..(end.max(site_from.0), HolderId::FIRST));
+        let images = self.images.range(image_from..(end.max(image_from.0), HolderId::FIRST));
         sites.chain(images).map(|(_, c)| c).filter(move |c| c.addr + c.len as u64 > addr && c.addr < end)
     }
 
     /// Who holds this byte.
     pub fn owners(&self, addr: u64) -> impl Iterator<Item = (&Claim, &Holder)> {
         self.overlapping(addr, 1).filter_map(|c| Some((c, self.who(c.holder)?)))
+    }
+
+    /// Address and length of every site that its holder has written.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.sites.values().filter(|c| c.state == State::Written && c.kind == Kind::Site).map(|c| (c.addr, c.len))
     }
 
     /// What this holder has.
@@ -320,7 +330,7 @@ impl Ledger {
             found,
             asker: self.name(holder),
             held: other.map(|c| (self.name(c.holder), c.since)),
-            accepts: other.and_then(|c| self.accepts.get(c.holder.0 as usize)).copied().unwrap_or_default(),
+            accepts: other.and_then(|c| self.accepts.get(c.holder.index as usize)).copied().unwrap_or_default(),
         }
     }
 
@@ -331,7 +341,7 @@ impl Ledger {
     /// expects; [`LedgerError::AlreadyHeld`].
     pub fn claim(&mut self, ask: Ask, found: Bytes, symbol: &str) -> Result<u64, LedgerError> {
         if self.who(ask.holder).is_none() {
-            return Err(LedgerError::UnknownHolder(ask.holder.0));
+            return Err(LedgerError::UnknownHolder(ask.holder.index));
         }
         if let Some(own) = self.overlapping(ask.addr, ask.len).find(|c| c.holder == ask.holder) {
             let (addr, len, since) = (own.addr, own.len, own.since);
@@ -350,7 +360,7 @@ impl Ledger {
                 return Err(LedgerError::Refused(Box::new(refusal)));
             }
         }
-        self.accepts[ask.holder.0 as usize] = ask.accepts;
+        self.accepts[ask.holder.index as usize] = ask.accepts;
         let since = self.journal.push(ask.holder, Event::Claimed { addr: ask.addr, len: ask.len, found });
         let claim = Claim {
             addr: ask.addr,
@@ -401,7 +411,7 @@ impl Ledger {
         consent: Consent<'_>,
     ) -> Result<(), LedgerError> {
         let claim = self.own(addr, len, from)?.clone();
-        let asker = self.who(to).cloned().ok_or(LedgerError::UnknownHolder(to.0))?;
+        let asker = self.who(to).cloned().ok_or(LedgerError::UnknownHolder(to.index))?;
         if let Some(own) = self.overlapping(addr, len).find(|c| c.holder == to) {
             let since = own.since;
             return Err(LedgerError::AlreadyHeld { holder: asker.to_string(), addr, len, since });
@@ -424,7 +434,7 @@ impl Ledger {
     pub(crate) fn covers(&self, plan: &Plan) -> Result<(), LedgerError> {
         let holder = plan.holder();
         let Some(first) = plan.patches().first() else { return Ok(()) };
-        let mut claims = self.sites.range((first.addr(), HolderId(0))..);
+        let mut claims = self.sites.range((first.addr(), HolderId::FIRST)..);
         'patches: for patch in plan.patches() {
             for (_, claim) in claims.by_ref() {
                 if claim.holder == holder && claim.addr == patch.addr() && claim.len == patch.len() {
@@ -436,7 +446,7 @@ impl Ledger {
             }
             // Out of step: a site held as part of something else, or by nobody.
             self.own(patch.addr(), patch.len(), holder)?;
-            claims = self.sites.range((patch.addr(), HolderId(u32::MAX))..);
+            claims = self.sites.range((patch.addr(), HolderId::LAST)..);
         }
         Ok(())
     }
@@ -446,7 +456,7 @@ impl Ledger {
         let holder = plan.holder();
         if let Some(first) = plan.patches().first() {
             let mut patches = plan.patches().iter().peekable();
-            for claim in self.sites.range_mut((first.addr(), HolderId(0))..).map(|(_, c)| c) {
+            for claim in self.sites.range_mut((first.addr(), HolderId::FIRST)..).map(|(_, c)| c) {
                 while patches.next_if(|p| p.addr() < claim.addr).is_some() {}
                 let Some(patch) = patches.peek() else { break };
                 // Under `Observe` another holder's belief is left as it is: that is how it gets surprised.

@@ -26,6 +26,7 @@
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 pub mod engine;
+mod entry;
 pub mod grace;
 pub mod holder;
 #[cfg(feature = "image")]

@@ -157,6 +157,15 @@ struct Inner {
     /// Apart, because only the trap handler reads them: the passes over a large batch stay in the cache.
     emulations: Vec<Option<Emulation>>,
     calls: bool,
+    /// Sites and where they would lead, new instructions and what is done in their place; neighbours alike are one.
+    targets: Vec<(u64, u64)>,
+}
+
+/// What one change comes to.
+struct Validated {
+    patch: Patch,
+    emulation: Option<Emulation>,
+    targets: [Option<u64>; 2],
 }
 
 /// A sorted, validated set of changes by one holder. Cloning shares it.
@@ -173,22 +182,31 @@ impl Plan {
         if patches.is_empty() {
             return Err(PlanError::Empty);
         }
-        if !patches.is_sorted_by_key(|p| p.0.addr()) {
-            patches.sort_unstable_by_key(|p| p.0.addr());
+        if !patches.is_sorted_by_key(|p| p.patch.addr()) {
+            patches.sort_unstable_by_key(|p| p.patch.addr());
         }
         for pair in patches.windows(2) {
-            let (first, len, second) = (pair[0].0.addr(), pair[0].0.len(), pair[1].0.addr());
+            let (first, len, second) = (pair[0].patch.addr(), pair[0].patch.len(), pair[1].patch.addr());
             if first == second {
                 return Err(PlanError::Duplicate { addr: first });
             }
-            if first + len as u64 > second {
+            if second - first < len as u64 {
                 return Err(PlanError::Overlap { first, len, second });
             }
         }
-        Ok(Self::from_sorted(holder, patches))
+        let mut targets: Vec<(u64, u64)> = Vec::new();
+        for Validated { patch, targets: leads, .. } in &patches {
+            for target in leads.iter().flatten() {
+                if targets.last().is_none_or(|last| last.1 != *target) {
+                    targets.push((patch.addr(), *target));
+                }
+            }
+        }
+        let patches = patches.into_iter().map(|v| (v.patch, v.emulation)).collect();
+        Ok(Self::from_sorted(holder, patches, targets))
     }
 
-    fn from_sorted(holder: HolderId, patches: Vec<(Patch, Option<Emulation>)>) -> Self {
+    fn from_sorted(holder: HolderId, patches: Vec<(Patch, Option<Emulation>)>, targets: Vec<(u64, u64)>) -> Self {
         let (patches, emulations): (Vec<_>, Vec<_>) = patches.into_iter().unzip();
         let calls = emulations.iter().flatten().any(|e: &Emulation| e.touches_stack());
         let tail = |p: &Patch| if (p.old.word() ^ p.new.word()) >> 8 != 0 { p.len() as u8 - 1 } else { 0 };
@@ -198,14 +216,14 @@ impl Plan {
             new: patches.iter().map(|p| p.new.word()).collect(),
             tails: patches.iter().map(tail).collect(),
         };
-        Self(Arc::new(Inner { holder, patches, stores, emulations, calls }))
+        Self(Arc::new(Inner { holder, patches, stores, emulations, calls, targets }))
     }
 
     /// The same plan without the sites that are already as wanted.
     pub(crate) fn without(&self, done: &[u64]) -> Self {
         let all = self.patches().iter().copied().zip(self.0.emulations.iter().copied());
         let left = all.filter(|(p, _)| done.binary_search(&p.addr()).is_err()).collect();
-        Self::from_sorted(self.holder(), left)
+        Self::from_sorted(self.holder(), left, self.0.targets.clone())
     }
 
     /// On whose behalf.
@@ -218,6 +236,11 @@ impl Plan {
     #[must_use]
     pub fn patches(&self) -> &[Patch] {
         &self.0.patches
+    }
+
+    /// Sites and the addresses to which they would lead.
+    pub(crate) fn targets(&self) -> &[(u64, u64)] {
+        &self.0.targets
     }
 
     /// The stores of some of the changes.
@@ -259,7 +282,7 @@ impl Plan {
 }
 
 /// Encodes one change, and chooses how it is emulated.
-fn validate(change: Change) -> Result<(Patch, Option<Emulation>), PlanError> {
+fn validate(change: Change) -> Result<Validated, PlanError> {
     let Change { site, expect, new, emulate } = change;
     let (addr, len) = (site.addr(), site.len());
     if expect.len() != len {
@@ -270,7 +293,8 @@ fn validate(change: Change) -> Result<(Patch, Option<Emulation>), PlanError> {
     if matches!(acting, Insn::Call(_)) && !site.call_ok() {
         return Err(PlanError::RedZone { addr });
     }
-    Ok((Patch { site, old: expect, new: bytes }, acting.emulation(addr, len)))
+    let targets = [new.target(addr), emulate.and_then(|acting| acting.target(addr))];
+    Ok(Validated { patch: Patch { site, old: expect, new: bytes }, emulation: acting.emulation(addr, len), targets })
 }
 
 /// Reads a site's bytes as an instruction, for validation by opcode as the kernel does.

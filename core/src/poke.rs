@@ -17,7 +17,7 @@ mod cursor;
 pub(crate) mod error;
 pub(crate) mod gate;
 pub mod int3;
-mod lock;
+pub(crate) mod lock;
 pub mod model;
 mod phase;
 pub mod quad;
@@ -29,7 +29,7 @@ pub(crate) mod variant;
 
 pub(crate) use cursor::Cursor;
 pub use error::PokeError;
-pub(crate) use lock::lock;
+pub(crate) use lock::{TextLock, lock};
 pub use phase::Phase;
 pub use stats::Stats;
 

@@ -83,9 +83,3 @@ pub(crate) fn for_int3(touches_stack: bool, force: bool) -> Result<(), PokeError
     }
     Ok(())
 }
-
-/// Whether this is the process that made the engine.
-pub(crate) fn same_process(parent: u32) -> Result<(), PokeError> {
-    let child = std::process::id();
-    if child == parent { Ok(()) } else { Err(PokeError::Forked { parent, child }) }
-}

@@ -6,13 +6,19 @@
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Site {
     addr: u64,
+    /// That of the region which it stands in: text that is laid out later in the same place has others.
+    generation: u32,
     len: u8,
     call_ok: bool,
 }
 
 impl Site {
-    pub(crate) fn new(addr: u64, len: u8) -> Self {
-        Self { addr, len, call_ok: false }
+    pub(crate) fn new(addr: u64, len: u8, generation: u32) -> Self {
+        Self { addr, generation, len, call_ok: false }
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
     }
 
     /// Declares that a call may be emulated here: the site was compiled as a call or stands at a function's entry,

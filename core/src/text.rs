@@ -3,15 +3,21 @@
 //! [`Text`] is a cheap handle on an arena. Reading is open to everybody; writing is the engine's alone
 //! (see [`crate::engine::Engine::apply`]).
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use crate::entry;
+use crate::holder::HolderId;
 use crate::isa::{self, Bytes};
 use crate::site::Site;
 
 pub mod arena;
+pub(crate) mod bits;
 pub mod builder;
 pub(crate) mod error;
+pub(crate) mod foreign;
 mod region;
 
 pub use arena::{ArenaOptions, Placement};
@@ -21,14 +27,30 @@ pub use region::{Region, Symbol};
 
 use arena::Chunk;
 
+struct Live {
+    len: usize,
+    generation: u32,
+    holder: HolderId,
+}
+
 #[derive(Default)]
 struct Allocation {
-    live: BTreeMap<u64, usize>,
-    free: BTreeMap<(usize, u64), ()>,
+    live: BTreeMap<u64, Live>,
+    free: BTreeSet<(usize, u64)>,
+}
+
+impl Allocation {
+    /// The live region around these bytes: its range and generation.
+    fn around(&self, addr: u64, len: usize) -> Option<(Range<u64>, u32)> {
+        let (&start, live) = self.live.range(..=addr).next_back()?;
+        let end = start + live.len as u64;
+        (addr.checked_add(len as u64)? <= end).then_some((start..end, live.generation))
+    }
 }
 
 pub(crate) struct Inner {
     options: ArenaOptions,
+    pid: u32,
     chunks: RwLock<Vec<Arc<Chunk>>>,
     symbols: RwLock<BTreeMap<u64, Symbol>>,
     allocation: Mutex<Allocation>,
@@ -38,71 +60,112 @@ pub(crate) struct Inner {
 #[derive(Clone)]
 pub struct Text(Arc<Inner>);
 
+/// The next region's generation; unlike those of all other regions of the process.
+fn generation() -> Result<u32, TextError> {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_add(1)).map_err(|_| TextError::Generations)
+}
+
 impl Text {
     /// An empty arena; chunks are mapped when first needed.
     #[must_use]
     pub fn new(options: ArenaOptions) -> Self {
         Self(Arc::new(Inner {
             options,
+            pid: std::process::id(),
             chunks: RwLock::default(),
             symbols: RwLock::default(),
             allocation: Mutex::default(),
         }))
     }
 
+    fn allocation(&self) -> MutexGuard<'_, Allocation> {
+        self.0.allocation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Reserves `len` bytes at a multiple of `align` (a power of two up to a page). Fresh text is breakpoints.
-    pub(crate) fn alloc(&self, len: usize, align: usize) -> Result<Region, TextError> {
+    pub(crate) fn alloc(&self, len: usize, align: usize, holder: HolderId) -> Result<Region, TextError> {
         let chunk_len = self.0.options.chunk_len;
+        if !align.is_power_of_two() || align > 4096 {
+            return Err(TextError::Align(align));
+        }
         if len > chunk_len {
             return Err(TextError::TooLarge { len, chunk: chunk_len });
         }
-        let mut allocation = self.0.allocation.lock().unwrap_or_else(PoisonError::into_inner);
-        let reusable =
-            allocation.free.range((len, 0)..(len + 1, 0)).map(|(&key, ())| key).find(|key| key.1 % align as u64 == 0);
-        if let Some(key) = reusable {
-            allocation.free.remove(&key);
-            allocation.live.insert(key.1, len);
-            return Ok(Region { addr: key.1, len });
-        }
-        let mut chunks = self.0.chunks.write().unwrap_or_else(PoisonError::into_inner);
-        let found = chunks.last().and_then(|chunk| chunk.bump(len, align));
-        let addr = match found {
-            Some(addr) => addr,
+        let generation = generation()?;
+        let mut allocation = self.allocation();
+        let reusable = allocation.free.range((len, 0)..(len + 1, 0)).copied().find(|key| key.1 % align as u64 == 0);
+        let addr = match reusable {
+            Some(key) => {
+                allocation.free.remove(&key);
+                key.1
+            }
             None => {
-                let chunk = Arc::new(Chunk::map(&self.0.options)?);
-                let addr = chunk.bump(len, align).ok_or(TextError::TooLarge { len, chunk: chunk_len })?;
-                chunks.push(chunk);
-                addr
+                let mut chunks = self.0.chunks.write().unwrap_or_else(PoisonError::into_inner);
+                match chunks.last().and_then(|chunk| chunk.bump(len, align)) {
+                    Some(addr) => addr,
+                    None => {
+                        let chunk = Arc::new(Chunk::map(&self.0.options)?);
+                        let addr = chunk.bump(len, align).ok_or(TextError::TooLarge { len, chunk: chunk_len })?;
+                        chunks.push(chunk);
+                        addr
+                    }
+                }
             }
         };
-        allocation.live.insert(addr, len);
-        Ok(Region { addr, len })
+        allocation.live.insert(addr, Live { len, generation, holder });
+        Ok(Region::new(addr, len, generation))
     }
 
-    pub(crate) fn check_live(&self, region: Region) -> Result<(), TextError> {
-        let allocation = self.0.allocation.lock().unwrap_or_else(PoisonError::into_inner);
-        match allocation.live.get(&region.addr) {
-            Some(&len) if len == region.len => Ok(()),
-            _ => Err(TextError::DoubleFree { addr: region.addr }),
+    /// Whether the region is allocated, and this holder's.
+    pub(crate) fn check_live(&self, region: Region, holder: HolderId) -> Result<(), TextError> {
+        match self.allocation().live.get(&region.addr()) {
+            Some(live) if live.len != region.len() || live.generation != region.generation() => {
+                Err(TextError::DoubleFree { addr: region.addr() })
+            }
+            Some(live) if live.holder != holder => Err(TextError::NotYours { addr: region.addr() }),
+            Some(_) => Ok(()),
+            None => Err(TextError::DoubleFree { addr: region.addr() }),
         }
+    }
+
+    /// Whether the sites are of text that is still there. In address order, so that a run of sites in one region is
+    /// looked up once.
+    pub(crate) fn check_sites(&self, sites: impl IntoIterator<Item = Site>) -> Result<(), TextError> {
+        let allocation = self.allocation();
+        let mut last = (0..0, 0);
+        for site in sites {
+            let (addr, len) = (site.addr(), site.len());
+            if !(last.0.contains(&addr) && addr + len as u64 <= last.0.end) {
+                last = allocation.around(addr, len).ok_or(TextError::Stale { addr, len })?;
+            }
+            if last.1 != site.generation() {
+                return Err(TextError::Stale { addr, len });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the address is in a live region of this arena.
+    pub(crate) fn is_live(&self, addr: u64) -> bool {
+        self.allocation().around(addr, 1).is_some()
     }
 
     /// Returns a region whose bytes are breakpoints again.
-    pub(crate) fn release(&self, region: Region) -> Result<(), TextError> {
-        self.check_live(region)?;
-        if let Some(chunk) = self.chunk(region.addr, region.len) {
+    pub(crate) fn release(&self, region: Region) {
+        if let Some(chunk) = self.chunk(region.addr(), region.len()) {
             chunk.forget(region);
         }
         let mut symbols = self.0.symbols.write().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<u64> = symbols.range(region.addr..region.addr + region.len as u64).map(|(&a, _)| a).collect();
+        let gone: Vec<u64> = symbols.range(region.range()).map(|(&a, _)| a).collect();
         for addr in gone {
             symbols.remove(&addr);
         }
         drop(symbols);
-        let mut allocation = self.0.allocation.lock().unwrap_or_else(PoisonError::into_inner);
-        allocation.live.remove(&region.addr);
-        allocation.free.insert((region.len, region.addr), ());
-        Ok(())
+        let mut allocation = self.allocation();
+        if allocation.live.remove(&region.addr()).is_some() {
+            allocation.free.insert((region.len(), region.addr()));
+        }
     }
 
     pub(crate) fn chunk(&self, addr: u64, len: usize) -> Option<Arc<Chunk>> {
@@ -117,10 +180,18 @@ impl Text {
     /// Reads `len` bytes of text at `addr`.
     ///
     /// # Errors
-    /// [`TextError::Foreign`] outside the arena.
+    /// [`TextError::Foreign`] outside the arena; [`TextError::Forked`], [`TextError::Reentered`], [`TextError::Memory`].
     pub fn read(&self, addr: u64, len: usize) -> Result<Vec<u8>, TextError> {
+        let _entry = entry::enter(self.0.pid)?;
+        self.copy(addr, len)
+    }
+
+    /// As [`Text::read`], for the engine.
+    pub(crate) fn copy(&self, addr: u64, len: usize) -> Result<Vec<u8>, TextError> {
         let chunk = self.chunk(addr, len).ok_or(TextError::Foreign { addr, len })?;
-        let mut out = vec![0; len];
+        let mut out = Vec::new();
+        out.try_reserve_exact(len).map_err(|_| TextError::Memory { what: "a copy of text", len })?;
+        out.resize(len, 0);
         chunk.read(addr, &mut out);
         Ok(out)
     }
@@ -130,6 +201,12 @@ impl Text {
     /// # Errors
     /// As [`Text::read`].
     pub fn bytes(&self, addr: u64, len: usize) -> Result<Bytes, TextError> {
+        let _entry = entry::enter(self.0.pid)?;
+        self.peek(addr, len)
+    }
+
+    /// As [`Text::bytes`], for the engine.
+    pub(crate) fn peek(&self, addr: u64, len: usize) -> Result<Bytes, TextError> {
         let chunk = self.chunk(addr, len).ok_or(TextError::Foreign { addr, len })?;
         let mut out = [0; 8];
         let out = &mut out[..len.min(8)];
@@ -166,21 +243,25 @@ impl Text {
     /// RET or jump with breakpoints behind it. From here on the trap handler knows the address as ours.
     ///
     /// # Errors
-    /// [`TextError::Foreign`], [`TextError::Boundary`].
+    /// [`TextError::Foreign`], [`TextError::Boundary`], [`TextError::Forked`], [`TextError::Reentered`].
     pub fn site(&self, addr: u64, len: usize) -> Result<Site, TextError> {
+        let _entry = entry::enter(self.0.pid)?;
         let chunk = self.chunk(addr, len).ok_or(TextError::Foreign { addr, len })?;
         let refuse = |why: String| TextError::Boundary { addr, len, function: self.describe(addr), why };
         if !(1..=isa::MAX_SITE).contains(&len) {
             return Err(refuse(format!("a site has 1 to {} bytes", isa::MAX_SITE)));
         }
         if !chunk.is_boundary(addr) {
-            let mut start = addr;
-            while start > addr - 15 && !chunk.is_boundary(start) {
-                start -= 1;
-            }
-            return Err(refuse(format!("the instruction around it begins at {start:#x}")));
+            let why = match (addr.saturating_sub(14)..addr).rev().find(|&start| chunk.is_boundary(start)) {
+                Some(start) => format!("the instruction around it begins at {start:#x}"),
+                None => "where its instructions begin is not known".into(),
+            };
+            return Err(refuse(why));
         }
-        let bytes = self.bytes(addr, len)?;
+        let Some((_, generation)) = self.allocation().around(addr, len) else {
+            return Err(refuse("it ends behind what was laid out".into()));
+        };
+        let bytes = self.peek(addr, len)?;
         let mut decoder = iced_x86::Decoder::with_ip(64, bytes.as_slice(), addr, iced_x86::DecoderOptions::NONE);
         let insn = decoder.decode();
         let padded = isa::Insn::decode(bytes.as_slice(), addr).is_some();
@@ -188,7 +269,14 @@ impl Text {
             return Err(refuse(format!("{bytes} decodes to {} bytes", insn.len())));
         }
         chunk.add_site(addr);
-        Ok(Site::new(addr, len as u8))
+        Ok(Site::new(addr, len as u8, generation))
+    }
+
+    /// Bytes in a live region as a site, whatever instructions they are: a probe's breakpoint, or the bytes of several
+    /// instructions that a jump is to replace.
+    pub(crate) fn site_over(&self, addr: u64, len: usize) -> Result<Site, TextError> {
+        let (_, generation) = self.allocation().around(addr, len).ok_or(TextError::Foreign { addr, len })?;
+        Ok(Site::new(addr, len as u8, generation))
     }
 
     /// Makes the mappings permanent with mseal(2): they can no longer be unmapped, remapped or made writable,
@@ -197,13 +285,14 @@ impl Text {
     /// # Errors
     /// [`TextError::Seal`], `ENOSYS` before Linux 6.10.
     pub fn mseal(&self) -> Result<(), TextError> {
+        let _entry = entry::enter(self.0.pid)?;
         let chunks = self.0.chunks.read().unwrap_or_else(PoisonError::into_inner);
         chunks.iter().try_for_each(|chunk| chunk.mseal())
     }
 
     /// Executable address ranges, for tests and humans.
     #[must_use]
-    pub fn extents(&self) -> Vec<Region> {
+    pub fn extents(&self) -> Vec<Range<u64>> {
         let chunks = self.0.chunks.read().unwrap_or_else(PoisonError::into_inner);
         chunks.iter().map(|c| c.extent()).collect()
     }

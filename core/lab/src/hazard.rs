@@ -18,10 +18,13 @@ use provenance_engine::plan::{Change, Plan};
 use provenance_engine::poke::trap;
 use provenance_engine::poke::{Phase, PokeError, Protocol};
 use provenance_engine::site::Site;
-use provenance_engine::text::{ArenaOptions, Builder, Placement};
+use provenance_engine::text::{ArenaOptions, Builder, Placement, Region};
+
+mod safe;
 
 struct World {
     engine: Engine,
+    region: Region,
     me: provenance_engine::holder::HolderId,
     site: Site,
     f: extern "C" fn() -> u64,
@@ -49,7 +52,7 @@ fn world(protocol: Protocol) -> Result<World, ScenarioError> {
     // SAFETY: laid out above: takes nothing, returns in RAX; the arena outlives all calls in this process.
     let f: extern "C" fn() -> u64 = unsafe { std::mem::transmute(loaded.addr(f)? as usize) };
     let targets = [loaded.addr(targets[0])?, loaded.addr(targets[1])?];
-    Ok(World { engine, me, site, f, targets })
+    Ok(World { engine, region: loaded.region, me, site, f, targets })
 }
 
 impl World {
@@ -323,7 +326,7 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
                 let me = engine.holder(MechanismId::TEXT, "hazard");
                 let mut b = Builder::new();
                 b.ret();
-                Ok(engine.load(b, me)?.region.addr)
+                Ok(engine.load(b, me)?.region.addr())
             };
             let low = load(Placement::Low).err().map(|e| e.to_string());
             let elsewhere = load(Placement::PreferLow)? > u64::from(u32::MAX);
@@ -338,18 +341,22 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
             Ok(result)
         }
         "fork" => fork(),
+        "fork-child" => safe::fork_child(),
+        "denied" => safe::denied(),
+        "denied-stuck" => safe::denied_stuck(),
+        "signal-handler" => safe::signal_handler(),
         "two-patchers" => two_patchers(),
         "stuck" => stuck(),
         "unregistered" => unregistered(),
         "mseal" => {
             let w = world(Protocol::Int3)?;
             let sealed = w.engine.text().mseal();
-            let extent = w.engine.text().extents()[0];
+            let extent = w.engine.text().extents().remove(0);
             // SAFETY: asks for what must be refused; if it is not, nothing runs there.
             let got = unsafe {
                 libc::mprotect(
-                    extent.addr as *mut libc::c_void,
-                    extent.len,
+                    extent.start as *mut libc::c_void,
+                    (extent.end - extent.start) as usize,
                     libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
                 )
             };

@@ -298,3 +298,33 @@ fn the_lab_reports_what_is_no_result() {
     runner.cancel().cancel();
     assert_eq!(runner.run(&Request::new("x", Value::Null), |_| {}).unwrap(), Outcome::Cancelled);
 }
+
+#[test]
+fn a_child_of_fork_is_told_and_harms_nobody() {
+    // A bit for each: read, site, load, register, resume, what it mapped stays, an engine of its own.
+    assert_eq!(hazard("fork-child"), json!({ "signal": 0, "told": 0b111_1111, "ran": 0 }));
+}
+
+#[test]
+fn where_membarrier_is_denied_later_threads_are_stopped() {
+    assert_eq!(hazard("denied"), json!({ "written": [1, 1], "ran": [1, 1], "reclaimed": { "Ok": null } }));
+}
+
+#[test]
+fn a_stuck_batch_keeps_its_text_and_no_other_engine_is_stuck_for_it() {
+    let got = hazard("denied-stuck");
+    let told = &got["told"];
+    for what in ["stuck", "retire", "resume", "others"] {
+        assert_eq!(told[what], true, "{what}: {got}");
+    }
+    assert!(told["load"].as_str().is_some_and(|e| e.starts_with("membarrier(2) cannot")), "{got}");
+    assert_eq!((&told["meanwhile"], &told["ran"]), (&json!(1), &json!(0)), "{got}");
+    assert_eq!((&got["after"], &got["ran"]), (&json!(1), &json!(1)), "{got}");
+}
+
+#[test]
+fn a_signal_handler_is_refused_and_nothing_hangs() {
+    let got = hazard("signal-handler");
+    let count = |what: &str| got[what].as_u64().unwrap();
+    assert!(count("done") > 100 && count("reentered") > 10, "{got}");
+}

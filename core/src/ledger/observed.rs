@@ -8,9 +8,9 @@ impl Ledger {
     /// Takes claims (address, length, holder, bytes found) without asking anybody and without an entry in the journal: they
     /// date from step 0. A claim that is there already, at the same address and of the same holder, is replaced.
     pub fn observe(&mut self, held: impl IntoIterator<Item = (u64, usize, HolderId, Bytes)>) {
-        let known = self.holders.len() as u32;
+        let (known, own) = (self.holders.len() as u32, self.id);
         let mut sites = Vec::new();
-        for (addr, len, holder, expected) in held.into_iter().filter(|h| h.2.0 < known) {
+        for (addr, len, holder, expected) in held.into_iter().filter(|h| h.2.index < known && h.2.ledger == own) {
             let (sharing, kind, state) = (Sharing::Exclusive, Kind::Site, State::Held);
             let claim = Claim { addr, len, holder, sharing, kind, state, expected, since: 0 };
             if len as u64 > SITE_MAX {

@@ -222,7 +222,7 @@ impl Dispatcher {
     #[must_use]
     pub fn image_addr(&self) -> Option<u64> {
         let state = self.lock();
-        state.page.map(|page| page.addr + state.offset as u64)
+        state.page.map(|page| page.addr() + state.offset as u64)
     }
 
     /// The bytes of the image last published.
@@ -286,7 +286,7 @@ impl Dispatcher {
                 *state.page.insert(loaded.region)
             }
         };
-        let half = |offset: usize| page.addr + offset as u64;
+        let half = |offset: usize| page.addr() + offset as u64;
         let (old, next) = if old_count == 0 { (None, 0) } else { (Some(half(state.offset)), state.offset ^ HALF) };
         let targets = state.targets();
         let new = if targets.is_empty() {
@@ -435,7 +435,7 @@ impl Dispatcher {
             self.engine.grace().wait(stamp, GRACE_LIMIT).map_err(PokeError::from)?;
         }
         if let Some(page) = state.page.take() {
-            self.engine.free(page, self.holder)?;
+            self.engine.discard(page, self.holder)?;
         }
         if let Door::Call(call) = &self.door {
             call.remove()?;

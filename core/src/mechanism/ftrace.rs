@@ -112,7 +112,7 @@ impl Ftrace {
         let list = Arc::new(List::default());
         let data = Arc::as_ptr(&list) as u64;
         let dispatch = ops::dispatch_list as *const () as u64;
-        let load = |save| engine.load(trampoline::build(save, dispatch, data), holder).map(|l| l.region.addr);
+        let load = |save| engine.load(trampoline::build(save, dispatch, data), holder).map(|l| l.region.addr());
         let caller = [load(Save::Args)?, load(Save::Regs)?];
         let state = State {
             records: BTreeMap::new(),
@@ -325,6 +325,7 @@ impl Ftrace {
         if state.directs_permanent && !state.enabled {
             return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, "a permanent ops while ftrace_enabled is 0"));
         }
+        self.engine.check_target(ip, direct.target)?;
         self.set_direct(&mut state, ip, Some(direct))
     }
 
@@ -335,6 +336,7 @@ impl Ftrace {
     pub fn modify_direct(&self, ip: u64, old: Direct, new: Direct) -> Result<(), MechanismError> {
         let mut state = self.lock();
         self.attached(&state, ip, old)?;
+        self.engine.check_target(ip, new.target)?;
         self.set_direct(&mut state, ip, Some(new))
     }
 
@@ -423,7 +425,7 @@ impl Ftrace {
         match (state.directs.get(&ip), &ops[..]) {
             (None, []) => None,
             (Some(direct), []) => Some(*direct),
-            (None, [one]) => call(one.trampoline.addr),
+            (None, [one]) => call(one.trampoline.addr()),
             _ => call(self.caller[usize::from(regs)]),
         }
     }

@@ -17,7 +17,6 @@ use crate::isa::{Bytes, ENDBR64, Insn, PATCH_SIZE};
 use crate::ledger::Sharing;
 use crate::plan::{Change, Plan};
 use crate::poke::{PokeError, breakpoint};
-use crate::site::Site;
 use crate::text::Region;
 
 mod detour;
@@ -282,18 +281,18 @@ impl Kprobes {
             None => None,
         };
         let branch = insns.iter().any(|i| i.flow_control() != iced_x86::FlowControl::Next);
-        let after = second.map(|r| r.addr).filter(|_| !branch);
-        let built = detour::build(&self.engine, self.holder, (&insns, &code), first.addr, after)?;
+        let after = second.map(|r| r.addr()).filter(|_| !branch);
+        let built = detour::build(&self.engine, self.holder, (&insns, &code), first.addr(), after)?;
         let Some(detour) = built else {
             return fail(Errno::EINVAL, PREPARE, format!("the instruction at {addr:#x} cannot run elsewhere"));
         };
-        let site = Site::new(addr, 1);
+        let site = self.engine.text().site_over(addr, 1)?;
         let byte = Bytes::new(&code[..1]);
         self.engine.claim(site, byte, self.holder, Sharing::Exclusive, ACCEPTS)?;
         if let Some(chunk) = self.engine.text().chunk(addr, 1) {
             chunk.add_site(addr);
         }
-        if !breakpoint::set(addr, detour.region.addr) {
+        if !breakpoint::set(addr, detour.region.addr()) {
             self.engine.release(site, self.holder)?;
             return fail(Errno::E2BIG, PREPARE, format!("{} breakpoints are in use", breakpoint::MAX));
         }
@@ -371,7 +370,7 @@ impl Kprobes {
             state.places.remove(&addr);
             return Ok(());
         };
-        let site = Site::new(addr, 1);
+        let site = self.engine.text().site_over(addr, 1)?;
         let first = Bytes::new(&place.original.as_slice()[..1]);
         // arch_disarm_kprobe() writes the byte back without a look at what is there.
         let found = self.engine.text().bytes(addr, 1)?;

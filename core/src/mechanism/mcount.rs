@@ -85,7 +85,7 @@ impl Mcount {
             }
         });
         // Called behind a prologue, where the stack is aligned as the stub wants it one call further in.
-        let handler = ftrace::stub(engine, holder, &ops)?.addr;
+        let handler = ftrace::stub(engine, holder, &ops)?.addr();
         let mut b = Builder::new();
         let entry = b.function("mcount");
         b.call(handler);
@@ -115,7 +115,7 @@ impl Mcount {
 
     /// Does not learn sites in this range: `__init` text, which will be freed (fix of October 2008).
     pub fn ignore(&self, region: Region) {
-        lock(&self.learned).ignored.push((region.addr, region.addr + region.len as u64));
+        lock(&self.learned).ignored.push((region.addr(), region.addr() + region.len() as u64));
     }
 
     /// Forgets the sites of text that is about to be freed (`ftrace_release()`, fed1939c64d2).
@@ -123,7 +123,7 @@ impl Mcount {
     /// # Errors
     /// Those of the ledger.
     pub fn forget(&self, region: Region) -> Result<usize, MechanismError> {
-        let range = region.addr..region.addr + region.len as u64;
+        let range = region.addr()..region.addr() + region.len() as u64;
         let mut learned = lock(&self.learned);
         let gone: Vec<(u64, Site)> = learned.sites.range(range).map(|(&a, &s)| (a, s)).collect();
         for &(addr, state) in &gone {

@@ -157,8 +157,9 @@ impl Trampoline {
                 return fail(Errno::EBUSY, LINK, format!("{} programs are attached", state.programs.len()));
             }
             let image = image::replacement(&self.engine, self.holder, program)?;
-            if let Err(e) = self.turn(None, Some(Insn::Jmp(image.addr))) {
-                self.engine.free(image, self.holder)?;
+            if let Err(e) = self.turn(None, Some(Insn::Jmp(image.addr()))) {
+                // Kept if the turn is half done and leads there; what is said is why the turn failed.
+                let _ = self.engine.discard(image, self.holder);
                 return Err(e);
             }
             state.image = Some(Image { region: image, after_call: None });
@@ -185,7 +186,7 @@ impl Trampoline {
     pub fn detach(&self, program: &Program) -> Result<(), MechanismError> {
         let mut state = self.lock();
         if state.replaced.as_ref().is_some_and(|p| p.is(program)) {
-            let old = state.image.as_ref().map(|i| Insn::Jmp(i.region.addr));
+            let old = state.image.as_ref().map(|i| Insn::Jmp(i.region.addr()));
             self.turn(old, None)?;
             let gone = state.replaced.take().into_iter().collect();
             self.retire(&mut state, None, gone)?;
@@ -236,7 +237,7 @@ impl Trampoline {
     /// `bpf_trampoline_update()`: a new image for the programs there are, then the site, then the old image.
     fn update(&self, state: &mut State) -> Result<(), MechanismError> {
         self.collect(state);
-        let old = state.image.as_ref().map(|i| i.region.addr);
+        let old = state.image.as_ref().map(|i| i.region.addr());
         let new = if state.programs.is_empty() {
             None
         } else {
@@ -246,9 +247,9 @@ impl Trampoline {
             Some(image::build(&self.engine, self.holder, &name, &state.programs, body)?)
         };
         let call = |addr: Option<u64>| addr.map(Insn::Call);
-        if let Err(e) = self.turn(call(old), call(new.as_ref().map(|i| i.region.addr))) {
+        if let Err(e) = self.turn(call(old), call(new.as_ref().map(|i| i.region.addr()))) {
             if let Some(image) = new {
-                self.engine.free(image.region, self.holder)?;
+                let _ = self.engine.discard(image.region, self.holder);
             }
             return Err(e);
         }

@@ -3,6 +3,7 @@
 //! A batch's breakpoints are found in its plan and gone when it is over. A probe's stands until it is removed, and the
 //! trap handler sends whoever hits it to the probe's code. The table is read by the handler: no lock, nothing freed.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -45,4 +46,14 @@ pub(crate) fn find(addr: u64) -> Option<Emulation> {
     let used = USED.load(Ordering::Acquire).min(MAX);
     let slot = SLOTS[..used].iter().find(|s| s.addr.load(Ordering::Acquire) == addr)?;
     Some(Emulation::Jump(slot.to.load(Ordering::Relaxed)))
+}
+
+/// A breakpoint outside of a range that leads into it, and where.
+pub(crate) fn into(range: &Range<u64>) -> Option<(u64, u64)> {
+    let _guard = WRITE.lock().unwrap_or_else(PoisonError::into_inner);
+    let used = USED.load(Ordering::Acquire).min(MAX);
+    SLOTS[..used].iter().find_map(|slot| {
+        let (addr, to) = (slot.addr.load(Ordering::Relaxed), slot.to.load(Ordering::Relaxed));
+        (addr != 0 && !range.contains(&addr) && range.contains(&to)).then_some((addr, to))
+    })
 }

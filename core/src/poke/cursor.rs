@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::isa::Bytes;
 use crate::plan::{Patch, Plan, Span};
-use crate::text::arena::{Chunk, SiteBytes};
+use crate::text::arena::Chunk;
 use crate::text::{Text, TextError};
 
 /// Finds the chunk of each site of a sorted plan, remembering the last.
@@ -34,16 +34,16 @@ impl<'a> Cursor<'a> {
         Ok((chunk, count))
     }
 
-    /// Calls `f` for the bytes of each site.
+    /// Calls `f` for each site with its chunk.
     pub(crate) fn each<'p>(
         &mut self,
         mut patches: &'p [Patch],
-        mut f: impl FnMut(SiteBytes<'_>, &'p Patch),
+        mut f: impl FnMut(&Chunk, &'p Patch),
     ) -> Result<(), TextError> {
         while !patches.is_empty() {
             let (chunk, count) = self.run(patches)?;
             let (run, rest) = patches.split_at(count);
-            chunk.sites(run).zip(run).for_each(|((bytes, _), patch)| f(bytes, patch));
+            run.iter().for_each(|patch| f(chunk, patch));
             patches = rest;
         }
         Ok(())

@@ -25,7 +25,20 @@ pub enum PokeError {
     Plan(#[from] PlanError),
     /// The memory is not ours.
     #[error(transparent)]
-    Text(#[from] TextError),
+    Text(TextError),
+    /// A signal handler, or a callback, came upon its own thread inside the engine.
+    #[error(
+        "this thread is inside the engine already; a signal handler must not patch text: note the wish, and patch later"
+    )]
+    Reentered,
+    /// An instruction, or what is done in its place meanwhile, leads to an address that is no text of an engine.
+    #[error("{addr:#x} would lead to {target:#x}, which no engine laid out; declare it with Target::foreign")]
+    ForeignTarget {
+        /// The site.
+        addr: u64,
+        /// The address.
+        target: u64,
+    },
     /// The process forked: the text is shared with the parent, and not mapped here.
     #[error("this engine belongs to process {parent}, this is {child}; make a new engine after fork")]
     Forked {
@@ -122,5 +135,15 @@ impl From<GraceError> for PokeError {
 impl From<IsaError> for PokeError {
     fn from(e: IsaError) -> Self {
         Self::Plan(e.into())
+    }
+}
+
+impl From<TextError> for PokeError {
+    fn from(e: TextError) -> Self {
+        match e {
+            TextError::Forked { parent, child } => Self::Forked { parent, child },
+            TextError::Reentered => Self::Reentered,
+            other => Self::Text(other),
+        }
     }
 }

@@ -14,8 +14,10 @@
 use std::io;
 use std::time::Instant;
 
+use super::lock::TextLock;
 use super::variant::Variant;
-use super::{Cursor, Phase, PokeError, Poked, Probe, sync, trap};
+use super::{Cursor, Phase, PokeError, Poked, Probe, stop, trap};
+use crate::entry;
 use crate::isa::INT3;
 use crate::plan::Plan;
 use crate::text::Text;
@@ -35,12 +37,12 @@ impl Batch {
     }
 
     /// Runs the steps that are left. On an error the batch can be run again.
-    pub(crate) fn run(&mut self, text: &Text, probe: Probe<'_>) -> Result<Poked, PokeError> {
+    pub(crate) fn run(&mut self, text: &Text, lock: &TextLock, probe: Probe<'_>) -> Result<Poked, PokeError> {
         let began = Instant::now();
         while self.done < Phase::Done {
             let stuck = |phase| move |source: io::Error| PokeError::Stuck { phase, source };
-            probe(self.done).map_err(stuck(self.done))?;
-            let next = self.step(text).map_err(|e| match e {
+            entry::outside(|| probe(self.done)).map_err(stuck(self.done))?;
+            let next = self.step(text, lock).map_err(|e| match e {
                 Fault::Sync(source) => PokeError::Stuck { phase: self.done, source },
                 Fault::Text(e) => e.into(),
             })?;
@@ -49,15 +51,15 @@ impl Batch {
         Ok(Poked { syncs: self.syncs, began, ended: Instant::now() })
     }
 
-    fn step(&mut self, text: &Text) -> Result<Phase, Fault> {
+    fn step(&mut self, text: &Text, lock: &TextLock) -> Result<Phase, Fault> {
         let mut cursor = Cursor::new(text);
         Ok(match self.done {
             Phase::Start => {
                 if self.variant == Variant::NaiveStore {
                     for p in self.plan.patches() {
-                        cursor.at(p.addr(), p.len())?.store_naive(p.addr(), p.after());
+                        cursor.at(p.addr(), p.len())?.store_naive(p.addr(), p.after(), lock);
                     }
-                    self.sync()?;
+                    self.sync(lock)?;
                     return Ok(Phase::Done);
                 }
                 trap::publish(&self.plan);
@@ -67,37 +69,37 @@ impl Batch {
                 let tail_first = self.variant == Variant::TailFirst;
                 cursor.spans(&self.plan, |chunk, span| {
                     if tail_first {
-                        chunk.store_tails(span);
+                        chunk.store_tails(span, lock);
                     }
-                    chunk.store_heads(span.addrs, std::iter::repeat(INT3));
+                    chunk.store_heads(span.addrs, std::iter::repeat(INT3), lock);
                 })?;
                 Phase::Trapped
             }
             Phase::Trapped => {
-                self.sync()?;
+                self.sync(lock)?;
                 Phase::Sync1
             }
             Phase::Sync1 => {
                 let mut tails = false;
-                cursor.spans(&self.plan, |chunk, span| tails |= chunk.store_tails(span))?;
+                cursor.spans(&self.plan, |chunk, span| tails |= chunk.store_tails(span, lock))?;
                 self.tails = tails;
                 Phase::Tails
             }
             Phase::Tails => {
                 // With equal tails there is nothing to order.
                 if self.tails {
-                    self.sync()?;
+                    self.sync(lock)?;
                 }
                 Phase::Sync2
             }
             Phase::Sync2 => {
                 cursor.spans(&self.plan, |chunk, span| {
-                    chunk.store_heads(span.addrs, span.heads.iter().copied());
+                    chunk.store_heads(span.addrs, span.heads.iter().copied(), lock);
                 })?;
                 Phase::Heads
             }
             Phase::Heads => {
-                self.sync()?;
+                self.sync(lock)?;
                 Phase::Sync3
             }
             Phase::Sync3 | Phase::Done => {
@@ -107,8 +109,8 @@ impl Batch {
         })
     }
 
-    fn sync(&mut self) -> Result<(), Fault> {
-        sync::core_sync().map_err(Fault::Sync)?;
+    fn sync(&mut self, lock: &TextLock) -> Result<(), Fault> {
+        stop::sync_or_stop(lock).map_err(Fault::Sync)?;
         self.syncs += 1;
         Ok(())
     }

@@ -8,7 +8,9 @@
 use std::arch::x86_64::__cpuid;
 use std::time::Instant;
 
-use super::{Cursor, Phase, PokeError, Poked, Probe, sync};
+use super::lock::TextLock;
+use super::{Cursor, Phase, PokeError, Poked, Probe, stop};
+use crate::entry;
 use crate::plan::Plan;
 use crate::text::Text;
 
@@ -42,19 +44,15 @@ pub fn check(plan: &Plan) -> Result<(), PokeError> {
     Ok(())
 }
 
-pub(crate) fn run(plan: &Plan, text: &Text, probe: Probe<'_>) -> Result<Poked, PokeError> {
+pub(crate) fn run(plan: &Plan, text: &Text, lock: &TextLock, probe: Probe<'_>) -> Result<Poked, PokeError> {
     let stuck = |source| PokeError::Stuck { phase: Phase::Start, source };
-    probe(Phase::Start).map_err(stuck)?;
+    entry::outside(|| probe(Phase::Start)).map_err(stuck)?;
     let began = Instant::now();
     let mut cursor = Cursor::new(text);
     for patch in plan.patches() {
-        let base = patch.addr() & !7;
-        let chunk = cursor.at(base, 8)?;
-        let mut word = chunk.read_quad(base).to_le_bytes();
-        let at = (patch.addr() - base) as usize;
-        word[at..at + patch.len()].copy_from_slice(patch.after());
-        chunk.store_quad(base, u64::from_le_bytes(word));
+        // Inside one aligned quadword, so it is one store.
+        cursor.at(patch.addr(), patch.len())?.store_all(patch.addr(), patch.after(), lock);
     }
-    sync::core_sync().map_err(|source| PokeError::Stuck { phase: Phase::Heads, source })?;
+    stop::sync_or_stop(lock).map_err(|source| PokeError::Stuck { phase: Phase::Heads, source })?;
     Ok(Poked { syncs: 1, began, ended: Instant::now() })
 }

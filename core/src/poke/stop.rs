@@ -12,9 +12,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Phase, PokeError, Poked, Probe};
+use super::lock::TextLock;
+use super::{Phase, PokeError, Poked, Probe, sync};
+use crate::entry;
 use crate::plan::Plan;
-use crate::text::Text;
+use crate::text::{Text, TextError};
 
 /// How long a thread may take to park.
 pub const LIMIT: Duration = Duration::from_millis(100);
@@ -195,20 +197,11 @@ fn stop(tasks: &mut Tasks, signalled: &mut Vec<i32>, signal: libc::c_int) -> Res
     }
 }
 
-pub(crate) fn run(plan: &Plan, text: &Text, probe: Probe<'_>) -> Result<Poked, PokeError> {
-    let stuck = |source| PokeError::Stuck { phase: Phase::Start, source };
+/// Stops every other thread, runs `f`, and lets them go; each of them serialises on its way out.
+fn stopped<R>(_: &TextLock, f: impl FnOnce() -> R) -> Result<R, PokeError> {
     let signal = signal().map_err(PokeError::Threads)?;
     let mut tasks = Tasks::open().map_err(PokeError::Threads)?;
     let mut signalled = Vec::with_capacity(MAX_THREADS);
-    probe(Phase::Start).map_err(stuck)?;
-    // Everything that may allocate or lock happens before the stop.
-    let mut writes = Vec::with_capacity(plan.patches().len());
-    for patch in plan.patches() {
-        let chunk = text
-            .chunk(patch.addr(), patch.len())
-            .ok_or(crate::text::TextError::Foreign { addr: patch.addr(), len: patch.len() })?;
-        writes.push((chunk, patch));
-    }
     // Leftovers of a stop that was given up.
     let start = Instant::now();
     while INSIDE.load(Ordering::SeqCst) != 0 && start.elapsed() < LIMIT {
@@ -218,13 +211,35 @@ pub(crate) fn run(plan: &Plan, text: &Text, probe: Probe<'_>) -> Result<Poked, P
     PARKED.iter().for_each(|p| p.store(0, Ordering::SeqCst));
     // Never 0, which means that no stop is in progress.
     EPOCH.store(NEXT.fetch_add(1, Ordering::SeqCst) | 1 << 31, Ordering::SeqCst);
-    let release = Release;
+    let _release = Release;
     stop(&mut tasks, &mut signalled, signal)?;
-    let began = Instant::now();
-    for (chunk, patch) in &writes {
-        chunk.store_all(patch.addr(), patch.after());
-    }
+    let done = f();
     std::hint::black_box(__cpuid(0));
-    drop(release);
+    Ok(done)
+}
+
+/// Serialises every other thread: by membarrier(2), or where that is denied - by a filter that came later, or by one of
+/// this thread alone - by stopping them.
+pub(crate) fn sync_or_stop(lock: &TextLock) -> io::Result<()> {
+    sync::core_sync().or_else(|denied| stopped(lock, || ()).map_err(|_| denied))
+}
+
+pub(crate) fn run(plan: &Plan, text: &Text, lock: &TextLock, probe: Probe<'_>) -> Result<Poked, PokeError> {
+    let stuck = |source| PokeError::Stuck { phase: Phase::Start, source };
+    entry::outside(|| probe(Phase::Start)).map_err(stuck)?;
+    // Everything that may allocate or lock happens before the stop.
+    let mut writes = Vec::with_capacity(plan.patches().len());
+    for patch in plan.patches() {
+        let chunk =
+            text.chunk(patch.addr(), patch.len()).ok_or(TextError::Foreign { addr: patch.addr(), len: patch.len() })?;
+        writes.push((chunk, patch));
+    }
+    let began = stopped(lock, || {
+        let began = Instant::now();
+        for (chunk, patch) in &writes {
+            chunk.store_all(patch.addr(), patch.after(), lock);
+        }
+        began
+    })?;
     Ok(Poked { syncs: 1, began, ended: Instant::now() })
 }

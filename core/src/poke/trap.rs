@@ -13,16 +13,15 @@
 //! 4. Read the generation again. Changed: begin anew, since a decision by an old plan could undo a newer one. Equal: commit. The
 //!    decision takes effect at this read, which is before the next batch's first breakpoint.
 //!
-//! A plan stays allocated until no handler is between entry and exit. Under a debugger RIP may already stand
+//! A plan, and a chunk that is unmapped, stay until no handler is between entry and exit. Under a debugger RIP may already stand
 //! at the site instead of behind it; both are accepted.
 
-use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::ptr::{self, null_mut};
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::breakpoint;
 use super::error::PokeError;
@@ -32,6 +31,7 @@ use super::stats::Stats;
 use crate::grace::executors;
 use crate::isa::{Frame, INT3, Stack};
 use crate::plan::Plan;
+use crate::text::bits::Bits;
 use crate::text::error::TextError;
 
 const MAX_CHUNKS: usize = 256;
@@ -39,34 +39,29 @@ const MAX_CHUNKS: usize = 256;
 const SI_KERNEL: i32 = 0x80;
 const TRAP_BRKPT: i32 = 1;
 
-struct ChunkSlot {
-    base: AtomicU64,
-    end: AtomicU64,
-    sites: AtomicPtr<AtomicU64>,
+/// A chunk as the handler sees it. One pointer leads to all of it, so that a handler never sees parts of two.
+struct Known {
+    range: Range<u64>,
+    sites: Arc<Bits>,
     /// A thread without an executor that trapped here, 0 for none (debug builds).
     breach: AtomicI32,
+    /// What is to stay mapped as long as a handler may look at it.
+    _memory: Arc<dyn Send + Sync>,
 }
 
-static CHUNKS: [ChunkSlot; MAX_CHUNKS] = [const {
-    ChunkSlot {
-        base: AtomicU64::new(0),
-        end: AtomicU64::new(0),
-        sites: AtomicPtr::new(null_mut()),
-        breach: AtomicI32::new(0),
-    }
-}; MAX_CHUNKS];
+static CHUNKS: [AtomicPtr<Known>; MAX_CHUNKS] = [const { AtomicPtr::new(null_mut()) }; MAX_CHUNKS];
 /// Slots ever used; bounds the search.
 static CHUNKS_USED: AtomicUsize = AtomicUsize::new(0);
-static REGISTER: Mutex<()> = Mutex::new(());
+/// The process whose chunks and plan these are.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
 
 /// Odd while the current plan is being changed.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 static CURRENT: AtomicPtr<Plan> = AtomicPtr::new(null_mut());
 /// Handlers between entry and exit.
 static READERS: AtomicU64 = AtomicU64::new(0);
-/// Plans withdrawn while a handler was in flight.
-#[expect(clippy::vec_box, reason = "a handler may hold the address of the box")]
-static RETIRED: Mutex<Vec<Box<Plan>>> = Mutex::new(Vec::new());
+/// Plans and chunks that were withdrawn while a handler was in flight; each is dropped when none is.
+static RETIRED: Mutex<Vec<Box<dyn Send + Sync>>> = Mutex::new(Vec::new());
 
 static TRAPS: AtomicU64 = AtomicU64::new(0);
 static LATE: AtomicU64 = AtomicU64::new(0);
@@ -75,56 +70,96 @@ static FOREIGN: AtomicU64 = AtomicU64::new(0);
 static UNREGISTERED: AtomicU64 = AtomicU64::new(0);
 
 /// A chunk that the handler knows; forgotten on drop.
-pub(crate) struct Registration(usize);
+pub(crate) struct Registration {
+    index: usize,
+    known: *mut Known,
+}
 
-/// Makes a chunk known. `sites` must outlive the registration: it is a field of the same chunk, dropped later.
-pub(crate) fn register(base: u64, len: usize, sites: &[AtomicU64]) -> Result<Registration, TextError> {
-    let _guard = REGISTER.lock().unwrap_or_else(PoisonError::into_inner);
-    let free = CHUNKS.iter().position(|slot| slot.end.load(Ordering::Relaxed) == 0);
-    let index = free.ok_or(TextError::TooManyChunks { limit: MAX_CHUNKS })?;
-    let slot = &CHUNKS[index];
-    slot.breach.store(0, Ordering::Relaxed);
-    slot.sites.store(sites.as_ptr().cast_mut(), Ordering::Relaxed);
-    slot.base.store(base, Ordering::Relaxed);
-    slot.end.store(base + len as u64, Ordering::Release);
-    CHUNKS_USED.fetch_max(index + 1, Ordering::Release);
-    Ok(Registration(index))
+// SAFETY: the pointer is of a box that this alone frees; what it leads to may be shared between threads, and is.
+unsafe impl Send for Registration {}
+// SAFETY: as above; through a shared reference an atomic is read.
+unsafe impl Sync for Registration {}
+
+/// Makes a chunk known. `memory` is kept as long as a handler that has seen the chunk is in flight.
+pub(crate) fn register(
+    range: Range<u64>,
+    sites: Arc<Bits>,
+    memory: Arc<dyn Send + Sync>,
+) -> Result<Registration, TextError> {
+    let known = Box::into_raw(Box::new(Known { range, sites, breach: AtomicI32::new(0), _memory: memory }));
+    let take =
+        |slot: &AtomicPtr<Known>| slot.compare_exchange(null_mut(), known, Ordering::SeqCst, Ordering::Relaxed).is_ok();
+    let Some(index) = CHUNKS.iter().position(take) else {
+        // SAFETY: made above, and in no slot.
+        drop(unsafe { Box::from_raw(known) });
+        return Err(TextError::TooManyChunks { limit: MAX_CHUNKS });
+    };
+    CHUNKS_USED.fetch_max(index + 1, Ordering::SeqCst);
+    Ok(Registration { index, known })
 }
 
 impl Registration {
     /// The last unregistered thread seen in this chunk.
     pub(crate) fn breach(&self) -> Option<i32> {
-        let tid = CHUNKS[self.0].breach.load(Ordering::Relaxed);
+        // SAFETY: from a box that lives as long as `self`.
+        let tid = unsafe { &*self.known }.breach.load(Ordering::Relaxed);
         (tid != 0).then_some(tid)
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        CHUNKS[self.0].end.store(0, Ordering::SeqCst);
-        CHUNKS[self.0].base.store(u64::MAX, Ordering::SeqCst);
-        // A handler for another chunk may be in flight; one for this chunk would be the caller's breach.
-        let start = Instant::now();
-        while READERS.load(Ordering::SeqCst) != 0 && start.elapsed() < Duration::from_millis(100) {
-            std::thread::yield_now();
-        }
+        // In a child of fork the slot may be another's by now, or empty.
+        let _ = CHUNKS[self.index].compare_exchange(self.known, null_mut(), Ordering::SeqCst, Ordering::Relaxed);
+        // SAFETY: made by `register` from a box, and freed here alone.
+        retire(unsafe { Box::from_raw(self.known) });
     }
 }
 
-fn site_chunk(addr: u64) -> Option<&'static ChunkSlot> {
-    let used = CHUNKS_USED.load(Ordering::Acquire).min(MAX_CHUNKS);
-    CHUNKS.iter().take(used).find(|slot| {
-        let end = slot.end.load(Ordering::Acquire);
-        let base = slot.base.load(Ordering::Relaxed);
-        if addr < base || addr >= end {
-            return false;
-        }
-        let bit = (addr - base) as usize;
-        let bits = slot.sites.load(Ordering::Relaxed);
-        // SAFETY: `bits` has one bit for each byte of `base..end`, and lives until the registration is dropped,
-        // which waits for handlers in flight.
-        unsafe { (*bits.add(bit / 64)).load(Ordering::Acquire) >> (bit % 64) & 1 == 1 }
-    })
+/// Drops something when no handler can be looking at it: now, or by a later call. It is out of reach already.
+fn retire(what: Box<dyn Send + Sync>) {
+    let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
+    retired.push(what);
+    // A handler that enters from here on does not find it; if none is inside now, none has found it.
+    let gone = if READERS.load(Ordering::SeqCst) == 0 { std::mem::take(&mut *retired) } else { Vec::new() };
+    drop(retired);
+    drop(gone);
+}
+
+/// Looks at the chunks as the handler does: none of them goes meanwhile.
+struct Looking;
+
+impl Looking {
+    fn begin() -> Self {
+        READERS.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+
+    fn chunk(&self, addr: u64) -> Option<&Known> {
+        let used = CHUNKS_USED.load(Ordering::SeqCst).min(MAX_CHUNKS);
+        CHUNKS[..used].iter().find_map(|slot| {
+            // SAFETY: null, or from a box that is retired before it is freed, and that is freed when READERS is 0 after
+            // the slot was cleared: not while it counts `self`.
+            let known = unsafe { slot.load(Ordering::SeqCst).as_ref() }?;
+            known.range.contains(&addr).then_some(known)
+        })
+    }
+
+    /// The chunk in which this is a site.
+    fn site(&self, addr: u64) -> Option<&Known> {
+        self.chunk(addr).filter(|known| known.sites.get((addr - known.range.start) as usize))
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        READERS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether the address is in text of some engine of this process.
+pub(crate) fn owns(addr: u64) -> bool {
+    Looking::begin().chunk(addr).is_some()
 }
 
 /// Publishes a plan for the handler. The caller holds the text lock.
@@ -137,17 +172,12 @@ pub(crate) fn busy() -> bool {
     !CURRENT.load(Ordering::SeqCst).is_null()
 }
 
-/// Withdraws the current plan, and frees it as soon as no handler can be reading it.
+/// Withdraws the current plan, and frees it as soon as no handler can be reading it. The caller holds the text lock.
 pub(crate) fn withdraw() {
     let old = swap(null_mut());
-    let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
     if !old.is_null() {
         // SAFETY: made by `publish` from a Box, and swapped out exactly once.
-        retired.push(unsafe { Box::from_raw(old) });
-    }
-    // A handler that enters from here on finds no plan; if none is inside now, none has an old one.
-    if READERS.load(Ordering::SeqCst) == 0 {
-        retired.clear();
+        retire(unsafe { Box::from_raw(old) });
     }
 }
 
@@ -189,12 +219,12 @@ impl Stack for Memory {
 }
 
 extern "C" fn on_trap(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    READERS.fetch_add(1, Ordering::SeqCst);
+    let looking = Looking::begin();
     gate(Gate::Entry);
     // SAFETY: the kernel passes a valid siginfo and ucontext of the interrupted thread, ours alone until we return.
     let (code, regs) = unsafe { ((*info).si_code, &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs) };
-    let mine = (code == SI_KERNEL || code == TRAP_BRKPT) && handle(regs);
-    READERS.fetch_sub(1, Ordering::SeqCst);
+    let mine = (code == SI_KERNEL || code == TRAP_BRKPT) && handle(&looking, regs);
+    drop(looking);
     if !mine {
         FOREIGN.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the arguments that the kernel gave us.
@@ -219,9 +249,9 @@ pub(crate) fn deliver(ip: u64, sp: u64) -> (u64, u64) {
 }
 
 /// True if the trap was ours and the registers are set to go on.
-fn handle(regs: &mut [libc::greg_t; 23]) -> bool {
+fn handle(looking: &Looking, regs: &mut [libc::greg_t; 23]) -> bool {
     let ip = regs[libc::REG_RIP as usize] as u64;
-    let (chunk, addr) = match (site_chunk(ip.wrapping_sub(1)), site_chunk(ip)) {
+    let (chunk, addr) = match (looking.site(ip.wrapping_sub(1)), looking.site(ip)) {
         (Some(chunk), _) => (chunk, ip - 1),
         (None, Some(chunk)) => (chunk, ip),
         (None, None) => return false,
@@ -240,8 +270,10 @@ fn handle(regs: &mut [libc::greg_t; 23]) -> bool {
             std::hint::spin_loop();
             continue;
         }
-        // SAFETY: inside a registered chunk, which is mapped readable.
-        let byte = unsafe { ptr::read_volatile(addr as *const u8) };
+        // SAFETY: inside a registered chunk, which is mapped readable in whole pages and stays so while `looking` lives.
+        // The writer, through the other mapping, stores aligned words too.
+        let word = unsafe { &*((addr & !7) as *const AtomicU64) }.load(Ordering::SeqCst);
+        let byte = word.to_le_bytes()[(addr & 7) as usize];
         if byte != INT3 {
             if NO_RETRY.load(Ordering::Relaxed) == 1 {
                 return false;
@@ -332,10 +364,7 @@ unsafe fn chain(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut l
     }
 }
 
-struct Installed(UnsafeCell<bool>);
-// SAFETY: only touched under the text lock.
-unsafe impl Sync for Installed {}
-static INSTALLED: Installed = Installed(UnsafeCell::new(false));
+static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 fn current() -> io::Result<libc::sigaction> {
     let mut old = MaybeUninit::<libc::sigaction>::zeroed();
@@ -366,14 +395,20 @@ fn put() -> Result<(), PokeError> {
     if done != 0 { Err(PokeError::Install(io::Error::last_os_error())) } else { Ok(()) }
 }
 
-/// Installs the handler, once for the process; the previous one is chained to.
+/// Installs the handler, once for the process; the previous one is chained to. A child of fork begins anew: the chunks and
+/// the plan that it inherited are its parent's, whose text is not mapped here.
 pub(crate) fn install() -> Result<(), PokeError> {
-    let _text = lock();
-    // SAFETY: under the text lock.
-    let installed = unsafe { &mut *INSTALLED.0.get() };
-    if !*installed {
+    let _text = lock()?;
+    let pid = std::process::id();
+    if PROCESS.swap(pid, Ordering::SeqCst) != pid {
+        CHUNKS.iter().for_each(|slot| slot.store(null_mut(), Ordering::SeqCst));
+        CURRENT.store(null_mut(), Ordering::SeqCst);
+        GENERATION.fetch_add(GENERATION.load(Ordering::SeqCst) & 1, Ordering::SeqCst);
+        READERS.store(0, Ordering::SeqCst);
+    }
+    if !INSTALLED.load(Ordering::Relaxed) {
         put()?;
-        *installed = true;
+        INSTALLED.store(true, Ordering::Relaxed);
     }
     Ok(())
 }
@@ -383,7 +418,7 @@ pub(crate) fn install() -> Result<(), PokeError> {
 /// # Errors
 /// [`PokeError::Install`].
 pub fn reinstall() -> Result<(), PokeError> {
-    let _text = lock();
+    let _text = lock()?;
     put()
 }
 

@@ -6,16 +6,19 @@
 
 use std::fs::File;
 use std::io;
-use std::marker::PhantomData;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use memmap2::{MmapMut, MmapOptions};
+use memmap2::{MmapOptions, MmapRaw};
 
+use super::bits::Bits;
 use super::error::TextError;
 use super::region::Region;
 use crate::isa::{Bytes, INT3};
-use crate::plan::{Patch, Span};
+use crate::plan::Span;
+use crate::poke::lock::TextLock;
 use crate::poke::trap;
 
 /// Where executable views go.
@@ -46,44 +49,79 @@ impl Default for ArenaOptions {
 }
 
 /// The writable alias. Holds no executable permission; private to the engine.
+///
+/// Everything goes through aligned words of eight bytes: accesses of different sizes to the same bytes are a race of
+/// their own. A shorter store is a read, a merge and a store of the word, so there is one writer at a time: whoever
+/// holds the text lock. The other bytes of the word are written as they were, which an instruction fetch cannot tell.
 pub(crate) struct Writable {
-    map: MmapMut,
+    /// Gone only when it is dropped.
+    map: Option<MmapRaw>,
+    /// The process in which it is mapped; it is not inherited.
+    pid: u32,
+}
+
+impl Drop for Writable {
+    fn drop(&mut self) {
+        // In a child of fork something else may be mapped there.
+        if std::process::id() != self.pid {
+            std::mem::forget(self.map.take());
+        }
+    }
 }
 
 impl Writable {
-    /// A pointer through which the other view's readers are raced against, so every access is atomic.
-    fn byte(&self, offset: usize) -> &AtomicU8 {
-        assert!(offset < self.map.len());
-        // SAFETY: in bounds; the mapping lives as long as `self`; all accesses through it are atomic, so shared
-        // access to the byte is no data race.
-        unsafe { &*self.map.as_ptr().add(offset).cast::<AtomicU8>() }
-    }
-
-    fn store(&self, offset: usize, byte: u8) {
-        self.byte(offset).store(byte, Ordering::Relaxed);
+    fn map(&self) -> &MmapRaw {
+        self.map.as_ref().unwrap_or_else(|| unreachable!("only dropping takes it"))
     }
 
     fn quad(&self, offset: usize) -> &AtomicU64 {
-        assert!(offset.is_multiple_of(8) && offset + 8 <= self.map.len());
-        // SAFETY: in bounds and aligned, since the mapping is page-aligned and `offset` a multiple of 8; as `byte`.
-        unsafe { &*self.map.as_ptr().add(offset).cast::<AtomicU64>() }
+        assert!(offset.is_multiple_of(8) && offset < self.map().len());
+        // SAFETY: in bounds and aligned: the mapping begins at a page and has whole pages, `offset` is a multiple of 8.
+        // It lives as long as `self`, and is only accessed through this function, except by the negative controls of
+        // `store_naive`. The executable view of the same memory is read by aligned atomic words and by fetches.
+        unsafe { &*self.map().as_ptr().add(offset).cast::<AtomicU64>() }
     }
 
-    /// One store of `N` bytes at any alignment: what a naive patcher does. For negative controls only.
-    fn store_unaligned(&self, offset: usize, bytes: &[u8]) {
-        assert!(offset + bytes.len() <= self.map.len());
-        let at = self.map.as_ptr().cast_mut();
-        // SAFETY: in bounds; volatile stores by the one patcher that holds the text lock; the executable view's
-        // readers are instruction fetches and volatile loads, outside the memory model.
+    /// Eight bytes from anywhere; zeroes behind the end.
+    fn load(&self, offset: usize) -> u64 {
+        let (base, shift) = (offset & !7, 8 * (offset & 7));
+        let low = self.quad(base).load(Ordering::Relaxed) >> shift;
+        if shift == 0 || base + 8 >= self.map().len() {
+            return low;
+        }
+        low | self.quad(base + 8).load(Ordering::Relaxed) << (64 - shift)
+    }
+
+    /// Merges `len` bytes of `word` in, 1 to 8, from the lowest. The caller holds the text lock.
+    fn store(&self, offset: usize, word: u64, len: usize) {
+        let mask = u64::MAX >> (64 - 8 * len);
+        let (base, shift) = (offset & !7, 8 * (offset & 7));
+        self.merge(base, word << shift, mask << shift);
+        if (offset & 7) + len > 8 {
+            self.merge(base + 8, word >> (64 - shift), mask >> (64 - shift));
+        }
+    }
+
+    fn merge(&self, base: usize, word: u64, mask: u64) {
+        let quad = self.quad(base);
+        quad.store(quad.load(Ordering::Relaxed) & !mask | word & mask, Ordering::Release);
+    }
+
+    /// One store of four bytes at any alignment and one of the fifth: what a naive patcher does. For negative controls
+    /// only.
+    fn store_naive(&self, offset: usize, bytes: [u8; 5]) {
+        assert!(offset + bytes.len() <= self.map().len());
+        let [a, b, c, d, last] = bytes;
+        // SAFETY: in bounds. Written in assembly, because the language has no word for a store that may tear.
         unsafe {
-            let at = at.add(offset);
-            if bytes.len() >= 5 {
-                at.cast::<u32>().write_unaligned(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-                at.add(4).write_volatile(bytes[4]);
-                bytes[5..].iter().enumerate().for_each(|(i, &b)| at.add(5 + i).write_volatile(b));
-            } else {
-                bytes.iter().enumerate().for_each(|(i, &b)| at.add(i).write_volatile(b));
-            }
+            std::arch::asm!(
+                "mov dword ptr [{at}], {head:e}",
+                "mov byte ptr [{at} + 4], {last}",
+                at = in(reg) self.map().as_mut_ptr().add(offset),
+                head = in(reg) u32::from_le_bytes([a, b, c, d]),
+                last = in(reg_byte) last,
+                options(nostack, preserves_flags),
+            );
         }
     }
 }
@@ -92,58 +130,49 @@ impl Writable {
 pub(crate) struct Executable {
     base: u64,
     len: usize,
+    /// The process in which it is mapped; it is not inherited.
+    pid: u32,
     /// Never unmapped again, because mseal(2) forbids it.
     sealed: AtomicBool,
 }
 
 impl Drop for Executable {
     fn drop(&mut self) {
-        if !*self.sealed.get_mut() {
-            // SAFETY: `base..base+len` is the mapping that `map_view` made and nobody else unmaps; the contract of
-            // calling generated code is that its arena outlives the call.
+        if !*self.sealed.get_mut() && std::process::id() == self.pid {
+            // SAFETY: `base..base+len` is the mapping that `place` made in this process and nobody else unmaps; the
+            // contract of calling generated code is that its arena outlives the call.
             unsafe { libc::munmap(self.base as *mut libc::c_void, self.len) };
         }
     }
 }
 
-/// One bit for each byte of a chunk.
-struct Bits(Box<[AtomicU64]>);
-
-impl Bits {
-    fn new(len: usize) -> Self {
-        Self((0..len.div_ceil(64)).map(|_| AtomicU64::new(0)).collect())
-    }
-    fn set(&self, i: usize) {
-        self.0[i / 64].fetch_or(1 << (i % 64), Ordering::Release);
-    }
-    fn clear(&self, i: usize) {
-        self.0[i / 64].fetch_and(!(1 << (i % 64)), Ordering::Release);
-    }
-    fn get(&self, i: usize) -> bool {
-        self.0[i / 64].load(Ordering::Acquire) >> (i % 64) & 1 == 1
-    }
+/// The two mappings of one chunk. A handler in flight keeps them: see [`trap::register`].
+struct Memory {
+    rw: Writable,
+    rx: Executable,
 }
 
 pub(crate) struct Chunk {
-    // Declared first, so dropped first: the handler forgets the chunk before it is unmapped.
+    /// Declared first, so dropped first: the handler forgets the chunk before it is unmapped.
     registration: trap::Registration,
-    rw: Writable,
-    rx: Executable,
-    sites: Bits,
+    memory: Arc<Memory>,
+    sites: Arc<Bits>,
     boundaries: Bits,
     used: AtomicUsize,
 }
 
 impl Chunk {
     pub(crate) fn map(options: &ArenaOptions) -> Result<Self, TextError> {
-        let len = options.chunk_len.next_multiple_of(4096).max(4096);
+        let asked = options.chunk_len;
+        let len = asked.max(1).checked_next_multiple_of(4096).filter(|len| isize::try_from(*len).is_ok());
+        let len = len.ok_or(TextError::Memory { what: "a chunk of text", len: asked })?;
         let file = memfd(len)?;
         let map_err = |what, at: String| move |source| TextError::Map { what, len, at, source };
-        // SAFETY: the file is a fresh memfd that nobody else holds; it is sealed against shrinking below, so the
-        // mapping can not be truncated away.
-        let mut map =
-            unsafe { MmapOptions::new().len(len).map_mut(&file) }.map_err(map_err("writable", "any address".into()))?;
-        map.fill(INT3);
+        // The file is a fresh memfd that nobody else holds; it is sealed against shrinking below, so that the mapping
+        // cannot be truncated away.
+        let map = MmapOptions::new().len(len).map_raw(&file).map_err(map_err("writable", "any address".into()))?;
+        let rw = Writable { map: Some(map), pid: std::process::id() };
+        (0..len).step_by(8).for_each(|offset| rw.quad(offset).store(u64::from_le_bytes([INT3; 8]), Ordering::Relaxed));
         seal(&file)?;
         let base = place(&file, len, options.placement).map_err(|(at, source)| TextError::Map {
             what: "executable",
@@ -151,148 +180,119 @@ impl Chunk {
             at,
             source,
         })?;
-        let rx = Executable { base, len, sealed: AtomicBool::new(false) };
+        let rx = Executable { base, len, pid: std::process::id(), sealed: AtomicBool::new(false) };
         for (addr, what) in
-            [(base as usize, "MADV_DONTFORK on text"), (map.as_ptr() as usize, "MADV_DONTFORK on the alias")]
+            [(base as usize, "MADV_DONTFORK on text"), (rw.map().as_ptr() as usize, "MADV_DONTFORK on the alias")]
         {
             // SAFETY: both ranges are mappings of ours of `len` bytes.
             if unsafe { libc::madvise(addr as *mut libc::c_void, len, libc::MADV_DONTFORK) } != 0 {
                 return Err(TextError::Seal { what, source: io::Error::last_os_error() });
             }
         }
-        let sites = Bits::new(len);
-        let registration = trap::register(base, len, &sites.0)?;
-        Ok(Self {
-            registration,
-            rw: Writable { map },
-            rx,
-            sites,
-            boundaries: Bits::new(len),
-            used: AtomicUsize::new(0),
-        })
+        let (sites, memory) = (Arc::new(Bits::new(len)?), Arc::new(Memory { rw, rx }));
+        let registration = trap::register(base..base + len as u64, sites.clone(), memory.clone())?;
+        Ok(Self { registration, memory, sites, boundaries: Bits::new(len)?, used: AtomicUsize::new(0) })
     }
 
-    pub(crate) fn extent(&self) -> Region {
-        Region { addr: self.rx.base, len: self.rx.len }
+    fn base(&self) -> u64 {
+        self.memory.rx.base
+    }
+
+    fn len(&self) -> usize {
+        self.memory.rx.len
+    }
+
+    pub(crate) fn extent(&self) -> Range<u64> {
+        self.base()..self.base() + self.len() as u64
     }
 
     pub(crate) fn contains(&self, addr: u64, len: usize) -> bool {
-        addr >= self.rx.base
-            && (addr - self.rx.base).checked_add(len as u64).is_some_and(|end| end <= self.rx.len as u64)
+        addr >= self.base() && (addr - self.base()).checked_add(len as u64).is_some_and(|end| end <= self.len() as u64)
     }
 
     fn offset(&self, addr: u64) -> usize {
-        (addr - self.rx.base) as usize
+        (addr - self.base()) as usize
     }
 
     /// Advances the bump pointer; the caller holds the allocation lock.
     pub(crate) fn bump(&self, len: usize, align: usize) -> Option<u64> {
         let start = self.used.load(Ordering::Relaxed).next_multiple_of(align.clamp(1, 4096));
         let end = start.checked_add(len)?;
-        (end <= self.rx.len).then(|| {
+        (end <= self.len()).then(|| {
             self.used.store(end, Ordering::Relaxed);
-            self.rx.base + start as u64
+            self.base() + start as u64
         })
     }
 
     pub(crate) fn read(&self, addr: u64, out: &mut [u8]) {
         let offset = self.offset(addr);
-        for (i, b) in out.iter_mut().enumerate() {
-            *b = self.rw.byte(offset + i).load(Ordering::Relaxed);
+        for (i, bytes) in out.chunks_mut(8).enumerate() {
+            let len = bytes.len();
+            bytes.copy_from_slice(&self.memory.rw.load(offset + 8 * i).to_le_bytes()[..len]);
         }
     }
 
-    /// The eight bytes around an aligned address, in one load.
-    pub(crate) fn read_quad(&self, addr: u64) -> u64 {
-        self.rw.quad(self.offset(addr)).load(Ordering::Relaxed)
+    /// Whether these bytes stand at an address inside this chunk.
+    #[inline]
+    pub(crate) fn holds(&self, addr: u64, bytes: Bytes) -> bool {
+        let word = self.memory.rw.load(self.offset(addr));
+        bytes.is_empty() || (word ^ bytes.word()) << (64 - 8 * bytes.len()) == 0
     }
 
-    /// The bytes of a run of sites, in order. Bounds are checked once, which the order of a plan allows.
-    pub(crate) fn sites<'a>(&'a self, run: &'a [Patch]) -> impl Iterator<Item = (SiteBytes<'a>, &'a Patch)> {
-        let inside = |p: Option<&Patch>| p.is_none_or(|p| self.contains(p.addr(), p.len()));
-        assert!(inside(run.first()) && inside(run.last()));
-        let (base, end, alias) = (self.rx.base, self.rx.base + self.rx.len as u64, self.rw.map.as_ptr().cast_mut());
-        run.iter().map(move |p| {
-            let (offset, room) = ((p.addr() - base) as usize, (end - p.addr()) as usize);
-            (SiteBytes { at: alias.wrapping_add(offset), room, chunk: PhantomData }, p)
-        })
-    }
-
-    /// Stores the first byte of each site; the addresses are a plan's, so in order. Bounds are checked once.
-    pub(crate) fn store_heads(&self, addrs: &[u64], bytes: impl Iterator<Item = u8>) {
-        assert!([addrs.first(), addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1)));
-        let (base, alias) = (self.rx.base, self.rw.map.as_ptr().cast_mut());
-        for (addr, byte) in addrs.iter().zip(bytes) {
-            // SAFETY: inside the chunk, between the first and the last; atomic, as all accesses through the alias.
-            unsafe { (*alias.wrapping_add((addr - base) as usize).cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
+    /// Stores the first byte of each site.
+    pub(crate) fn store_heads(&self, addrs: &[u64], bytes: impl Iterator<Item = u8>, _: &TextLock) {
+        for (&addr, byte) in addrs.iter().zip(bytes) {
+            self.memory.rw.store(self.offset(addr), byte.into(), 1);
         }
     }
 
     /// Stores the bytes behind the first of each site where they change. Whether any did.
-    pub(crate) fn store_tails(&self, span: Span<'_>) -> bool {
-        let bounds = span.tails.iter().fold((u8::MAX, 0), |(least, most), &t| (least.min(t), most.max(t)));
-        if bounds.0 == bounds.1 {
-            self.store_equal_tails(bounds.0, span.addrs, span.new);
-        } else {
-            let mut done = 0;
-            for group in span.tails.chunk_by(|a, b| a == b) {
-                let range = done..done + group.len();
-                done = range.end;
-                self.store_equal_tails(group[0], &span.addrs[range.clone()], &span.new[range]);
+    pub(crate) fn store_tails(&self, span: Span<'_>, _: &TextLock) -> bool {
+        let mut any = false;
+        for ((&addr, word), &tail) in span.addrs.iter().zip(span.new).zip(span.tails) {
+            if tail > 0 {
+                self.memory.rw.store(self.offset(addr) + 1, word >> 8, tail.into());
+                any = true;
             }
         }
-        bounds.1 != 0
+        any
     }
 
-    /// As many bytes for each site. Bounds are checked once, and the loop asks nothing: it is most of what a large batch costs.
-    fn store_equal_tails(&self, tail: u8, addrs: &[u64], new: &[u64]) {
-        let tail = usize::from(tail);
-        assert!([addrs.first(), addrs.last()].into_iter().flatten().all(|&a| self.contains(a, 1 + tail)));
-        let (base, alias) = (self.rx.base, self.rw.map.as_ptr().cast_mut());
-        for (addr, word) in addrs.iter().zip(new) {
-            let at = alias.wrapping_add((addr - base) as usize + 1);
-            if tail == 4 {
-                // SAFETY: inside the chunk, between the first and the last. Unaligned, so not atomic; it races with
-                // instruction fetch alone, for which the language's memory model has no words. It tears at worst, and
-                // nobody runs these bytes.
-                unsafe { at.cast::<Unaligned>().write_volatile(Unaligned((word >> 8) as u32)) };
-                continue;
-            }
-            for (i, &byte) in word.to_le_bytes()[1..].iter().enumerate().take(tail) {
-                // SAFETY: inside the chunk; atomic.
-                unsafe { (*at.wrapping_add(i).cast::<AtomicU8>()).store(byte, Ordering::Relaxed) };
-            }
+    pub(crate) fn store_all(&self, addr: u64, bytes: &[u8], _: &TextLock) {
+        let offset = self.offset(addr);
+        for (i, part) in bytes.chunks(8).enumerate() {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.memory.rw.store(offset + 8 * i, u64::from_le_bytes(word), part.len());
         }
     }
 
-    pub(crate) fn store_all(&self, addr: u64, bytes: &[u8]) {
-        bytes.iter().enumerate().for_each(|(i, &b)| self.rw.store(self.offset(addr) + i, b));
-    }
-
-    pub(crate) fn store_quad(&self, addr: u64, value: u64) {
-        self.rw.quad(self.offset(addr)).store(value, Ordering::Release);
-    }
-
-    pub(crate) fn store_naive(&self, addr: u64, bytes: &[u8]) {
-        self.rw.store_unaligned(self.offset(addr), bytes);
+    pub(crate) fn store_naive(&self, addr: u64, bytes: &[u8], lock: &TextLock) {
+        match <[u8; 5]>::try_from(bytes) {
+            Ok(bytes) => self.memory.rw.store_naive(self.offset(addr), bytes),
+            Err(_) => self.store_all(addr, bytes, lock),
+        }
     }
 
     pub(crate) fn add_site(&self, addr: u64) {
         self.sites.set(self.offset(addr));
     }
 
+    /// Notes where an instruction begins; a label behind the last byte of the chunk is none.
     pub(crate) fn add_boundary(&self, addr: u64) {
-        self.boundaries.set(self.offset(addr));
+        if self.contains(addr, 1) {
+            self.boundaries.set(self.offset(addr));
+        }
     }
 
     pub(crate) fn is_boundary(&self, addr: u64) -> bool {
-        self.boundaries.get(self.offset(addr))
+        self.contains(addr, 1) && self.boundaries.get(self.offset(addr))
     }
 
     /// Drops what is known of a region that was freed.
     pub(crate) fn forget(&self, region: Region) {
-        let start = self.offset(region.addr);
-        for i in start..start + region.len {
+        let start = self.offset(region.addr());
+        for i in start..start + region.len() {
             self.sites.clear(i);
             self.boundaries.clear(i);
         }
@@ -303,45 +303,14 @@ impl Chunk {
     }
 
     pub(crate) fn mseal(&self) -> Result<(), TextError> {
-        for addr in [self.rx.base as usize, self.rw.map.as_ptr() as usize] {
+        for addr in [self.base() as usize, self.memory.rw.map().as_ptr() as usize] {
             // SAFETY: mseal(2) on mappings of ours; they are never unmapped again, see below.
-            if unsafe { libc::syscall(MSEAL, addr, self.rx.len, 0) } != 0 {
+            if unsafe { libc::syscall(MSEAL, addr, self.len(), 0) } != 0 {
                 return Err(TextError::Seal { what: "mseal", source: io::Error::last_os_error() });
             }
         }
-        self.rx.sealed.store(true, Ordering::Relaxed);
+        self.memory.rx.sealed.store(true, Ordering::Relaxed);
         Ok(())
-    }
-}
-
-/// Four bytes that may lie anywhere.
-#[repr(C, packed)]
-struct Unaligned(u32);
-
-/// The bytes of one site through the alias; made by [`Chunk::sites`], which checked that they are inside.
-pub(crate) struct SiteBytes<'a> {
-    at: *mut u8,
-    /// Bytes from here to the end of the chunk: at least the site's length.
-    room: usize,
-    chunk: PhantomData<&'a Chunk>,
-}
-
-impl SiteBytes<'_> {
-    /// Whether they are these: one load where eight bytes can be read.
-    #[inline]
-    pub(crate) fn hold(&self, bytes: Bytes) -> bool {
-        let word = if self.room >= 8 {
-            // SAFETY: eight bytes inside the chunk; text is only written by the holder of the text lock, the caller.
-            unsafe { self.at.cast::<u64>().read_unaligned() }
-        } else {
-            let mut word = [0; 8];
-            for (i, b) in word.iter_mut().enumerate().take(self.room) {
-                // SAFETY: inside the chunk; atomic.
-                *b = unsafe { (*self.at.wrapping_add(i).cast::<AtomicU8>()).load(Ordering::Relaxed) };
-            }
-            u64::from_le_bytes(word)
-        };
-        bytes.is_empty() || (word ^ bytes.word()) << (64 - 8 * bytes.len()) == 0
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::collections::HashSet;
 
-use super::{Symbol, TextError};
+use super::error::TextError;
+use super::region::{Region, Symbol};
 use crate::isa::{self, Cond, INT3, Insn};
 
 /// A place in text that has no address yet.
@@ -26,6 +27,29 @@ pub enum Target {
     Addr(u64),
     /// A label of the same builder.
     Label(Label),
+}
+
+impl Target {
+    /// An address that no engine laid out: a function of the program. From now on, and for the life of the process,
+    /// sites may lead there.
+    ///
+    /// # Safety
+    /// Whoever comes to `addr` by a site, with the registers and the stack of that place, may run what is there, at any
+    /// time: a function that is called, or jumped to, as the site was.
+    #[must_use]
+    pub unsafe fn foreign(addr: u64) -> Self {
+        super::foreign::declare(addr);
+        Self::Addr(addr)
+    }
+
+    /// The address, if it is known.
+    #[must_use]
+    pub fn addr(self) -> Option<u64> {
+        match self {
+            Self::Addr(addr) => Some(addr),
+            Self::Label(_) => None,
+        }
+    }
 }
 
 impl From<Label> for Target {
@@ -255,7 +279,7 @@ impl Builder {
     }
 
     /// `mov rax, imm64; lock inc qword [rax]`: counts a passage. Clobbers RAX and flags.
-    pub fn count(&mut self, counter: &std::sync::atomic::AtomicU64) -> &mut Self {
+    pub fn count(&mut self, counter: &'static std::sync::atomic::AtomicU64) -> &mut Self {
         self.mov_rax(std::ptr::from_ref(counter) as u64).code(&[0xf0, 0x48, 0xff, 0x00])
     }
 
@@ -264,6 +288,8 @@ impl Builder {
     /// # Errors
     /// [`TextError`]: labels never placed, targets out of reach, names used twice.
     pub fn assemble(self, base: u64) -> Result<Assembled, TextError> {
+        let len = self.code.len();
+        base.checked_add(len as u64).ok_or(TextError::Foreign { addr: base, len })?;
         let mut code = self.code;
         let resolve = |target: Target| match target {
             Target::Addr(addr) => Ok(addr),
@@ -324,5 +350,22 @@ impl Assembled {
     #[must_use]
     pub fn raw(code: Vec<u8>) -> Self {
         Self { code, symbols: Vec::new(), boundaries: Vec::new(), labels: Vec::new() }
+    }
+
+    /// Whether all of it lies in the region that it is for.
+    pub(crate) fn check(&self, region: Region) -> Result<(), TextError> {
+        let (addr, len, range) = (region.addr(), region.len(), region.range());
+        if self.code.len() > len {
+            return Err(TextError::Oversize { addr, len, got: self.code.len() });
+        }
+        let outside = |symbol: &&Symbol| {
+            symbol.addr < range.start || symbol.addr.checked_add(symbol.len).is_none_or(|end| end > range.end)
+        };
+        // A label may stand behind the last byte.
+        let named = self.boundaries.iter().copied().find(|at| !(range.start..=range.end).contains(at));
+        match named.or_else(|| self.symbols.iter().find(outside).map(|s| s.addr)) {
+            Some(named) => Err(TextError::Elsewhere { addr, len, named }),
+            None => Ok(()),
+        }
     }
 }

@@ -73,6 +73,77 @@ pub enum TextError {
         /// Its address.
         addr: u64,
     },
+    /// The site's text was freed; what stands there now is other text.
+    #[error("{addr:#x}+{len} is a site of text that was freed; ask for it again")]
+    Stale {
+        /// Where.
+        addr: u64,
+        /// How many bytes.
+        len: usize,
+    },
+    /// Somebody who does not hold the text wants to free it.
+    #[error("the image at {addr:#x} belongs to another holder; only who loaded it can give it back")]
+    NotYours {
+        /// Its address.
+        addr: u64,
+    },
+    /// A site still leads into text that is to be retired.
+    #[error("the site at {site:#x} leads to {target:#x}, in the image at {addr:#x}; patch it first")]
+    Reached {
+        /// The image's address.
+        addr: u64,
+        /// The site.
+        site: u64,
+        /// Where it leads.
+        target: u64,
+    },
+    /// Code that is longer than its region.
+    #[error("{got} bytes were emitted for an image of {len} at {addr:#x}")]
+    Oversize {
+        /// The image's address.
+        addr: u64,
+        /// Bytes asked for.
+        len: usize,
+        /// Bytes emitted.
+        got: usize,
+    },
+    /// Code whose labels or functions lie elsewhere: it was assembled for another base.
+    #[error("the image at {addr:#x}+{len} was assembled for another address: it names {named:#x}")]
+    Elsewhere {
+        /// The image's address.
+        addr: u64,
+        /// Its length.
+        len: usize,
+        /// What it names.
+        named: u64,
+    },
+    /// An alignment that is no power of two up to a page.
+    #[error("an alignment of {0} is no power of two from 1 to 4096")]
+    Align(usize),
+    /// Memory for what is known of the text ran out.
+    #[error("no memory for {what} of {len} bytes")]
+    Memory {
+        /// What.
+        what: &'static str,
+        /// Its size in bytes.
+        len: usize,
+    },
+    /// Four thousand million regions were allocated in this process.
+    #[error("no region can be told from earlier ones any more; start a new process")]
+    Generations,
+    /// The process forked: the text is shared with the parent, and not mapped here.
+    #[error("this text belongs to process {parent}, this is {child}; make a new engine after fork")]
+    Forked {
+        /// Who made it.
+        parent: u32,
+        /// Who asks.
+        child: u32,
+    },
+    /// A signal handler, or a callback, came upon its own thread inside the engine.
+    #[error(
+        "this thread is inside the engine already; a signal handler must not patch text: note the wish, and patch later"
+    )]
+    Reentered,
     /// A label or target could not be encoded.
     #[error(transparent)]
     Isa(#[from] isa::IsaError),

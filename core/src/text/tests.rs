@@ -34,7 +34,7 @@ fn laid_out_functions_run_where_they_were_asked_to_stand() {
     assert!(site.straddles(64) && site.straddles(8) && !site.straddles(4096));
     assert_eq!(run(loaded.addr(f).unwrap()), 7);
     assert_eq!(run(engine.text().lookup("leaf").unwrap()), 42);
-    assert!(loaded.region.addr < 1 << 31, "text is placed low");
+    assert!(loaded.region.addr() < 1 << 31, "text is placed low");
     assert_eq!(engine.text().describe(site.addr()), "straddler");
     assert_eq!(engine.text().describe(site.addr() + 5), "straddler+0x5");
 }
@@ -86,10 +86,16 @@ fn a_region_is_freed_once_and_reused() {
         engine.load(b, me).unwrap().region
     };
     let first = image();
-    engine.free(first, me).unwrap();
-    assert!(matches!(engine.free(first, me), Err(PokeError::Text(TextError::DoubleFree { .. }))));
-    assert_eq!(engine.text().read(first.addr, first.len).unwrap(), vec![isa::INT3; first.len]);
-    assert_eq!(image(), first);
+    // SAFETY: never published.
+    unsafe { engine.free(first, me) }.unwrap();
+    // SAFETY: refused.
+    assert!(matches!(unsafe { engine.free(first, me) }, Err(PokeError::Text(TextError::DoubleFree { .. }))));
+    assert_eq!(engine.text().read(first.addr(), first.len()).unwrap(), vec![isa::INT3; first.len()]);
+    let again = image();
+    assert_eq!(again.addr(), first.addr());
+    // SAFETY: refused, because it is another region.
+    assert!(matches!(unsafe { engine.free(first, me) }, Err(PokeError::Text(TextError::DoubleFree { .. }))));
+    assert_ne!(again, first);
 }
 
 #[test]
@@ -115,8 +121,8 @@ fn what_cannot_be_laid_out_is_an_error_and_leaks_nothing() {
 #[test]
 fn a_place_that_is_taken_is_refused() {
     let first = Text::new(ArenaOptions { placement: Placement::Low, chunk_len: 4096 });
-    let taken = first.alloc(16, 16).unwrap().addr;
+    let taken = first.alloc(16, 16, HolderId::FIRST).unwrap().addr();
     let second = Text::new(ArenaOptions { placement: Placement::At(taken), chunk_len: 4096 });
-    let err = second.alloc(16, 16).unwrap_err().to_string();
+    let err = second.alloc(16, 16, HolderId::FIRST).unwrap_err().to_string();
     assert!(err.starts_with("no executable mapping of 4096 bytes at 0x"), "{err}");
 }

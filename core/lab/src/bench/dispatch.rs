@@ -151,7 +151,7 @@ pub(super) fn run(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
         })?;
         let mut b = Builder::new();
         let tree = looped(&mut b, |b| {
-            b.call(image.region.addr);
+            b.call(image.region.addr());
         });
         let loaded_tree = engine.load(b, me)?;
         let tree = loaded_tree.addr(tree)?;

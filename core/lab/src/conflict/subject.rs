@@ -65,7 +65,7 @@ impl Subject {
         let (body, counters) = (counter(), [counter(), counter()]);
         let holder = engine.holder(MechanismId::TEXT, "subject");
         let mut b = Builder::new();
-        let leaf = |b: &mut Builder, counter: &AtomicU64| {
+        let leaf = |b: &mut Builder, counter: &'static AtomicU64| {
             b.at(16, 0);
             let entry = b.here();
             b.count(counter).ret();

@@ -46,7 +46,7 @@ fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
             hits.fetch_add(1, Ordering::Relaxed);
         })
     });
-    let stubs = [internals::stub(&engine, me, &ops[0])?.addr, internals::stub(&engine, me, &ops[1])?.addr];
+    let stubs = [internals::stub(&engine, me, &ops[0])?.addr(), internals::stub(&engine, me, &ops[1])?.addr()];
     engine.claim(site, Bytes::nop5(), me, Sharing::Exclusive, "")?;
     engine.poke(me, [Change::new(site, Bytes::nop5(), Insn::Call(stubs[0]))])?;
     call(f, 0);

@@ -47,7 +47,7 @@ fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
         (Rule::Old, refused) => {
             log.step("this library is asked for a site of five bytes", told(&refused));
             // SAFETY: a lab process may die of it, which is the story.
-            unsafe { internals::site(entry, 5) }
+            unsafe { internals::site(&engine, entry, 5)? }
         }
     };
     let between = if rule == Rule::Old { entry + 2 } else { entry + 5 };

@@ -152,7 +152,8 @@ fn every_form_sends_every_target_home() {
                 .unwrap();
             for (i, &target) in all.iter().enumerate() {
                 // SAFETY: laid out above: jumps to its third argument, which returns a number.
-                let f: extern "C" fn(u64, u64, u64) -> u32 = unsafe { std::mem::transmute(image.region.addr as usize) };
+                let f: extern "C" fn(u64, u64, u64) -> u32 =
+                    unsafe { std::mem::transmute(image.region.addr() as usize) };
                 assert_eq!(f(0, 0, target), i as u32, "{shape:?} {n}");
             }
         }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::isa::PATCH_SIZE;
+use crate::poke::trap;
+use crate::text::foreign;
 
 /// The registers at the entry of the traced function, in the order in which a trampoline pushes them.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +109,8 @@ impl Ops {
         self.0.hits.load(Ordering::Relaxed)
     }
 
-    /// Whether its callback panicked. It is not called again; the traced functions go on.
+    /// Whether its callback panicked, or changed the instruction pointer to an address that is no text of an engine and
+    /// was not declared with [`Target::foreign`](crate::text::Target::foreign). It is not called again; the traced functions go on.
     #[must_use]
     pub fn faulted(&self) -> bool {
         self.0.faulted.load(Ordering::Relaxed)
@@ -141,7 +144,9 @@ impl Inner {
         if !self.flags.ipmodify {
             regs.ip = ip;
         }
-        if ended.is_err() {
+        // An address that no engine laid out, and nobody vouches for: as a callback that panicked.
+        let astray = regs.ip != ip && !trap::owns(regs.ip) && !foreign::is_declared(regs.ip);
+        if ended.is_err() || astray {
             regs.ip = ip;
             self.faulted.store(true, Ordering::Relaxed);
         } else {

@@ -85,7 +85,7 @@ pub(super) fn build(
         Ok::<_, TextError>(Assembled::raw(out))
     })?;
     if why_not {
-        engine.free(loaded.region, holder)?;
+        engine.discard(loaded.region, holder)?;
         return Ok(None);
     }
     Ok(Some(Detour { region: loaded.region, copy }))

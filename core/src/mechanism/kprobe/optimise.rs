@@ -10,7 +10,6 @@ use crate::ledger::Sharing;
 use crate::mechanism::MechanismError;
 use crate::plan::Change;
 use crate::poke::breakpoint;
-use crate::site::Site;
 
 /// Whether a breakpoint became a jump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,32 +37,32 @@ impl Kprobes {
         let (stub, single) = match place.way {
             Way::Ftrace => return no("it rides on ftrace"),
             Way::Breakpoint { jump: Some(_), .. } => return Ok(Optimised::Yes),
-            Way::Breakpoint { stubs: [Some(stub), _], detour, .. } => (stub, detour.region.addr),
+            Way::Breakpoint { stubs: [Some(stub), _], detour, .. } => (stub, detour.region.addr()),
             Way::Breakpoint { .. } => return no("it has no handler"),
         };
         let post = |k: &super::Kprobe| k.0.post.is_some();
         if place.probes.read().unwrap_or_else(std::sync::PoisonError::into_inner).iter().any(post) {
             return no("a post handler wants to be called behind the instruction");
         }
-        let detour = match self.can(&state, addr, stub.addr)? {
+        let detour = match self.can(&state, addr, stub.addr())? {
             Ok(detour) => detour,
             Err(why) => return Ok(Optimised::No(why)),
         };
         // Nobody may be between the instructions that the jump replaces: from now on the breakpoint leads around all of
         // them (`setup_detour_execution()`), and who went between them before has left when the grace period is over.
-        breakpoint::set(addr, detour.region.addr);
+        breakpoint::set(addr, detour.region.addr());
         if let Err(e) = self.settled() {
             breakpoint::set(addr, single);
             state.retired.push((self.engine.retire(detour.region, self.holder)?, None));
             return Err(e);
         }
-        let (one, five) = (Site::new(addr, 1), Site::new(addr, PATCH_SIZE as u8));
+        let (one, five) = (self.engine.text().site_over(addr, 1)?, self.engine.text().site_over(addr, PATCH_SIZE)?);
         self.engine.release(one, self.holder)?;
         let found = self.engine.text().bytes(addr, PATCH_SIZE)?;
         let done =
             self.engine.claim(five, found, self.holder, Sharing::Exclusive, ACCEPTS).map_err(MechanismError::from);
         let done = done.and_then(|_| {
-            self.apply(Change::new(five, found, Insn::Jmp(detour.region.addr)))
+            self.apply(Change::new(five, found, Insn::Jmp(detour.region.addr())))
                 .inspect_err(|_| drop(self.engine.release(five, self.holder)))
         });
         if let Err(e) = done {
@@ -132,14 +131,14 @@ impl Kprobes {
         let Some(place) = state.places.get_mut(&addr) else { return Ok(()) };
         let Way::Breakpoint { jump, detour: single, .. } = &mut place.way else { return Ok(()) };
         let Some(detour) = jump.take() else { return Ok(()) };
-        let single = single.region.addr;
-        let five = Site::new(addr, PATCH_SIZE as u8);
+        let single = single.region.addr();
+        let five = self.engine.text().site_over(addr, PATCH_SIZE)?;
         let found = self.engine.text().bytes(addr, PATCH_SIZE)?;
         // In one batch: whoever traps meanwhile runs the copies of all the instructions that were covered.
         let back = Change::new(five, found, Insn::Raw(place.original));
-        self.apply(Change { emulate: Some(Insn::Jmp(detour.region.addr)), ..back })?;
+        self.apply(Change { emulate: Some(Insn::Jmp(detour.region.addr())), ..back })?;
         self.engine.release(five, self.holder)?;
-        let one = Site::new(addr, 1);
+        let one = self.engine.text().site_over(addr, 1)?;
         let first = Bytes::new(&place.original.as_slice()[..1]);
         self.engine.claim(one, first, self.holder, Sharing::Exclusive, ACCEPTS)?;
         breakpoint::set(addr, single);

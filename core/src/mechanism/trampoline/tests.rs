@@ -155,7 +155,7 @@ fn what_is_refused_at_once() {
     let site = w.engine.text().site(w.f, 5).unwrap();
     let new = |site, args| Trampoline::new(&w.engine, Some(&w.ftrace), site, args, Ipmodify::Refuse).map(drop);
     assert_eq!(errno(new(site, 7)), Some(Errno::ENOTSUPP));
-    assert_eq!(errno(new(Site::new(w.f + 2, 5), 6)), Some(Errno::EFAULT));
+    assert_eq!(errno(new(w.engine.text().site_over(w.f + 2, 5).unwrap(), 6)), Some(Errno::EFAULT));
 }
 
 #[test]

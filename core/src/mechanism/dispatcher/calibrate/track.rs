@@ -90,7 +90,7 @@ impl Track {
         self.regions.push(image.region);
         let mut b = Builder::new();
         let entry = looped(&mut b, |b| {
-            b.call(image.region.addr);
+            b.call(image.region.addr());
         });
         let loaded = self.engine.load(b, self.holder)?;
         self.regions.push(loaded.region);
@@ -102,7 +102,7 @@ impl Drop for Track {
     fn drop(&mut self) {
         // Nobody else knows them.
         for region in self.regions.drain(..) {
-            let _ = self.engine.free(region, self.holder);
+            let _ = self.engine.discard(region, self.holder);
         }
     }
 }
