@@ -482,3 +482,33 @@ fn a_reply_is_prose_below_the_lines_that_it_is_about() {
         assert_eq!(cited, listed, "[{n}] in {reply}");
     }
 }
+
+#[test]
+fn the_forms_for_other_programs() {
+    let (Some(user), Some(seed)) = (reviewer(), seed()) else { return };
+    let form = |name: &str, code| {
+        user.run(["check".as_ref(), "--no-engine".as_ref(), "-f".as_ref(), name.as_ref(), seed.as_os_str()]).ends(code)
+    };
+    let plain = form("checkpatch", 1);
+    assert_eq!(plain.err, "", "b4 takes each line of stderr for a failure");
+    assert_eq!(plain.out.lines().count(), 1, "{}", plain.out);
+    assert!(plain.out.starts_with("kernel/bpf/dispatcher.c:126: WARNING: takes five bytes"), "{}", plain.out);
+    let lines = form("editor", 1).out;
+    assert!(lines.contains("kernel/bpf/dispatcher.c:126: warning: ") && lines.contains("-:1: note: "), "{lines}");
+    let log: serde_json::Value = serde_json::from_str(&form("sarif", 1).out).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    assert_eq!(log["runs"][0]["results"][0]["level"], "warning");
+    let b4: serde_json::Value = serde_json::from_str(&form("b4", 0).out).unwrap();
+    let owner = b4.as_array().unwrap().iter().find(|e| e["tool"] == "provenance/ownership").unwrap();
+    let details: serde_json::Value = serde_json::from_str(owner["details"].as_str().unwrap()).unwrap();
+    assert_eq!(details[0]["status"], "warn");
+    assert!(details[0]["description"].as_str().unwrap().starts_with("kernel/bpf/dispatcher.c:126: takes"), "{details}");
+    assert!(details[0]["srcline"].as_str().unwrap().contains("bpf_arch_text_poke("), "{details}");
+    // Success is silence.
+    let fine = user.write(
+        "fine.eml",
+        letter("fine@x", 3, ADA, "[PATCH] e: x", None, &patch("why", "e/e.c", "\tgo();", &["a();"])),
+    );
+    let said = user.run(["check".as_ref(), "-f".as_ref(), "checkpatch".as_ref(), fine.as_os_str()]).ok();
+    assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""));
+}

@@ -3,6 +3,7 @@
 mod b4;
 pub mod prose;
 mod reply;
+mod tools;
 
 use provenance_index::reader::Reader;
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use super::rule::{Missing, NotRun, Why};
 use super::{Evidence, Finding, Report, Severity};
 pub use b4::{b4, b4_failed};
 pub use reply::reply;
+pub use tools::{checkpatch, editor, sarif};
 
 use crate::look::{Look, Style};
 use crate::{dates, horizon, json as format, text};
