@@ -106,11 +106,17 @@ fn whoever_is_excluded_or_asks_takes_nothing() {
 }
 
 /// Every warning over the real archives that somebody has looked at, whether it is right, and why.
-const JUDGED: [(&str, bool, &str); 2] = [
+const JUDGED: [(&str, bool, &str); 3] = [
     (
         "20191211123017.13212-3-bjorn.topel@gmail.com",
         true,
         "the dispatcher takes the nop at the entry of a traced function",
+    ),
+    (
+        "20260517134858.146569-1-sashal@kernel.org",
+        true,
+        "a kprobe with an empty post_handler on the entry of any function, which moves the instruction pointer: a live patch of it \
+         is kept out, and nobody of ftrace or kprobes was asked",
     ),
     (
         "20200827052659.24922-4-cmr@codefail.de",
@@ -315,4 +321,194 @@ fn a_tree_an_image_or_a_list_of_them_that_is_broken_is_said() {
     user.write(&format!("{data}/history.1/trees.json"), "{ no list");
     let said = check(3);
     assert!(said.contains("could not look: missing-cc (MAINTAINERS): "), "{said}");
+}
+
+/// A patch that lets an operator name any function, puts a probe on its entry and skips it.
+const SKIPS: [&str; 20] = [
+    "struct skip { struct kprobe probe; char name[64]; long result; };",
+    "static int skip_before(struct kprobe *p, struct pt_regs *regs)",
+    "{",
+    "	regs_set_return_value(regs, container_of(p, struct skip, probe)->result);",
+    "	override_function_with_return(regs);",
+    "	return 1;",
+    "}",
+    "/* so that the probe may move the pointer */",
+    "static void skip_after(struct kprobe *p, struct pt_regs *regs, unsigned long flags)",
+    "{",
+    "}",
+    "static int skip_arm(struct skip *s)",
+    "{",
+    "	s->probe.symbol_name = s->name;",
+    "	s->probe.pre_handler = skip_before;",
+    "	s->probe.post_handler = skip_after;",
+    "	return register_kprobe(&s->probe);",
+    "}",
+    "static ssize_t skip_write(struct file *f, const char __user *from, size_t n, loff_t *at)",
+    "{ return skip_arm(f->private_data) ?: n; }",
+];
+
+#[test]
+fn a_user_of_any_functions_entry_that_keeps_others_out_is_warned_about() {
+    let user = User::new();
+    let mail = letter(
+        "skip@x",
+        3,
+        ADA,
+        "[PATCH] skip: leave functions out",
+        None,
+        &patch("why", "kernel/skip.c", "\tgo();", &SKIPS),
+    );
+    let file = user.write("skip.eml", mail.replace("03 Mar 2023", "17 May 2026"));
+    let said = user.run(["check".as_ref(), file.as_os_str()]).ends(1).out;
+    assert!(
+        said.contains("warning[ownership]: puts a kprobe with a post_handler on the entry of any function"),
+        "{said}"
+    );
+    assert!(said.contains("moved by override_function_with_return"), "{said}");
+    // Both orders, against a live patch and against a BPF program; the second to come is refused.
+    for order in [
+        "livepatch first, then kprobes: refused",
+        "kprobes first, then livepatch: refused",
+        "bpf-trampoline first, then kprobes: ",
+    ] {
+        assert!(said.contains(order), "{order}: {said}");
+    }
+    assert!(said.contains("model of livepatch v6.0 and kprobes v5.17 with a post_handler"), "{said}");
+    // Those who look after both are named, without a tree and without an archive.
+    assert!(said.contains("linux-trace-kernel@vger.kernel.org"), "{said}");
+    assert!(
+        said.contains("ftrace shares out such entries") && said.contains("kprobes shares out such entries"),
+        "{said}"
+    );
+    let change = |at: usize, line: &'static str| {
+        let mut lines = SKIPS;
+        lines[at] = line;
+        lines.to_vec()
+    };
+    let observes = || {
+        let mut lines = change(15, "");
+        lines[4] = "	count_it(regs);";
+        lines
+    };
+    let quiet: [(&str, Vec<&str>); 4] = [
+        ("observer", observes()),
+        ("behind", [SKIPS.as_slice(), &["static void f(void) { one.offset = 0x10; }"]].concat()),
+        ("asks", {
+            let mut lines =
+                change(15, "	if (!within_error_injection_list((unsigned long)s->probe.addr)) return -EINVAL;");
+            lines[7] = "";
+            lines
+        }),
+        ("none", change(16, "	return 0;")),
+    ];
+    for (name, lines) in &quiet {
+        let said = check_one(&user, name, "[PATCH] e: x", "kernel/skip.c", lines).ok();
+        assert!(!said.out.contains("[ownership]"), "{name}: {}", said.out);
+    }
+    for (name, path) in [
+        ("kprobes", "kernel/kprobes.c"),
+        ("sample", "samples/kprobes/skip.c"),
+        ("test", "tools/testing/selftests/skip.c"),
+    ] {
+        let said = check_one(&user, name, "[PATCH] e: x", path, &SKIPS).ok();
+        assert!(!said.out.contains("[ownership]"), "{name}: {}", said.out);
+    }
+    // Whoever observes one function of somebody else's keeps a live patch of it out: a note, as of the kernel's own example.
+    let mut example = change(13, "	s->probe.symbol_name = \"kernel_clone\";");
+    example[4] = "	count_it(regs);";
+    let said = check_one(&user, "example", "[PATCH] e: x", "kernel/skip.c", &example).ok().out;
+    assert!(
+        said.contains("note[ownership]: puts a kprobe with a post_handler on the entry of kernel_clone()"),
+        "{said}"
+    );
+    // One that moves the pointer and declares nothing is worse.
+    let said = check_one(&user, "silent", "[PATCH] e: x", "kernel/skip.c", &change(15, "")).ends(1).out;
+    assert!(said.contains("IPMODIFY is not declared"), "{said}");
+}
+
+#[test]
+fn the_series_of_2026_is_warned_about_and_what_is_cited_is_there() {
+    let Some(user) = reviewer() else { return };
+    let id = "20260517134858.146569-1-sashal@kernel.org";
+    let value = json_of(user, &["--no-engine", id], 1);
+    let findings = value["checked"][0]["findings"].as_array().unwrap();
+    let owner = findings.iter().find(|f| f["rule"] == "ownership").expect("a finding");
+    assert_eq!(owner["severity"], "warning");
+    let all = value.to_string();
+    assert!(all.contains("ftrace shares out such entries") && all.contains("kprobes shares out such entries"), "{all}");
+    // What the catalogue says of a list, the mail says.
+    for (list, mail) in [
+        ("x86@kernel.org", "20190430175334.423821c0@gandalf.local.home"),
+        ("linux-kernel@vger.kernel.org", "20190430175334.423821c0@gandalf.local.home"),
+        ("linux-trace-kernel@vger.kernel.org", "20230609172902.1d386ed7@gandalf.local.home"),
+        ("linux-trace-kernel@vger.kernel.org", "20230718100115.ac5038d243105a46d279b664@kernel.org"),
+    ] {
+        let query = format!("mid:{mail} AND tc:{list}");
+        let found = user.run(["query", "--mail-only", "-f", "jsonl", &query]).ok().out;
+        assert_eq!(found.lines().filter(|line| line.contains(mail)).count(), 1, "{query}: {found}");
+    }
+}
+
+#[test]
+fn the_seeds_patch_names_the_lists_on_a_machine_with_nothing() {
+    let Some(seed) = seed() else { return };
+    let user = User::new();
+    let said = user.run(["check".as_ref(), "-f".as_ref(), "addresses".as_ref(), seed.as_os_str()]).ok().out;
+    for list in ["x86@kernel.org", "linux-kernel@vger.kernel.org"] {
+        assert!(said.lines().any(|line| line == list), "{list} in {said}");
+    }
+    assert!(!said.contains("linux-trace-kernel"), "that list is of later years: {said}");
+    let said = user.run(["check".as_ref(), "--no-engine".as_ref(), seed.as_os_str()]).ends(1).out;
+    assert!(!said.contains("whom MAINTAINERS does not"), "no MAINTAINERS was read: {said}");
+}
+
+#[test]
+fn a_reply_is_prose_below_the_lines_that_it_is_about() {
+    let (Some(user), Some(seed)) = (reviewer(), seed()) else { return };
+    let reply = user
+        .run(["check".as_ref(), "-f".as_ref(), "reply".as_ref(), "--no-engine".as_ref(), seed.as_os_str()])
+        .ends(1)
+        .out;
+    let ours: Vec<&str> = reply.lines().filter(|line| !line.starts_with('>')).collect();
+    assert!(ours.len() <= 25, "{} lines: {reply}", ours.len());
+    assert!(ours.iter().all(|line| line.chars().count() <= 72 || line.starts_with('[')), "{reply}");
+    assert!(reply.contains("> diff --git a/kernel/bpf/dispatcher.c b/kernel/bpf/dispatcher.c\n> @@ "), "{reply}");
+    for label in ["why:", "rule:", "ran:", "owner:", "matched:", "posted:", "warning", "note["] {
+        assert!(!reply.contains(label), "{label} in {reply}");
+    }
+    // Every number that stands in the text is a link below it.
+    for n in 1..=9 {
+        let (cited, listed) = (reply.contains(&format!(" [{n}]")), reply.contains(&format!("\n[{n}] ")));
+        assert_eq!(cited, listed, "[{n}] in {reply}");
+    }
+}
+
+#[test]
+fn the_forms_for_other_programs() {
+    let (Some(user), Some(seed)) = (reviewer(), seed()) else { return };
+    let form = |name: &str, code| {
+        user.run(["check".as_ref(), "--no-engine".as_ref(), "-f".as_ref(), name.as_ref(), seed.as_os_str()]).ends(code)
+    };
+    let plain = form("checkpatch", 1);
+    assert_eq!(plain.err, "", "b4 takes each line of stderr for a failure");
+    assert_eq!(plain.out.lines().count(), 1, "{}", plain.out);
+    assert!(plain.out.starts_with("kernel/bpf/dispatcher.c:126: WARNING: takes five bytes"), "{}", plain.out);
+    let lines = form("editor", 1).out;
+    assert!(lines.contains("kernel/bpf/dispatcher.c:126: warning: ") && lines.contains("-:1: note: "), "{lines}");
+    let log: serde_json::Value = serde_json::from_str(&form("sarif", 1).out).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    assert_eq!(log["runs"][0]["results"][0]["level"], "warning");
+    let b4: serde_json::Value = serde_json::from_str(&form("b4", 0).out).unwrap();
+    let owner = b4.as_array().unwrap().iter().find(|e| e["tool"] == "provenance/ownership").unwrap();
+    let details: serde_json::Value = serde_json::from_str(owner["details"].as_str().unwrap()).unwrap();
+    assert_eq!(details[0]["status"], "warn");
+    assert!(details[0]["description"].as_str().unwrap().starts_with("kernel/bpf/dispatcher.c:126: takes"), "{details}");
+    assert!(details[0]["srcline"].as_str().unwrap().contains("bpf_arch_text_poke("), "{details}");
+    // Success is silence.
+    let fine = user.write(
+        "fine.eml",
+        letter("fine@x", 3, ADA, "[PATCH] e: x", None, &patch("why", "e/e.c", "\tgo();", &["a();"])),
+    );
+    let said = user.run(["check".as_ref(), "-f".as_ref(), "checkpatch".as_ref(), fine.as_os_str()]).ok();
+    assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""));
 }

@@ -105,6 +105,10 @@ fn define(catalogue: &mut Facts, file: &str, mechanism: Mechanism) -> Result<(),
     for owns in &mechanism.owns {
         check_interval(file, &owns.site, owns.from, owns.until)?;
     }
+    for answers in &mechanism.answers {
+        check_interval(file, &answers.list, Some(answers.from), answers.until)?;
+        check_evidence(file, &|| format!("answers {}", answers.list), &answers.evidence)?;
+    }
     let known =
         catalogue.by_name.get(&slug).copied().filter(|i| catalogue.mechanisms[*i as usize].slug.as_str() == slug);
     let index = match known {
@@ -148,6 +152,7 @@ fn define(catalogue: &mut Facts, file: &str, mechanism: Mechanism) -> Result<(),
         old.paths.extend(mechanism.paths);
         old.symbols.extend(mechanism.symbols);
         old.owns.extend(mechanism.owns);
+        old.answers.extend(mechanism.answers);
     }
     Ok(())
 }

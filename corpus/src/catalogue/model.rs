@@ -367,6 +367,22 @@ pub struct Owns {
     pub until: Option<Day>,
 }
 
+/// A list that answers for a mechanism: where its people wrote about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Answers {
+    /// The address.
+    pub list: String,
+    /// The first day that a source shows.
+    pub from: Day,
+    /// Last day, exclusive.
+    #[serde(default)]
+    pub until: Option<Day>,
+    /// Mails of those people with the list in To or Cc.
+    #[serde(default)]
+    pub evidence: Vec<Evidence>,
+}
+
 /// One file of the catalogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -391,6 +407,9 @@ pub struct Mechanism {
     /// What it owns.
     #[serde(default)]
     pub owns: Vec<Owns>,
+    /// The lists that answer for it.
+    #[serde(default)]
+    pub answers: Vec<Answers>,
     /// Its events. In a loaded catalogue they are in [`super::Catalogue::events`] and this is empty.
     #[serde(default, rename = "event")]
     pub events: Vec<Event>,

@@ -53,6 +53,12 @@ pub enum Format {
     Reply,
     /// One `Name <address>` per line, for `git send-email --cc-cmd`.
     Addresses,
+    /// Plain lines for `b4 am --check`: ERROR: and WARNING:, silence for success.
+    Checkpatch,
+    /// `file:line: message`, for editors.
+    Editor,
+    /// SARIF 2.1.0.
+    Sarif,
 }
 
 /// Runs the subcommand.
@@ -100,7 +106,7 @@ fn answer(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     out.write_all(print(&all, arguments.format, context, reader.as_ref())?.as_bytes())?;
     out.finish()?;
     // What is pasted, or read by a program, has no room for it.
-    if matches!(arguments.format, Format::Reply | Format::Addresses) {
+    if matches!(arguments.format, Format::Reply | Format::Addresses | Format::Editor) {
         unseen.iter().for_each(|line| context.say(line));
     }
     Ok(match arguments.format {
@@ -124,6 +130,9 @@ fn print(all: &[Checked], format: Format, context: &Context, reader: Option<&Rea
         Format::B4 => pretty(form::b4(all))?,
         Format::Reply => form::replies(all),
         Format::Addresses => form::addresses(all),
+        Format::Checkpatch => form::checkpatch(all),
+        Format::Editor => form::editor(all),
+        Format::Sarif => pretty(form::sarif(all))?,
     })
 }
 

@@ -84,6 +84,8 @@ pub struct Finding {
     pub line: u32,
     /// Lines of the patch with their signs.
     pub quote: Vec<String>,
+    /// The header of the hunk that they stand in.
+    pub hunk: String,
     /// One sentence, without full stop.
     pub says: String,
     /// What it rests on, in the order in which it is shown.
@@ -110,6 +112,7 @@ impl Finding {
             path: String::new(),
             line: 0,
             quote: Vec::new(),
+            hunk: String::new(),
             says: says.into(),
             facts: Vec::new(),
             evidence: Vec::new(),
@@ -155,6 +158,7 @@ impl Finding {
         self.path.clone_from(&code.paths[place.file]);
         self.line = place.number;
         self.quote = code.quote(line, 2);
+        code.header(line).clone_into(&mut self.hunk);
         self
     }
 }

@@ -57,6 +57,8 @@ pub struct Code {
     pub paths: Vec<String>,
     /// Lines of hunks, in order; hunks do not run into each other.
     pub lines: Vec<Line>,
+    /// Of each hunk the place of its first line, and the header that stands above it.
+    pub headers: Vec<(usize, String)>,
     /// Functions with a body, or the beginning of one.
     pub functions: Vec<Function>,
 }
@@ -77,6 +79,8 @@ pub fn read(patch: &Patch<'_>) -> Code {
         let at = code.paths.len();
         code.paths.push(file.path().to_owned());
         for hunk in patch.hunks(file) {
+            let header = patch.slice(hunk.span).lines().next().unwrap_or_default().trim_end().to_owned();
+            code.headers.push((code.lines.len(), header));
             let (mut new_comment, mut old_comment) = (begins_in_comment(patch, hunk), false);
             for line in patch.lines(hunk) {
                 if code.lines.len() >= MOST_LINES {
@@ -340,6 +344,11 @@ impl Code {
         let broken =
             self.lines[..line].iter().rposition(|l| l.raw.is_empty() && l.number == 0 && l.kind == LineKind::Removed);
         self.functions.iter().rev().find(|f| f.line <= line && broken.is_none_or(|at| f.line > at))
+    }
+
+    /// The header of the hunk that holds a line.
+    pub fn header(&self, line: usize) -> &str {
+        self.headers.iter().rfind(|(first, _)| *first <= line).map_or("", |(_, header)| header)
     }
 
     /// Lines around a place, with their signs, for a quote.

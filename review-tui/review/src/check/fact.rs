@@ -27,6 +27,31 @@ pub enum Fact {
         /// Who keeps it.
         owner: String,
     },
+    /// Two users of one function's entry of which only one can be there.
+    Excludes {
+        /// What is registered, in words: `a kprobe with a post_handler`.
+        what: &'static str,
+        /// Why it counts as a user that changes where the function goes on.
+        because: &'static str,
+        /// Whose entry it is: a name, or `None` for any function that somebody names at run time.
+        function: Option<String>,
+    },
+    /// What the code does with the instruction pointer, beside what it declares.
+    Declared {
+        /// It asks for IPMODIFY, by a flag or by a `post_handler`.
+        declares: bool,
+        /// The name on the line that moves the instruction pointer, if one does.
+        does: Option<String>,
+    },
+    /// A list that answers for a mechanism.
+    Answers {
+        /// Its address.
+        list: String,
+        /// The mechanism's name.
+        mechanism: String,
+        /// Since when a source shows it.
+        since: Date,
+    },
     /// The kernel's rule that decides: file, function, version.
     Rule(&'static str),
     /// What an owner does when it finds bytes that are not its own.
@@ -193,8 +218,19 @@ pub enum Knows {
     Similar(MechanismId, Date, String),
     /// Work on the mechanism through which the patch writes.
     Through(MechanismId, Date, String),
-    /// An earlier mail about the same files and names: what is shared, its date and subject.
-    Code(String, i64, String),
+    /// Work on the mechanism whose users are kept out of an entry.
+    Entry(MechanismId, Date, String),
+    /// An earlier mail about the same files and names.
+    Code {
+        /// The file or name that both have.
+        shared: String,
+        /// Its date.
+        date: i64,
+        /// Its subject.
+        subject: String,
+        /// The line of it that says so.
+        line: String,
+    },
 }
 
 impl Fact {

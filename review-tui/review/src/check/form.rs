@@ -2,6 +2,8 @@
 
 mod b4;
 pub mod prose;
+mod reply;
+mod tools;
 
 use provenance_index::reader::Reader;
 use serde_json::{Value, json};
@@ -9,6 +11,8 @@ use serde_json::{Value, json};
 use super::rule::{Missing, NotRun, Why};
 use super::{Evidence, Finding, Report, Severity};
 pub use b4::{b4, b4_failed};
+pub use reply::reply;
+pub use tools::{checkpatch, editor, sarif};
 
 use crate::look::{Look, Style};
 use crate::{dates, horizon, json as format, text};
@@ -45,9 +49,6 @@ impl Checked {
         Checked { findings: report.findings, ran: report.ran, not_run: report.not_run, ..self }
     }
 }
-
-/// A reply is written for so many columns.
-const COLUMNS: usize = 72;
 
 /// Lines of the patch that are quoted.
 const QUOTED: usize = 5;
@@ -267,46 +268,6 @@ fn not_run(not_run: &NotRun) -> Value {
         Why::NotAttached(missing) => (None, Some(prose::missing(*missing))),
     };
     json!({ "rule": not_run.rule, "part": not_run.part, "why": why, "needs": needs })
-}
-
-/// Plain text to paste under the quote, with numbered links at its end: no name of a tool, no grade.
-pub fn reply(checked: &Checked) -> String {
-    let mut out = String::new();
-    let mut links = Links::default();
-    for finding in checked.findings.iter().filter(|f| f.severity > Severity::Silent) {
-        for line in finding.quote.iter().take(QUOTED) {
-            out.push_str(&format!("> {}\n", text::block(line).trim_end()));
-        }
-        wrap(&links.cited(&finding.says, finding, None), &mut out);
-        for line in prose::lines(finding) {
-            let head = if line.label.is_empty() { String::new() } else { format!("{}: ", text::line(&line.label)) };
-            wrap(&format!("{head}{}", links.told(&line, finding)), &mut out);
-        }
-        out.push('\n');
-    }
-    for (at, link) in links.0.iter().enumerate() {
-        out.push_str(&format!("[{}] {link}\n", at + 1));
-    }
-    out
-}
-
-/// Breaks at blanks; a word that is longer than a line stays whole.
-fn wrap(said: &str, out: &mut String) {
-    let mut used = 0;
-    for word in said.split_whitespace() {
-        let wide = text::width(word);
-        if used > 0 && used + 1 + wide > COLUMNS {
-            out.push('\n');
-            used = 0;
-        }
-        if used > 0 {
-            out.push(' ');
-            used += 1;
-        }
-        out.push_str(word);
-        used += wide;
-    }
-    out.push('\n');
 }
 
 /// Lists before people, each once.

@@ -1,7 +1,7 @@
 //! The functions that a patch changes: those whose body holds an added or removed line, as far as the hunks and their
 //! headers tell. A patch shows pieces; what it does not show is not guessed.
 
-use provenance_corpus::patch::{LineKind, Patch};
+use provenance_corpus::patch::{Hunk, LineKind, Patch};
 
 use super::code::{is_kernel, names};
 
@@ -26,34 +26,44 @@ pub fn changed(patch: &Patch<'_>) -> Vec<Changed> {
     let mut found: Vec<Changed> = Vec::new();
     for file in patch.files.iter().filter(|file| is_kernel(file.path())) {
         for hunk in patch.hunks(file) {
-            let mut inside = heading(hunk.section.of(patch.text()));
-            let lines = patch.lines(hunk);
-            let continued = |at: usize| at > 0 && patch.slice(lines[at - 1].span).trim_end().ends_with('\\');
-            for (at, line) in lines.iter().enumerate() {
-                let text = patch.slice(line.span);
-                if !continued(at) && inside.as_ref().is_some_and(|name| name.contains("##")) {
-                    inside = None;
-                }
-                // Within a macro a function is indented, and its name is made of pieces.
-                let margin = if continued(at) && text.contains("##") { text.trim_start() } else { text };
-                if let Some(name) = opening(margin, || {
-                    let below = lines[at + 1..].iter().take(8).filter(|l| {
-                        (l.kind == LineKind::Removed) == (line.kind == LineKind::Removed) || l.kind == LineKind::Context
-                    });
-                    below.map(|l| patch.slice(l.span))
-                }) {
-                    inside = Some(name);
-                }
+            for (line, name) in patch.lines(hunk).iter().zip(around(patch, hunk)) {
                 if line.kind != LineKind::Context
-                    && !text.trim().is_empty()
-                    && let Some(name) = &inside
+                    && !patch.slice(line.span).trim().is_empty()
+                    && let Some(name) = &name
                 {
                     note(&mut found, name, file.path(), line.kind);
                 }
-                if text.starts_with('}') || text.starts_with("SYM_FUNC_END") || text.starts_with("SYM_CODE_END") {
-                    inside = None;
-                }
             }
+        }
+    }
+    found
+}
+
+/// Of each line of a hunk the function that it stands in: the one that begins above it, or the one of the hunk's header as long as
+/// nothing has ended or begun.
+pub fn around(patch: &Patch<'_>, hunk: &Hunk) -> Vec<Option<String>> {
+    let mut inside = heading(hunk.section.of(patch.text()));
+    let lines = patch.lines(hunk);
+    let continued = |at: usize| at > 0 && patch.slice(lines[at - 1].span).trim_end().ends_with('\\');
+    let mut found = Vec::with_capacity(lines.len());
+    for (at, line) in lines.iter().enumerate() {
+        let text = patch.slice(line.span);
+        if !continued(at) && inside.as_ref().is_some_and(|name| name.contains("##")) {
+            inside = None;
+        }
+        // Within a macro a function is indented, and its name is made of pieces.
+        let margin = if continued(at) && text.contains("##") { text.trim_start() } else { text };
+        if let Some(name) = opening(margin, || {
+            let below = lines[at + 1..].iter().take(8).filter(|l| {
+                (l.kind == LineKind::Removed) == (line.kind == LineKind::Removed) || l.kind == LineKind::Context
+            });
+            below.map(|l| patch.slice(l.span))
+        }) {
+            inside = Some(name);
+        }
+        found.push(inside.clone());
+        if text.starts_with('}') || text.starts_with("SYM_FUNC_END") || text.starts_with("SYM_CODE_END") {
+            inside = None;
         }
     }
     found

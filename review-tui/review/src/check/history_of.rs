@@ -1,7 +1,7 @@
 //! Which mechanisms a patch is about, by its added lines first and its words second, and which others were there for the
 //! same purpose before it.
 
-use provenance_corpus::catalogue::{Day, Event, Kind, Mechanism, MechanismId};
+use provenance_corpus::catalogue::{Catalogue, Day, Event, Kind, Mechanism, MechanismId};
 use provenance_corpus::patch::LineKind;
 
 use super::code::{Code, names};
@@ -75,15 +75,14 @@ pub fn kin<'c>(target: &Target<'_>, world: &World<'c>, code: &Code) -> Kin<'c> {
 
 /// Whether a patch is about a mechanism: it writes text through it, or changes the files where it lives.
 pub fn touches(target: &Target<'_>, world: &World<'_>, kin: &Kin<'_>) -> bool {
-    let lives = |path: &str| {
-        world.catalogue.mechanisms().iter().any(|mechanism| {
-            mechanism
-                .paths
-                .iter()
-                .any(|known| known == path || known.ends_with('/') && path.starts_with(known.as_str()))
-        })
-    };
-    kin.named.iter().any(|named| named.writes) || target.patch.files.iter().any(|file| lives(file.path()))
+    kin.named.iter().any(|named| named.writes)
+        || target.patch.files.iter().any(|file| lives(world.catalogue, file.path()))
+}
+
+/// Whether a file is one where a mechanism lives.
+pub fn lives(catalogue: &Catalogue, path: &str) -> bool {
+    let mut paths = catalogue.mechanisms().iter().flat_map(|mechanism| &mechanism.paths);
+    paths.any(|known| known == path || known.ends_with('/') && path.starts_with(known.as_str()))
 }
 
 /// Events of mechanisms that write text too, that the patch does not go through, and that are there for something that the

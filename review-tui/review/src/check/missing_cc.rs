@@ -1,6 +1,7 @@
 //! Who should have been asked. By MAINTAINERS of an attached tree at the patch's date, else by what others who touched the
 //! same code wrote to; and from history: people who know the mechanism or the code, whom no path leads to.
 
+pub mod answers;
 pub mod habit;
 pub mod history;
 pub mod maintainers;
@@ -61,9 +62,13 @@ impl Rule for MissingCc {
                 outcome.add(LISTS, found);
             }
         }
+        if kept.is_none() {
+            let named: Vec<String> = outcome.findings.iter().flat_map(|f| f.addresses.clone()).collect();
+            outcome.findings.extend(answers::lists(case, &reached, &named));
+        }
         let led_to =
             |name: &str, address: &str| kept.as_ref().is_some_and(|kept| kept.leads_to(name, address, &reached));
-        outcome.add(PEOPLE, history::check(case, &led_to));
+        outcome.add(PEOPLE, history::check(case, kept.is_some(), &led_to));
         outcome
     }
 }

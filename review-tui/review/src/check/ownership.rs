@@ -5,13 +5,18 @@
 //! comes from. If it is the entry of a compiled function, its first bytes stand in the table of whoever records function
 //! entries.
 
+use provenance_core::conflict::Era;
 use provenance_corpus::catalogue::{Catalogue, Day, Mechanism, MechanismId};
 use provenance_corpus::patch::LineKind;
 use provenance_corpus::subject::Subject;
 
+pub mod registers;
+
+use registers::User;
+
 use super::code::{Call, Code, Function, subject_of};
 use super::rule::Missing;
-use super::{Case, Fact, Finding, Outcome, Rule, Severity, Target, day, in_image, scenario};
+use super::{Case, Evidence, Fact, Finding, Outcome, Rule, Severity, Target, day, history_of, in_image, scenario};
 
 /// The name of the rule.
 pub const RULE: &str = "ownership";
@@ -111,7 +116,7 @@ fn owner(catalogue: &Catalogue, today: Day) -> Option<&Mechanism> {
 
 /// A quick look that is never wrong when it says no: whether a text names a function that writes text.
 pub fn suspect(text: &str, catalogue: &Catalogue, as_of: i64) -> bool {
-    writers(catalogue, Day(day(as_of))).iter().any(|writer| text.contains(writer.name))
+    writers(catalogue, Day(day(as_of))).iter().any(|writer| text.contains(writer.name)) || registers::suspect(text)
 }
 
 /// What a patch does to kernel text.
@@ -119,10 +124,21 @@ pub fn suspect(text: &str, catalogue: &Catalogue, as_of: i64) -> bool {
 pub struct Deeds {
     /// Bytes that it takes.
     pub takes: Option<Take>,
+    /// The user of an entry that it brings, and that keeps others out.
+    pub excludes: Option<User>,
     /// Where it writes text, and in what words.
     writes: Option<(usize, String)>,
     /// Where it uses a mechanism by its interface.
     uses: Option<usize>,
+}
+
+impl Deeds {
+    /// Mechanisms whose bytes are taken, or whose users are kept out.
+    pub fn concerns(&self) -> Vec<MechanismId> {
+        let taken = self.takes.iter().map(|take| take.owner.clone());
+        let kept_out = self.excludes.iter().filter(|user| user.is_grave()).flat_map(|user| user.concerns);
+        taken.chain(kept_out.filter_map(MechanismId::new)).collect()
+    }
 }
 
 /// Bytes of another mechanism that a patch writes over.
@@ -162,7 +178,10 @@ pub fn read(target: &Target<'_>, catalogue: &Catalogue, code: &Code) -> Deeds {
             deeds.writes = Some((call.line, writes_says(writer.name, call.defines)));
         }
     }
-    if deeds.takes.is_none() && deeds.writes.is_none() {
+    if deeds.takes.is_none() && !revert {
+        deeds.excludes = registers::read(code, |path| history_of::lives(catalogue, path));
+    }
+    if deeds.takes.is_none() && deeds.excludes.is_none() && deeds.writes.is_none() {
         deeds.uses = code.adds_name(&USES);
     }
     deeds
@@ -179,6 +198,9 @@ impl Rule for Ownership {
         if let Some(take) = &deeds.takes {
             let finding = taken(case, take, &mut outcome);
             outcome.findings.extend(finding);
+        } else if let Some(user) = &deeds.excludes {
+            let finding = excluded(case, user, &mut outcome);
+            outcome.findings.push(finding);
         } else if let Some((line, says)) = &deeds.writes {
             outcome.findings.push(Finding::new(RULE, Severity::Note, says).at(code, *line));
         } else if let Some(line) = deeds.uses {
@@ -251,6 +273,53 @@ fn taken(case: &Case<'_>, take: &Take, outcome: &mut Outcome) -> Option<Finding>
     finding.advice =
         Some("mark it notrace, ask ftrace_location() and use the direct API, or use a static_call".to_owned());
     Some(finding)
+}
+
+/// The event in which it was first asked on a list whether a probe has to keep a live patch out.
+const ASKED: &str = "kprobes-ipmodify-question";
+
+/// The finding on a user of an entry that keeps others out, with what the engine says of both orders.
+fn excluded(case: &Case<'_>, user: &User, outcome: &mut Outcome) -> Finding {
+    let today = day(case.target.as_of);
+    let severity = if user.is_grave() { Severity::Warning } else { Severity::Note };
+    let whose = user.function.as_ref().map_or_else(|| "any function".to_owned(), |name| format!("{name}()"));
+    let says =
+        format!("puts {} on the entry of {whose}, which ftrace shares out: others are kept out of it", user.what);
+    let mut finding = Finding::new(RULE, severity, says)
+        .key("excludes")
+        .at(case.code(), user.line)
+        .fact(Fact::Excludes { what: user.what, because: user.because, function: user.function.clone() })
+        .fact(Fact::Rule(user.rule));
+    if user.era != Era::FtraceDirect {
+        finding = finding.fact(Fact::Declared { declares: user.declares, does: user.moves.clone() });
+    }
+    if user.concerns.contains(&"kprobes")
+        && let Some(event) = case.world.catalogue.event(ASKED)
+        && event.recorded() <= Day(today)
+    {
+        let what = event.subject.clone().unwrap_or_default();
+        let who = event.authors.first().cloned();
+        finding = finding.fact(Fact::Event { on: event.happened.0, what: format!("\"{what}\""), who });
+        history_of::mail_of(event).into_iter().for_each(|id| finding.cite(Evidence::Mail(id.to_owned())));
+    }
+    if case.world.engine {
+        for rival in user.rivals {
+            let rival = Era::named(rival);
+            let Some(rival) = scenario::as_of(&rival, today) else { continue };
+            for (first, second) in [(rival, user.era), (user.era, rival)] {
+                match scenario::run(first, second) {
+                    Ok(fact) => finding = finding.fact(fact),
+                    Err(broken) => outcome.broken("engine", broken),
+                }
+            }
+        }
+    }
+    let advice = "say what becomes of those who were there first, and ask those who look after them";
+    finding.advice = Some(match user.era {
+        Era::KprobePost if user.concerns.contains(&"kprobes") => format!("do without the post_handler, or {advice}"),
+        _ => advice.to_owned(),
+    });
+    finding
 }
 
 fn spelled(n: u8) -> String {

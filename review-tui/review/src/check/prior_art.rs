@@ -74,6 +74,7 @@ fn of_lines(case: &Case<'_>, reader: &Reader) -> Look<Option<Finding>> {
     if found.is_empty() {
         return Ok(None);
     }
+    let tree = !history::Trees::load(world.data)?.trees.is_empty();
     let mut finding = Finding::new(RULE, Severity::Note, "similar, earlier").key("lines");
     for likeness in found.iter().take(MAILS) {
         let Some(copy) = reader.mail(likeness.id)? else { continue };
@@ -90,7 +91,10 @@ fn of_lines(case: &Case<'_>, reader: &Reader) -> Look<Option<Finding>> {
         finding = finding.fact(Fact::Posted { mechanism: None, on: (!robot).then(|| day(stored.date)) });
         let merged = merged(world, reader, likeness, target.as_of)?;
         let on = merged.as_ref().map(|(date, ..)| day(*date));
-        finding = finding.fact(Fact::Merged { mechanism: None, on, by: day(target.as_of) });
+        // Without a tree nothing is known of what was not merged.
+        if on.is_some() || tree {
+            finding = finding.fact(Fact::Merged { mechanism: None, on, by: day(target.as_of) });
+        }
         merged.into_iter().for_each(|(_, id, subject)| finding.cite(Evidence::Commit(id, subject)));
     }
     Ok(Some(finding))

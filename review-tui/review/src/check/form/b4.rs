@@ -43,7 +43,7 @@ fn entry(all: &[Checked], rule: &str) -> Value {
         Evidence::Mail(id) => Some(format!("https://lore.kernel.org/r/{id}")),
         _ => None,
     });
-    let details = Value::Array(of.iter().map(|f| finding(f)).collect()).to_string();
+    let details = Value::Array(of.iter().map(|f| detail(f)).collect()).to_string();
     json!({
         "tool": format!("provenance/{rule}"),
         "status": status,
@@ -51,6 +51,30 @@ fn entry(all: &[Checked], rule: &str) -> Value {
         "url": url.unwrap_or_default(),
         "details": details,
     })
+}
+
+/// As b4 0.16 draws it (b4/review_tui/_modals.py: `_render_detail_lines()`): a dot for the status, the description, the line of
+/// the patch, a link. The finding as `-f json` has it is beside them.
+fn detail(found: &Finding) -> Value {
+    let mut value = finding(found);
+    let place = if found.path.is_empty() { String::new() } else { format!("{}:{}: ", found.path, found.line) };
+    let url = found.evidence.iter().find_map(|e| match e {
+        Evidence::Mail(id) => Some(format!("https://lore.kernel.org/r/{id}")),
+        Evidence::Page(url) => Some(url.clone()),
+        Evidence::Commit(..) => None,
+    });
+    let status = if found.severity >= Severity::Error {
+        "fail"
+    } else if found.severity >= Severity::Warning {
+        "warn"
+    } else {
+        "pass"
+    };
+    value["status"] = status.into();
+    value["description"] = text::line(&format!("{place}{}", found.says)).into();
+    value["srcline"] = found.quote.first().map_or("", |line| line.trim()).into();
+    value["url"] = url.unwrap_or_default().into();
+    value
 }
 
 /// What b4 is told where nothing could be checked.

@@ -49,6 +49,23 @@ fn told(fact: &Fact) -> Vec<(String, String)> {
                  nothing here asks {owner}"
             ),
         ),
+        Fact::Excludes { what, because, function } => {
+            let whose = function
+                .as_ref()
+                .map_or_else(|| "any function that is named at run time".to_owned(), |name| format!("{name}()"));
+            one("why", format!("{what} on the entry of {whose}: {because}"))
+        }
+        Fact::Declared { declares, does } => {
+            let declared = if *declares { "IPMODIFY is declared" } else { "IPMODIFY is not declared" };
+            let done = does.as_ref().map_or_else(
+                || "nothing here moves the instruction pointer".to_owned(),
+                |name| format!("the instruction pointer is moved by {name}"),
+            );
+            one("ip", format!("{declared}; {done}"))
+        }
+        Fact::Answers { list, mechanism, since } => {
+            one("list", format!("{list}: people of {mechanism} write there, seen since {since}"))
+        }
         Fact::Rule(place) => one("rule", (*place).to_owned()),
         Fact::OnConflict { owner, then } => one("owner", format!("{owner} finds other bytes than its own: {then}")),
         Fact::Ran { first, second, came, witness } => {
@@ -127,7 +144,10 @@ fn known(knows: &Knows) -> String {
         Knows::Owner(slug, on, what) => format!("{slug} owns what is written over: {on} \"{what}\""),
         Knows::Similar(slug, on, what) => format!("{slug} does something like this: {on} \"{what}\""),
         Knows::Through(slug, on, what) => format!("the patch writes through {slug}: {on} \"{what}\""),
-        Knows::Code(shared, date, subject) => format!("{shared}: {} \"{subject}\"", day(*date)),
+        Knows::Entry(slug, on, what) => format!("{slug} shares out such entries: {on} \"{what}\""),
+        Knows::Code { shared, date, subject, line } => {
+            format!("{shared}: {} \"{subject}\", where it says: {line}", day(*date))
+        }
     }
 }
 

@@ -20,6 +20,15 @@ const NAMES: usize = 32;
 /// People that are looked at: most of them have the mail.
 const RANKED: usize = 40;
 
+/// People who are named for earlier mails alone.
+const IDIOM: usize = 2;
+
+/// They must have written within so many seconds: a year.
+const RECENT: i64 = 366 * 86_400;
+
+/// Characters of a quoted line.
+const LINE: usize = 90;
+
 /// Shorter names are everybody's.
 const SHORTEST: usize = 6;
 
@@ -42,19 +51,24 @@ pub struct Person {
 ///
 /// # Errors
 /// The index cannot be read.
-pub fn check(case: &Case<'_>, led_to: &dyn Fn(&str, &str) -> bool) -> Look<Option<Finding>> {
-    if case.deeds().takes.is_none() && !history_of::touches(case.target, case.world, case.kin()) {
+pub fn check(case: &Case<'_>, tree: bool, led_to: &dyn Fn(&str, &str) -> bool) -> Look<Option<Finding>> {
+    if case.deeds().concerns().is_empty() && !history_of::touches(case.target, case.world, case.kin()) {
         return Ok(None);
     }
     let mut found = people(case)?;
     found.retain(|person| !led_to(&person.name, &person.address));
+    quote(case, &mut found)?;
     found.truncate(MOST);
     if found.is_empty() {
         return Ok(None);
     }
-    let mut finding =
-        Finding::new(RULE, Severity::Note, "not in To or Cc: people from history, whom MAINTAINERS does not lead to")
-            .key("history");
+    // Of MAINTAINERS nothing is said where none was read.
+    let says = if tree {
+        "not in To or Cc: people from history, whom MAINTAINERS does not lead to"
+    } else {
+        "not in To or Cc: people from history, who know this code"
+    };
+    let mut finding = Finding::new(RULE, Severity::Note, says).key("history");
     for person in found {
         finding = finding.fact(Fact::Person { name: person.name.clone(), knows: person.knows, last: person.last });
         finding.cite(Evidence::Mail(person.mail));
@@ -64,6 +78,41 @@ pub fn check(case: &Case<'_>, led_to: &dyn Fn(&str, &str) -> bool) -> Look<Optio
         }
     }
     Ok(Some(finding))
+}
+
+/// Those who are named for earlier mails: at most two, who were there within a year, each with the line of the mail that names
+/// what is shared. Without such a line nobody is named.
+fn quote(case: &Case<'_>, people: &mut Vec<Person>) -> Look<()> {
+    let mut quoted = 0;
+    let mut kept = Vec::new();
+    for mut person in std::mem::take(people) {
+        if let Knows::Code { shared, line, .. } = &mut person.knows {
+            let recent = case.target.as_of - person.last < RECENT;
+            let copy =
+                case.world.reader.map(|reader| reader.mail(hash::message_id(&person.mail))).transpose()?.flatten();
+            let Some(copy) = copy.filter(|_| recent && quoted < IDIOM) else { continue };
+            let text = case.text(&copy)?;
+            let Some(says) = line_with(&text, shared) else { continue };
+            *line = says;
+            quoted += 1;
+        }
+        kept.push(person);
+    }
+    *people = kept;
+    Ok(())
+}
+
+/// The first line of a text that names something: a whole word, or a path.
+fn line_with(text: &str, wanted: &str) -> Option<String> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let whole = |line: &&str| {
+        line.match_indices(wanted).any(|(at, _)| {
+            let before = line[..at].chars().next_back().is_none_or(|c| !is_name(c));
+            before && line[at + wanted.len()..].chars().next().is_none_or(|c| !is_name(c))
+        })
+    };
+    let line = text.lines().find(whole)?;
+    Some(line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LINE).collect())
 }
 
 /// People whom the mail does not reach, the best first: where bytes of another mechanism are taken, those who answer for that
@@ -76,7 +125,7 @@ pub fn people(case: &Case<'_>) -> Look<Vec<Person>> {
     let reached = Reached::of(target.message);
     let mut of_mechanisms = of_mechanisms(case)?;
     let of_code = of_code(case)?;
-    let mut all = if case.deeds().takes.is_none() {
+    let mut all = if case.deeds().concerns().is_empty() {
         of_code.into_iter().chain(of_mechanisms).collect::<Vec<_>>()
     } else {
         of_mechanisms.truncate(MOST);
@@ -120,7 +169,12 @@ fn of_code(case: &Case<'_>) -> Look<Vec<Person>> {
     for person in ranked.into_iter().filter(free).take(2 * MOST) {
         let Some(copy) = reader.mail(person.why)? else { continue };
         found.push(Person {
-            knows: Knows::Code(person.shared, copy.stored.date, copy.stored.subject),
+            knows: Knows::Code {
+                shared: person.shared,
+                date: copy.stored.date,
+                subject: copy.stored.subject,
+                line: String::new(),
+            },
             mail: copy.stored.message_id,
             name: person.name,
             address: person.address,
@@ -136,13 +190,14 @@ type Knowing = fn(MechanismId, jiff::civil::Date, String) -> Knows;
 /// Those whom the catalogue knows for the mechanisms that the patch takes from, resembles, or writes through.
 fn of_mechanisms(case: &Case<'_>) -> Look<Vec<Person>> {
     let (target, world, kin) = (case.target, case.world, case.kin());
-    let owner = case.deeds().takes.as_ref().map(|take| &take.owner);
+    let owners = case.deeds().concerns();
+    let taken = case.deeds().takes.is_some();
     let today = Day(day(target.as_of));
     let reached = Reached::of(target.message);
     let mut slugs: Vec<(&MechanismId, Knowing)> = Vec::new();
-    slugs.extend(owner.map(|owner| (owner, Knows::Owner as Knowing)));
-    let similar =
-        kin.similar.iter().filter(|_| owner.is_some()).map(|s| (&s.event.mechanism, Knows::Similar as Knowing));
+    let concerned = if taken { Knows::Owner as Knowing } else { Knows::Entry as Knowing };
+    slugs.extend(owners.iter().map(|slug| (slug, concerned)));
+    let similar = kin.similar.iter().filter(|_| taken).map(|s| (&s.event.mechanism, Knows::Similar as Knowing));
     let through = kin.named.iter().filter(|n| n.writes).map(|n| (&n.mechanism.slug, Knows::Through as Knowing));
     for (slug, knows) in similar.chain(through) {
         if !slugs.iter().any(|(known, _)| *known == slug) {
@@ -159,7 +214,7 @@ fn of_mechanisms(case: &Case<'_>) -> Look<Vec<Person>> {
         ranked.sort_by_key(|(works, e)| std::cmp::Reverse((*works, e.happened)));
         let made = |e: &Event| matches!(e.kind, EventKind::Posting | EventKind::Revision | EventKind::Merge);
         // Two of those whose bytes are taken, one of each other mechanism.
-        let wanted = if owner == Some(slug) { 2 } else { 1 };
+        let wanted = if taken && owners.contains(slug) { 2 } else { 1 };
         let mut one = 0;
         for (_, event) in ranked.into_iter().filter(|(_, e)| made(e)) {
             let (Some(name), Some(mail)) = (event.authors.first(), mail_of(event)) else { continue };

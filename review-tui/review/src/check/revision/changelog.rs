@@ -9,6 +9,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Earlier, RULE};
 use crate::check::code::names;
+use crate::check::functions;
 use crate::check::rule::Look;
 use crate::check::{Case, Evidence, Fact, Finding, Severity};
 
@@ -18,7 +19,7 @@ const SHOWN: usize = 5;
 /// Shorter names name nothing.
 const SHORTEST: usize = 4;
 
-/// A place in the source: the file, and what its hunks are headed with.
+/// A place in the source: the file, and the function around the line, as far as the hunk tells.
 type Place = (String, String);
 
 /// The changed lines of each place, with their signs.
@@ -26,11 +27,10 @@ fn places(patch: &Patch<'_>) -> BTreeMap<Place, FxHashSet<String>> {
     let mut found: BTreeMap<Place, FxHashSet<String>> = BTreeMap::new();
     for file in &patch.files {
         for hunk in patch.hunks(file) {
-            let head = patch.slice(hunk.section);
-            let before = head.split('(').next().unwrap_or_default();
-            let function = names(before).last().map(|(_, name)| name.to_owned()).unwrap_or_default();
-            let lines = found.entry((file.path().to_owned(), function)).or_default();
-            for line in patch.lines(hunk).iter().filter(|line| line.kind != LineKind::Context) {
+            let around = functions::around(patch, hunk);
+            let changed = patch.lines(hunk).iter().zip(around).filter(|(line, _)| line.kind != LineKind::Context);
+            for (line, function) in changed {
+                let lines = found.entry((file.path().to_owned(), function.unwrap_or_default())).or_default();
                 let squeezed = patch.slice(line.span).split_whitespace().collect::<Vec<_>>().join(" ");
                 if squeezed.bytes().any(|b| b.is_ascii_alphanumeric()) {
                     let sign = if line.kind == LineKind::Added { '+' } else { '-' };
