@@ -26,9 +26,9 @@ pub struct Draft {
     /// The text, line by line, clean.
     pub lines: Vec<String>,
     /// When it was last written: `2026-11-28 05:30`, in UTC.
-    pub date: String,
+    pub date: Box<str>,
     /// The first line of the reader's own.
-    pub first: String,
+    pub first: Box<str>,
     /// What is wrong with it, so that it cannot be sent as it is.
     pub trouble: Option<String>,
     /// Whether it is to be opened in the editor at once.

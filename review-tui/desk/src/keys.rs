@@ -66,6 +66,7 @@ pub enum Action {
     Fold,
     FoldAll,
     Headers,
+    Voices,
     Sideways,
     SidewaysBack,
     Reply,

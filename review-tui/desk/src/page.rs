@@ -5,11 +5,13 @@ pub mod build;
 pub mod layout;
 pub mod paint;
 pub mod syntax;
+pub mod voices;
 pub mod words;
 
 use std::ops::Range;
 
 use syntax::Language;
+use voices::Voice;
 
 use super::touch::Touch;
 
@@ -108,6 +110,8 @@ pub struct Page {
     pub links: Vec<Target>,
     /// Mechanisms that the mail touches, with the reasons.
     pub touches: Vec<Touch>,
+    /// What answers say of its lines, by line.
+    pub voices: Vec<Voice>,
     /// Whether there is a diff.
     pub is_patch: bool,
     /// The text of the mail, line by line, as it was sent; for replies.

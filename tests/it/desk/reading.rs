@@ -102,6 +102,18 @@ fn commands_are_completed_and_queries_remembered() {
 }
 
 #[test]
+fn answers_stand_under_the_lines_that_they_quote() {
+    let user = user();
+    for size in SIZES {
+        let folded = screen(&user, size, "@ @ , ,", &["one@made.example"]);
+        assert!(folded.contains("├ Ada Example: This changes what callers see."), "{folded}");
+        insta::assert_snapshot!(format!("voices-{size}"), screen(&user, size, "@ @ V", &["one@made.example"]));
+        let one = screen(&user, size, "@ . enter", &["one@made.example"]);
+        assert!(one.contains("│ This changes what callers see.") && !one.contains("│ fine"), "{one}");
+    }
+}
+
+#[test]
 fn a_search_finds_what_is_drawn() {
     let user = user();
     let remark = screen(&user, "100x30", "@ j j j i \"zebra\" enter wait g / \"zebra\" enter", &["one@made.example"]);

@@ -62,8 +62,8 @@ pub fn read(path: &Path) -> io::Result<Draft> {
         }
     }
     let text = message.text();
-    let own = text.lines().take_while(|l| *l != "-- ");
-    let first = own.filter(|l| !l.trim().is_empty() && !l.starts_with('>') && !l.ends_with("wrote:")).next().map(clean);
+    let mut own = text.lines().take_while(|l| *l != "-- ");
+    let first = own.find(|l| !l.trim().is_empty() && !l.starts_with('>') && !l.ends_with("wrote:")).map(clean);
     let trouble = match () {
         () if message.from.is_empty() => Some("it has no From: set user.name and user.email for git"),
         () if message.to.is_empty() && message.cc.is_empty() => Some("nobody is in To or Cc"),
@@ -76,8 +76,8 @@ pub fn read(path: &Path) -> io::Result<Draft> {
         recipients,
         answers: message.in_reply_to.first().map_or_else(String::new, |id| clean(id)),
         lines: message.text().lines().map(clean).collect(),
-        date: fs::metadata(path).and_then(|m| m.modified()).map_or_else(|_| String::new(), minute),
-        first: first.unwrap_or_default(),
+        date: fs::metadata(path).and_then(|m| m.modified()).map_or_else(|_| String::new(), minute).into(),
+        first: first.unwrap_or_default().into(),
         trouble: trouble.map(str::to_owned),
         fresh: false,
     })

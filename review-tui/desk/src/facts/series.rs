@@ -11,8 +11,8 @@ pub struct Column {
     pub head: String,
     /// Missing or doubled parts, who sent it if somebody else.
     pub remark: String,
-    /// Whether somebody else sent it than the first one.
-    pub other: bool,
+    /// Address of who sent it.
+    pub author: String,
     /// Whether there is a version before that it is compared with.
     pub compared: bool,
 }

@@ -10,6 +10,7 @@ use provenance_review::{dates, text as names};
 use rustc_hash::FxHashMap;
 
 use super::syntax::{self, Language};
+use super::voices::{Voice, choir};
 use super::words;
 use super::{File, Kind, Page, Row, Target};
 use crate::people::recipients;
@@ -28,6 +29,8 @@ pub struct Beside {
     pub lists: Vec<String>,
     /// Name and person of each trailer.
     pub given: Vec<(String, String)>,
+    /// What answers say of its lines.
+    pub voices: Vec<Voice>,
 }
 
 /// The endorsements that a mail gives to the one that it answers.
@@ -51,6 +54,7 @@ pub fn build(raw: &[u8], beside: &Beside, catalogue: &Catalogue) -> Page {
         date: message.date.as_ref().map_or(0, |date| date.seconds),
         is_patch: patch.is_some(),
         touches,
+        voices: choir(beside.voices.clone()),
         lines: text.lines().map(Box::from).collect(),
         ..Page::default()
     };

@@ -24,6 +24,10 @@ pub struct Folds {
     pub unwrapped: bool,
     /// How far they are scrolled to the left.
     pub shift: usize,
+    /// Voices that are unfolded, by their place in the list; all of them where `all_voices`.
+    pub voices: FxHashSet<u32>,
+    /// The other way round for all voices.
+    pub all_voices: bool,
     /// Quotes (by first row) and files (by first row) that are the other way round.
     pub turned: FxHashSet<u32>,
 }
@@ -37,6 +41,8 @@ pub enum What {
     Fold(u32),
     /// A remark of the reader's, by its place in the list, under this row.
     Remark(u32),
+    /// A voice, by its place in the list, and which of its lines; under this row. A folded one has only its first line.
+    Voice(u32, u32),
     /// How many bytes of this row are left out.
     Rest,
 }
@@ -77,6 +83,7 @@ pub fn lay(page: &Page, folds: &Folds, remarks: &[(u32, String)], width: u16) ->
     let mut segs = Vec::with_capacity(page.rows.len() + 16);
     let mut row = 0;
     let mut remark = 0;
+    let mut voice = 0;
     while row < page.rows.len() {
         let this = &page.rows[row];
         match this.kind {
@@ -107,6 +114,7 @@ pub fn lay(page: &Page, folds: &Folds, remarks: &[(u32, String)], width: u16) ->
         }
         if this.source != u32::MAX {
             push_remarks(&mut segs, remarks, &mut remark, row as u32, this.source, width);
+            push_voices(&mut segs, page, folds, &mut voice, row as u32, this.source, width);
         }
         if let Kind::File(at) = this.kind
             && folds.turned.contains(&(row as u32))
@@ -116,6 +124,8 @@ pub fn lay(page: &Page, folds: &Folds, remarks: &[(u32, String)], width: u16) ->
             while remark < remarks.len() && page.rows.get(end).is_some_and(|r| remarks[remark].0 < r.source) {
                 remark += 1;
             }
+            let behind = |line: u32| page.rows.get(end).is_some_and(|r| line < r.source);
+            voice += page.voices[voice..].iter().take_while(|v| behind(v.line)).count();
             row = end.max(row + 1);
             continue;
         }
@@ -160,6 +170,28 @@ fn push_remarks(segs: &mut Vec<Seg>, all: &[(u32, String)], next: &mut usize, ro
     }
 }
 
+/// Columns in front of what a voice says.
+pub const VOICE: u16 = 5;
+
+fn push_voices(segs: &mut Vec<Seg>, page: &Page, folds: &Folds, next: &mut usize, row: u32, source: u32, width: u16) {
+    while let Some(voice) = page.voices.get(*next).filter(|voice| voice.line <= source) {
+        let nth = *next as u32;
+        let open = folds.voices.contains(&nth) != folds.all_voices;
+        // The head of an open voice has its name alone.
+        segs.push(Seg { what: What::Voice(nth, 0), row, start: 0, end: u32::from(open) });
+        if open {
+            let room = usize::from(width.saturating_sub(VOICE).max(4));
+            for (at, line) in (1..).zip(&voice.said) {
+                for piece in pieces(line, room, true, MOST_PIECES) {
+                    let (start, end) = (piece.start as u32, piece.end as u32);
+                    segs.push(Seg { what: What::Voice(nth, at), row, start, end });
+                }
+            }
+        }
+        *next += 1;
+    }
+}
+
 impl Layout {
     /// The first line of a row, or of the fold that hides it.
     pub fn line_of(&self, row: u32) -> usize {
@@ -168,8 +200,9 @@ impl Layout {
 
     /// The next line after `from` (or before it) where something holds of the row it begins.
     pub fn seek(&self, from: usize, forward: bool, mut holds: impl FnMut(&Seg) -> bool) -> Option<usize> {
-        let begins =
-            |at: &usize| self.segs[*at].start == 0 && matches!(self.segs[*at].what, What::Row | What::Remark(_));
+        let begins = |at: &usize| {
+            self.segs[*at].start == 0 && matches!(self.segs[*at].what, What::Row | What::Remark(_) | What::Voice(_, 0))
+        };
         if forward {
             (from + 1..self.segs.len()).filter(begins).find(|at| holds(&self.segs[*at]))
         } else {

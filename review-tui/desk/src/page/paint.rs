@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use provenance_review::text::count;
+use provenance_review::text::{count, cut, width};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::layout::{Seg, What, gutter};
+use super::layout::{Seg, VOICE, What, gutter};
 use super::syntax::{self, Language};
 use super::{Kind, Page, Row};
 use crate::theme::{Ink, Theme};
@@ -47,7 +47,35 @@ pub fn line<'p>(page: &'p Page, remarks: &'p [(u32, String)], seg: &Seg, brush: 
             let piece = text.get(seg.start as usize..seg.end as usize).unwrap_or_default();
             Line::from(vec![Span::styled(lead, theme.style(Ink::Own)), Span::styled(piece, theme.style(Ink::Own))])
         }
+        What::Voice(nth, line) => voice_line(page, nth, line, seg, brush),
         What::Row => row_line(page, row, seg, brush),
+    }
+}
+
+/// Who says something of a line, and what: one colour a person.
+fn voice_line<'p>(page: &'p Page, nth: u32, line: u32, seg: &Seg, brush: Brush<'_>) -> Line<'p> {
+    let theme = brush.theme;
+    let Some(voice) = page.voices.get(nth as usize) else { return Line::default() };
+    let ink = theme.style(Ink::Lane(voice.person()));
+    let room = usize::from(brush.width.saturating_sub(VOICE));
+    match (line as usize).checked_sub(1).and_then(|at| voice.said.get(at)) {
+        Some(said) => {
+            let piece = said.get(seg.start as usize..seg.end as usize).unwrap_or_default();
+            let ink = if piece.starts_with('>') { theme.style(Ink::Dim) } else { theme.style(Ink::Plain) };
+            Line::from(vec![Span::styled("   │ ", theme.style(Ink::Lane(voice.person()))), Span::styled(piece, ink)])
+        }
+        None if seg.end > 0 => Line::from(Span::styled(format!("   ├ {}", voice.author), ink)),
+        None => {
+            let first = voice.said.first().map_or("", String::as_str);
+            let more = match voice.said.iter().filter(|line| !line.is_empty()).count() {
+                0 | 1 => String::new(),
+                lines => format!(" (+{})", lines - 1),
+            };
+            let head = format!("{}: ", voice.author);
+            let left = room.saturating_sub(width(&head) + width(&more));
+            let first = format!("{}{more}", cut(first, left));
+            Line::from(vec![Span::styled(format!("   ├ {head}"), ink), Span::styled(first, theme.style(Ink::Plain))])
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl Screen for Answers {
             },
             Action::Delete => {
                 let effect = Some(Effect::DeleteDraft(draft.path.clone()));
-                let lines = vec![draft.subject.clone(), draft.first.clone()];
+                let lines = vec![draft.subject.clone(), draft.first.to_string()];
                 desk.go.push(Go::Confirm(Confirm { title: "delete this draft".to_owned(), lines, effect }));
             }
             _ => {}

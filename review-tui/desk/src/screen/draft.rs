@@ -51,7 +51,7 @@ pub struct DraftScreen {
 pub fn list(desk: &mut Desk) {
     let widest = desk.drafts.iter().map(|draft| width(&draft.subject)).max().unwrap_or(0).min(48);
     let items = desk.drafts.iter().map(|draft| {
-        let first = if draft.first.is_empty() { "nothing of its own yet" } else { &draft.first };
+        let first = if draft.first.is_empty() { "nothing of its own yet" } else { &*draft.first };
         let subject = pad(&cut(&draft.subject, widest), widest);
         (format!("{}  {subject}  {first}", draft.date), Choice::Draft(draft.path.clone()))
     });
@@ -81,7 +81,7 @@ impl Screen for DraftScreen {
                 None => desk.effects.push(Effect::Send(path)),
             },
             Action::Delete => {
-                let lines = vec![self.draft.subject.clone(), self.draft.first.clone()];
+                let lines = vec![self.draft.subject.clone(), self.draft.first.to_string()];
                 let title = "delete this draft".to_owned();
                 desk.go.push(Go::Confirm(Confirm { title, lines, effect: Some(Effect::DeleteDraft(path)) }));
             }

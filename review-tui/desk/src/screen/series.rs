@@ -353,21 +353,21 @@ impl Series {
     }
 }
 
-/// Which columns are shown: all but those of others with which nothing of the rest was paired. The version of the mail
-/// that is open always is.
+/// Which columns are shown: those of whoever sent the version that is open (else the newest), and of others those with
+/// which a patch of these was paired.
 fn own(facts: &SeriesFacts, id: &str) -> Vec<usize> {
-    let has = |row: &Row, at: usize| row.cells.get(at).and_then(Option::as_ref).is_some_and(|cell| !cell.id.is_empty());
-    let paired = |at: usize| {
-        // Cover letters stand in one row whoever sent them.
-        let patches = facts.rows.iter().filter(|row| row.cells.iter().flatten().all(|c| !c.number.starts_with("0/")));
-        patches.into_iter().any(|row| {
-            has(row, at) && facts.columns.iter().enumerate().any(|(other, column)| !column.other && has(row, other))
-        })
-    };
-    let open =
-        |at: usize| facts.rows.iter().any(|row| row.cells.get(at).and_then(Option::as_ref).is_some_and(|c| c.id == id));
+    let cell = |row: &Row, at: usize| row.cells.get(at).cloned().flatten().filter(|cell| !cell.id.is_empty());
     let all = 0..facts.columns.len();
-    all.filter(|at| !facts.columns[*at].other || paired(*at) || open(*at)).collect()
+    let open = all.clone().find(|at| facts.rows.iter().any(|row| cell(row, *at).is_some_and(|cell| cell.id == id)));
+    let Some(chosen) = open.or(facts.columns.len().checked_sub(1)) else { return Vec::new() };
+    let same = |at: usize| facts.columns[at].author == facts.columns[chosen].author;
+    // Cover letters stand in one row whoever sent them.
+    let is_cover = |row: &Row| row.cells.iter().flatten().any(|cell| cell.number.starts_with("0/"));
+    let paired = |at: usize| {
+        let mut patches = facts.rows.iter().filter(|row| !is_cover(row) && cell(row, at).is_some());
+        patches.any(|row| all.clone().any(|other| same(other) && cell(row, other).is_some()))
+    };
+    all.clone().filter(|at| same(*at) || paired(*at)).collect()
 }
 
 /// The number that a patch has in a version.
@@ -436,7 +436,9 @@ mod tests {
     fn facts(others: &[usize], rows: &[&[Option<Cell>]]) -> SeriesFacts {
         let count = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         SeriesFacts {
-            columns: (0..count).map(|at| Column { other: others.contains(&at), ..Column::default() }).collect(),
+            columns: (0..count)
+                .map(|at| Column { author: others.contains(&at).to_string(), ..Column::default() })
+                .collect(),
             rows: rows.iter().map(|row| Row { title: String::new(), cells: row.to_vec() }).collect(),
             ..SeriesFacts::default()
         }
@@ -466,7 +468,8 @@ mod tests {
             &[cell("1/1", "a0"), None, cell("1/1", "a2")],
             &[None, cell("1/9", "b1"), None],
         ];
-        assert_eq!(own(&facts(&[1, 2], rows), "a0"), [0, 2]);
-        assert_eq!(own(&facts(&[1, 2], rows), "b1"), [0, 1, 2], "what is open is never left out");
+        assert_eq!(own(&facts(&[1, 2], rows), "a0"), [0, 2], "whoever took it over is none");
+        assert_eq!(own(&facts(&[1], rows), "b1"), [1], "to the stranger the others are strangers");
+        assert_eq!(own(&facts(&[1], rows), "elsewhere"), [0, 2], "the newest counts where none is open");
     }
 }

@@ -41,6 +41,7 @@ pub const KIND: Kind = Kind {
         on(Action::Diff, "d", "", "what changed in this patch since the version before"),
         on(Action::Fold, "o", "", "fold or show what is under the cursor: quote, file, answers"),
         on(Action::FoldAll, "O", "", "fold or show all files, or all answers"),
+        on(Action::Voices, "V", "", "what answers say of lines: one line each, or all of it"),
         on(Action::Sideways, ">", "", "lines of the patch unwrapped; again: further to the right"),
         on(Action::SidewaysBack, "<", "", "back to the left, and wrapped again"),
         on(Action::Headers, "h", "h", "all headers"),

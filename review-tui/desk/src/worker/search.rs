@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
+use provenance_corpus::message::Message;
 use provenance_index::collapse::{Dedup, Sort};
 use provenance_index::hash;
 use provenance_index::links::edge::Kind;
@@ -15,6 +16,7 @@ use super::{Library, Tell};
 use crate::facts::{Brief, HitRow, Tree, TreeRow};
 use crate::msg::{Effect, Msg, Order};
 use crate::page::build::{Beside, build, given};
+use crate::page::voices::heard;
 use crate::text::clean;
 
 /// Hits of the first answer, and of each that follows.
@@ -151,8 +153,17 @@ fn page(library: &Library, id: String) -> Msg {
         let mut lists: Vec<String> = copies.iter().flat_map(|c| c.stored.lists.clone()).collect();
         lists.dedup();
         let kinds = copies[0].stored.kinds;
-        let given = if (kinds.patch || kinds.cover) && !kinds.reply { endorsements(shelf, &id) } else { Vec::new() };
-        let mut page = build(&bytes, &Beside { lists, given }, &shelf.catalogue);
+        let mut beside = Beside { lists, ..Beside::default() };
+        if (kinds.patch || kinds.cover) && !kinds.reply {
+            let message = Message::parse(&bytes);
+            let text = message.text();
+            for answer in answers(shelf, &id) {
+                beside.given.extend(given(&answer));
+                beside.voices.extend(heard(&text, &answer));
+            }
+            beside.given.dedup();
+        }
+        let mut page = build(&bytes, &beside, &shelf.catalogue);
         // A mail is known to the desk by the id that it was asked for.
         page.id.clone_from(&id);
         Ok(Arc::new(page))
@@ -161,8 +172,8 @@ fn page(library: &Library, id: String) -> Msg {
     Msg::Page { id, page }
 }
 
-/// What answers to a mail say for it: `Reviewed-by` and the like, as `b4 am` would gather them from direct answers.
-fn endorsements(shelf: &Shelf, id: &str) -> Vec<(String, String)> {
+/// The direct answers to a mail: their endorsements count, as `b4 am` would gather them, and what they say of its lines.
+fn answers(shelf: &Shelf, id: &str) -> Vec<Vec<u8>> {
     /// Answers that are read.
     const MOST: usize = 60;
     let Some(reader) = &shelf.reader else { return Vec::new() };
@@ -173,12 +184,7 @@ fn endorsements(shelf: &Shelf, id: &str) -> Vec<(String, String)> {
         let answers = stored.kinds.reply && stored.references.last().is_some_and(|parent| parent == id);
         answers.then_some(copies)
     });
-    let mut all: Vec<(String, String)> = Vec::new();
-    for copies in copies.take(MOST) {
-        all.extend(shelf.bytes(&copies).map(|bytes| given(&bytes)).unwrap_or_default());
-    }
-    all.dedup();
-    all
+    copies.take(MOST).filter_map(|copies| shelf.bytes(&copies).ok()).collect()
 }
 
 fn tree(library: &Library, id: &str) -> Result<Tree, String> {

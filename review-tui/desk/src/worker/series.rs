@@ -46,7 +46,7 @@ pub(crate) fn series(library: &Library, id: &str) -> Result<SeriesFacts, String>
             date: dates::day(version.date),
             head: version.head_id().to_owned(),
             remark: remark.join("; "),
-            other: version.address() != author,
+            author: version.address().to_owned(),
             compared: version.before.is_some(),
         });
     }

@@ -10,7 +10,7 @@ fn page(body: &str) -> Page {
     );
     {
         let given = vec![("Acked-by".to_owned(), "Ben".to_owned())];
-        let beside = Beside { lists: vec!["netdev.vger.kernel.org".to_owned()], given };
+        let beside = Beside { lists: vec!["netdev.vger.kernel.org".to_owned()], given, voices: Vec::new() };
         build(mail.as_bytes(), &beside, &Catalogue::built_in().expect("it loads"))
     }
 }

@@ -29,8 +29,8 @@ pub(super) struct MailPane {
 impl MailPane {
     /// For another mail: what the reader chose for all mails stays.
     pub(super) fn fresh(&self) -> MailPane {
-        let Folds { quotes, headers, unwrapped, .. } = self.folds;
-        let folds = Folds { quotes, headers, unwrapped, ..Folds::default() };
+        let Folds { quotes, headers, unwrapped, all_voices, .. } = self.folds;
+        let folds = Folds { quotes, headers, unwrapped, all_voices, ..Folds::default() };
         MailPane { folds, rows_seen: self.rows_seen, ..MailPane::default() }
     }
 
@@ -51,12 +51,15 @@ impl MailPane {
         let Some(page) = &self.page else { return };
         let stale = self.layout.as_ref().is_none_or(|l| l.width != width) || self.remarks != remarks;
         if stale {
-            let here = self.seg().map(|seg| (seg.row, seg.start));
+            let here = self.seg().copied();
             self.remarks = remarks.iter().map(|(at, text)| (*at, crate::text::clean(text))).collect();
             let layout = lay(page, &self.folds, &self.remarks, width);
-            if let Some((row, start)) = here {
+            if let Some(Seg { what, row, start, .. }) = here {
                 let first = layout.line_of(row);
-                let more = layout.segs[first..].iter().take_while(|s| s.row == row && s.start < start).count();
+                let rows = layout.segs[first..].iter().take_while(|s| s.row == row);
+                let same =
+                    rows.clone().position(|s| matches!(what, What::Voice(..)) && s.what == what && s.start == start);
+                let more = same.unwrap_or_else(|| rows.take_while(|s| s.start < start).count());
                 self.place.at = (first + more).min(layout.segs.len().saturating_sub(1));
             }
             self.layout = Some(layout);
@@ -115,7 +118,7 @@ impl MailPane {
                 self.seek(action == Action::NextFile, |seg| matches!(kind(seg), Kind::File(_)))
             }
             Action::NextRemark | Action::PreviousRemark => {
-                self.seek(action == Action::NextRemark, |seg| matches!(seg.what, What::Remark(_)))
+                self.seek(action == Action::NextRemark, |seg| matches!(seg.what, What::Remark(_) | What::Voice(_, 0)))
             }
             Action::SearchNext | Action::SearchBack => {
                 let search = desk.search.clone();
@@ -125,6 +128,7 @@ impl MailPane {
                 }
                 self.seek(action == Action::SearchNext, |seg| {
                     let text: &str = match seg.what {
+                        What::Voice(nth, 0) => &page.voices[nth as usize].said.join(" "),
                         What::Remark(at) => remarks.get(at as usize).map_or("", |(_, text)| text),
                         _ => &page.rows[seg.row as usize].text,
                     };
@@ -145,6 +149,12 @@ impl MailPane {
             Action::SidewaysBack => {
                 self.folds.unwrapped = self.folds.shift > 0;
                 self.folds.shift = self.folds.shift.saturating_sub(SIDEWAYS);
+                self.relayout();
+                return true;
+            }
+            Action::Voices => {
+                self.folds.all_voices = !self.folds.all_voices;
+                self.folds.voices.clear();
                 self.relayout();
                 return true;
             }
@@ -198,6 +208,18 @@ impl MailPane {
     /// Folds or shows what is under the cursor.
     pub(super) fn turn(&mut self) {
         let (Some(page), Some(seg)) = (&self.page, self.seg().copied()) else { return };
+        if let What::Voice(nth, _) = seg.what {
+            if !self.folds.voices.remove(&nth) {
+                self.folds.voices.insert(nth);
+            }
+            // The cursor stays on the voice, whose first line is always there.
+            if let Some(layout) = &self.layout {
+                let head = |seg: &Seg| seg.what == What::Voice(nth, 0);
+                self.place.at = layout.segs.iter().position(head).unwrap_or(self.place.at);
+            }
+            self.relayout();
+            return;
+        }
         let quoted = |row: usize| matches!(page.rows[row].kind, Kind::Quote(_));
         let row = seg.row as usize;
         let first = if quoted(row) {
@@ -218,7 +240,7 @@ impl MailPane {
     /// Enter on a fold or on a file of the overview.
     pub(super) fn open_line(&mut self) -> bool {
         match (self.seg().map(|s| s.what), self.kind()) {
-            (Some(What::Fold(_)), _) | (_, Some(Kind::File(_))) => self.turn(),
+            (Some(What::Fold(_) | What::Voice(..)), _) | (_, Some(Kind::File(_))) => self.turn(),
             (_, Some(Kind::FileList(at))) => self.go_to_file(at as usize),
             _ => return false,
         }
