@@ -36,9 +36,5 @@ fn what_is_written_with_its_length_is_read_back_byte_for_byte() {
         assert!(found.unwrap().bytes == *mail, "mail {read}");
         read += 1;
     }
-    assert!(
-        read == mails.len() && read > 7_000 && pasted > 50,
-        "{read} of {}, {pasted} with a From line",
-        mails.len()
-    );
+    assert!(read == mails.len() && read > 7_000 && pasted > 50, "{read} of {}, {pasted} with a From line", mails.len());
 }

@@ -22,10 +22,10 @@ use super::{Context, json, show, text};
 pub struct Arguments {
     /// Any mail of the series; a patch shows that patch alone, a cover letter the whole series
     #[arg(value_name = "MSGID")]
-    message: String,
-    /// The versions to compare: `-v 2` the second with the one that MSGID is part of, `-v 2 4` these two
-    /// [default: the one that MSGID is part of with the one before it]
-    #[arg(short = 'v', long = "versions", num_args = 1..=2, value_names = ["A", "B"])]
+    message: Option<String>,
+    /// The versions to compare: `-v 2` the second with the one that MSGID is part of, `-v 2 4` or `-v 2..4` these two, in
+    /// this order [default: the one that MSGID is part of with the one before it]
+    #[arg(short = 'v', long = "versions", num_args = 1..=3, value_names = ["A", "B"])]
     versions: Vec<String>,
     /// All patches, though MSGID is one of them
     #[arg(short, long)]
@@ -55,10 +55,11 @@ struct Compared {
 
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    let id = show::message_id(&arguments.message)?;
+    let (message, versions) = asked(arguments.message, arguments.versions)?;
+    let id = show::message_id(&message)?;
     let reader = context.place.required_reader()?;
     let mut letters = Letters::open(context.place.data(), &reader)?;
-    let comparison = compare(&mut letters, &id, &arguments.versions, arguments.all)?;
+    let comparison = compare(&mut letters, &id, &versions, arguments.all)?;
     let mut out = context.paged();
     match arguments.format {
         Format::Text => out.write_all(draw(&comparison, &context.look).as_bytes())?,
@@ -69,6 +70,32 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     }
     out.finish()?;
     Ok(Exit::Done)
+}
+
+/// The mail and the versions, wherever they stood: `-v 2 MSGID` takes the mail for a version, and `1..2` is two.
+fn asked(message: Option<String>, mut versions: Vec<String>) -> Result<(String, Vec<String>), Failure> {
+    let message = match message {
+        Some(message) => message,
+        None => {
+            let is_mail = |last: &mut String| last.contains('@') || last.contains("://");
+            versions.pop_if(is_mail).ok_or_else(|| {
+                Failure::new(Exit::Usage, "no mail is named")
+                    .hint("name one of the series: provenance diff MSGID -v 1 2")
+            })?
+        }
+    };
+    let versions: Vec<String> = versions
+        .iter()
+        .flat_map(|one| match one.split_once("..") {
+            Some((from, to)) if !from.is_empty() && !to.is_empty() => vec![from.to_owned(), to.to_owned()],
+            _ => vec![one.clone()],
+        })
+        .collect();
+    if versions.len() > 2 {
+        return Err(Failure::new(Exit::Usage, "more than two versions are named")
+            .hint("two are compared: provenance diff MSGID -v 1 2"));
+    }
+    Ok((message, versions))
 }
 
 /// Two versions, and what differs.
@@ -94,13 +121,12 @@ pub fn compared(
 
 fn compare(letters: &mut Letters<'_>, id: &str, asked: &[String], all: bool) -> Result<Comparison, Failure> {
     let mail = gather::about(letters, id_of(letters.reader, id))?;
-    let mut versions = gather::versions(letters, mail)?;
+    let versions = gather::versions(letters, mail)?;
     if versions.is_empty() {
         return Err(no_series(letters, id)?);
     }
     let (older, newer) = choose(&versions, mail, asked)?;
-    let newer = versions.swap_remove(newer.max(older));
-    let older = versions.swap_remove(older);
+    let (older, newer) = (versions[older].clone(), versions[newer].clone());
     let mut pairs = gather::pairs(&older, &newer);
     let named = |version: &Version| version.parts.iter().position(|part| part.mail == mail);
     if !all {
@@ -134,6 +160,13 @@ fn choose(versions: &[Version], mail: u64, asked: &[String]) -> Result<(usize, u
                     .hint(format!("the indexed versions are {}", list()))
             })
     };
+    let apart = |one: usize, two: usize| {
+        if one != two {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Usage, format!("{} cannot be compared with itself", versions[one].name()))
+            .hint(format!("the indexed versions are {}", list())))
+    };
     let own = versions
         .iter()
         .position(|v| v.head == mail || v.parts.iter().any(|part| part.mail == mail))
@@ -150,16 +183,14 @@ fn choose(versions: &[Version], mail: u64, asked: &[String]) -> Result<(usize, u
         },
         [one] => {
             let one = find(one)?;
-            if one == own {
-                return Err(Failure::new(
-                    Exit::Usage,
-                    format!("{} cannot be compared with itself", versions[own].name()),
-                )
-                .hint(format!("the indexed versions are {}", list())));
-            }
+            apart(one, own)?;
             Ok((one.min(own), one.max(own)))
         }
-        [one, two, ..] => Ok((find(one)?, find(two)?)),
+        [one, two, ..] => {
+            let (one, two) = (find(one)?, find(two)?);
+            apart(one, two)?;
+            Ok((one, two))
+        }
     }
 }
 
