@@ -230,7 +230,7 @@ fn the_same_mails_for_every_prefix() {
     let mut empty = Vec::new();
     for query in QUERIES {
         let theirs = peer.ids(query);
-        let said = user.run(["query", "-f", "jsonl", "-n", "0", "--mail-only", query]).ok();
+        let said = user.run(["query", "-f", "jsonl", "-n", "0", "--mail-only", "--", query]).ok();
         let ours = ids(said.out.as_bytes(), "message_id");
         if theirs.is_empty() {
             empty.push(*query);
