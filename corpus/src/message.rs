@@ -16,6 +16,7 @@ pub(crate) mod charset;
 pub mod date;
 pub mod defect;
 pub(crate) mod encoded_word;
+pub mod flowed;
 pub mod header;
 pub mod id;
 pub mod part;
@@ -245,6 +246,20 @@ impl<'x> Message<'x> {
         let html = self.parts.iter().filter(|part| part.is_html()).filter_map(|part| part.text.as_deref());
         let texts: Vec<String> = html.map(html_to_text).collect();
         Cow::Owned(texts.join("\n"))
+    }
+
+    /// The text as a patch is read from it: where the mail says `format=flowed`, its soft line breaks are undone.
+    pub fn patch_text(&self) -> Cow<'_, str> {
+        let header = self.header_raw("Content-Type").unwrap_or_default();
+        let parts = self.parts.iter().map(|part| self.raw.get(part.header.clone()).unwrap_or_default());
+        let said: Vec<String> =
+            parts.chain([header]).map(|bytes| String::from_utf8_lossy(bytes).to_ascii_lowercase()).collect();
+        let says = |what: &str| said.iter().any(|header| header.contains(what));
+        let text = self.text();
+        if !says("format=flowed") && !says("format=\"flowed\"") {
+            return text;
+        }
+        Cow::Owned(flowed::unfold(&text, says("delsp=yes")).into_owned())
     }
 
     /// The bytes of a part, its transfer encoding taken off; for attachments that are no text.

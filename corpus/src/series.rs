@@ -1,7 +1,7 @@
 //! Series of patches in a thread: which versions there are, and which parts of each.
 //!
-//! Subjects say `[PATCH v5.1 10/12]`; nothing else holds a series together but its sender, what its mails
-//! answer, and time. The usual ways to send one are known: all parts answer the cover letter, each answers
+//! Belonging is evidence: a part answers its cover letter, has its sender, its minute, its total and the stem of its
+//! Message-ID; what its subject says of version and tags is one clue among these, and people forget it. The usual ways to send one are known: all parts answer the cover letter, each answers
 //! the one before, or none answers any; a new version starts a thread of its own or answers the old one. So
 //! are the unusual ones: one part sent again, a reroll of a few parts, two series in one thread. What
 //! another thread holds is not looked at.
@@ -24,6 +24,9 @@ const MAX_REROLLS: usize = 50;
 pub struct Mail<'a> {
     /// Its Message-ID.
     pub message_id: &'a str,
+    /// What its Message-ID shares with those sent by the same run of a tool, see [`crate::message::id::stem`]; empty where
+    /// nothing does.
+    pub stem: &'a str,
     /// The mail that it answers.
     pub in_reply_to: Option<&'a str>,
     /// Address of the sender (From, not the author named in the text). Upper and lower case are the same.

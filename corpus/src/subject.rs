@@ -36,9 +36,11 @@ pub struct Subject {
     pub is_pull: bool,
     /// The words of a patch's prefix that are none of the above: the tree or branch it is for, such as `bpf-next`.
     pub trees: Vec<String>,
-    /// The version where one is named; a series without one is its first.
+    /// The older kernel that the patch is for, where a prefix names one: `5.10` of `[PATCH v5.10.y 1/3]`, else `stable`.
+    pub stable: Option<String>,
+    /// The version where one is named, in a prefix or in brackets at the end; a series without one is its first.
     pub version: Option<Version>,
-    /// The place in the series; 0 is the cover letter.
+    /// The place in the series; 0 is the cover letter. One between two others is above [`BETWEEN`].
     pub number: Option<u32>,
     /// How many patches the series has.
     pub total: Option<u32>,
@@ -46,6 +48,22 @@ pub struct Subject {
     pub tip: Option<String>,
     /// What is left.
     pub title: String,
+}
+
+/// Numbers of patches that were put between two others stand above this: `1.5/3` is `BETWEEN + 15`.
+pub const BETWEEN: u32 = 1_000_000;
+
+/// The place of a patch as its subject writes it: `3`, `1.5`.
+pub fn place(number: u32) -> String {
+    match number.checked_sub(BETWEEN) {
+        Some(tenths) => format!("{}.{}", tenths / 10, tenths % 10),
+        None => number.to_string(),
+    }
+}
+
+/// Places in the order in which patches apply: `1`, `1.5`, `2`.
+pub fn order(number: u32) -> u64 {
+    number.checked_sub(BETWEEN).map_or(u64::from(number) * 10, u64::from)
 }
 
 impl Subject {
@@ -63,9 +81,18 @@ impl Subject {
             } else if let Some((inside, after)) = bracket(rest) {
                 subject.prefix(inside);
                 rest = after;
+            } else if let Some(after) = mark(rest) {
+                rest = after;
             } else {
                 break;
             }
+        }
+        if (subject.is_patch || subject.is_rfc || subject.is_resend)
+            && subject.stable.is_none()
+            && let Some((title, version)) = version_at_end(rest)
+        {
+            subject.version = subject.version.or(Some(version));
+            rest = title;
         }
         subject.title = rest.to_owned();
         subject
@@ -88,28 +115,113 @@ impl Subject {
             return;
         }
         let mut found = Found::default();
-        let mut other = Vec::new();
-        for word in inside.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')) {
-            if !word.is_empty() && !found.take(word) {
+        let mut other: Vec<&str> = Vec::new();
+        let split = |c: char| c.is_whitespace() || matches!(c, ',' | ';');
+        let words: Vec<&str> = inside.split(split).filter(|word| !word.is_empty()).collect();
+        let mut last_understood = false;
+        let mut at = 0;
+        while let Some(word) = words.get(at) {
+            let taken = found.take_several(&words[at..]);
+            last_understood = taken > 0 || found.take(word);
+            if !last_understood {
                 other.push(word);
             }
+            at += taken.max(1);
         }
-        // `[v2,3/4]` is about a patch; `[bug#60788]`, `[v2 of x]`, `[5/7 done]` are not.
-        if !(found.patch || found.pull || found.rfc || found.resend || (other.is_empty() && found.any())) {
+        // `[v2,3/4]` and `[bpf-next v3 12/12]` are about a patch; `[bug#60788]`, `[v2 of x]`, `[5/7 done]` are not.
+        let keyed = found.patch || found.pull || found.rfc || found.resend;
+        let listed = last_understood && other.len() <= MOST_TAGS && other.iter().all(|word| is_tag(word));
+        if !(keyed || found.any() && listed) {
             return;
         }
+        // A number beyond its total belongs to a patch; elsewhere it is a date or a share.
+        found.number = found.number.filter(|(number, total)| keyed || number <= total || *number >= BETWEEN);
+        let stable = other.iter().find_map(|word| kernel(word)).or_else(|| {
+            other
+                .iter()
+                .any(|word| STABLE.iter().any(|name| word.eq_ignore_ascii_case(name)))
+                .then(|| "stable".to_owned())
+        });
+        // `v5.10` names a kernel where the words around it do, where it has a version beside it, or by its size: nobody sends
+        // a part of a series for the tenth time. `v5.1` alone is the first partial reroll of the fifth version.
+        let named =
+            stable.is_some() || found.versions.len() > 1 || words.iter().any(|word| word.eq_ignore_ascii_case("for"));
+        let is_kernel = |version: &Version| version.1 >= 10 || version.1 > 0 && named;
+        let kernel_version = found.versions.iter().find(|version| is_kernel(version)).copied();
+        self.stable =
+            self.stable.take().or(kernel_version.map(|version| format!("{}.{}", version.0, version.1))).or(stable);
+        let version = found.versions.iter().find(|version| !is_kernel(version)).copied();
         self.is_patch |= found.patch || (found.number.is_some() && !found.pull);
         self.is_rfc |= found.rfc;
         self.is_resend |= found.resend;
         self.is_pull |= found.pull;
-        self.version = self.version.or(found.version);
+        self.version = self.version.or(version);
         if self.number.is_none()
             && let Some((number, total)) = found.number
         {
             (self.number, self.total) = (Some(number), Some(total));
         }
         self.trees.extend(other.into_iter().filter(|word| !is_filler(word)).map(str::to_owned));
+        self.trees.extend(kernel_version.map(|version| version.to_string()));
     }
+}
+
+/// A bracket without `PATCH` has at most so many words that name a list or tree.
+const MOST_TAGS: usize = 3;
+
+/// A word that may name a list, project or tree: `SPARSE`, `bpf-next`, `iproute2-next`, `linux-6.1.y`, `net/tls`.
+fn is_tag(word: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '+');
+    word.len() <= 40
+        && word.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && word.chars().all(plain)
+        && word.chars().any(|c| c.is_ascii_alphabetic())
+}
+
+/// Words of a prefix that say that the patch is for an older kernel, though not for which.
+const STABLE: [&str; 7] = ["stable", "autosel", "linux-stable", "backport", "longterm", "lts", "-stable"];
+
+/// The kernel that a word of a prefix names: `5.10`, `6.1.y`, `linux-5.15.y`, `v6.6.12`, `for-6.1`.
+fn kernel(word: &str) -> Option<String> {
+    let word = word.strip_prefix("linux-").or_else(|| word.strip_prefix("stable-")).unwrap_or(word);
+    let word = word.strip_prefix("for-").unwrap_or(word).trim_start_matches(['v', 'V']);
+    let word = word.strip_suffix("-stable").or_else(|| word.strip_suffix("-stable-rc")).unwrap_or(word);
+    let mut numbers = word.split('.');
+    let (major, minor) = (numbers.next()?, numbers.next()?);
+    let (major, minor_number) = (small(major).filter(|n| (2..100).contains(n))?, small(minor)?);
+    let patch = numbers.next().is_none_or(|patch| patch == "y" || small(patch).is_some());
+    (patch && numbers.next().is_none()).then(|| format!("{major}.{minor_number}"))
+}
+
+/// A mark that some put before the brackets: `--resend-- [PATCH 1/2] x`.
+fn mark(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix("--")?;
+    let end = inside.find("--").filter(|end| (1..=24).contains(end) && !inside[..*end].contains(' '))?;
+    Some(inside[end + 2..].trim_start()).filter(|rest| rest.starts_with('['))
+}
+
+/// `title (v2)`, `title [V3]`, `title (take 2)`, `title (version 3)`: the title, and the version.
+fn version_at_end(text: &str) -> Option<(&str, Version)> {
+    let text = text.trim_end();
+    let open = match text.chars().last()? {
+        ')' => text.rfind('(')?,
+        ']' => text.rfind('[')?,
+        _ => return None,
+    };
+    let inside = text[open + 1..text.len() - 1].trim();
+    let version = version(inside).filter(|version| version.1 == 0).or_else(|| {
+        let words: Vec<&str> = inside.split_whitespace().collect();
+        counted(&words).filter(|_| words.len() == 2)
+    })?;
+    let title = text[..open].trim_end();
+    (!title.is_empty() && version.0 > 0).then_some((title, version))
+}
+
+/// `take 2`, `try 3`, `version 4`
+fn counted(words: &[&str]) -> Option<Version> {
+    let (word, number) = (words.first()?, words.get(1)?);
+    let known = ["take", "try", "version", "ver"].iter().any(|known| known.eq_ignore_ascii_case(word));
+    small(number).filter(|number| known && (1..100).contains(number)).map(|number| Version(number, 0))
 }
 
 /// What the words of one bracket say.
@@ -119,19 +231,38 @@ struct Found {
     rfc: bool,
     resend: bool,
     pull: bool,
-    version: Option<Version>,
+    versions: Vec<Version>,
     number: Option<(u32, u32)>,
 }
 
 impl Found {
     fn any(&self) -> bool {
-        self.version.is_some() || self.number.is_some()
+        !self.versions.is_empty() || self.number.is_some()
+    }
+
+    /// Reads what takes several words: `01 of 10`, `take 2`; returns how many.
+    fn take_several(&mut self, words: &[&str]) -> usize {
+        if let [number, of, total, ..] = words
+            && of.eq_ignore_ascii_case("of")
+            && let (Some(number), Some(total)) = (small(number), small(total))
+            && number <= total
+        {
+            self.number = self.number.or(Some((number, total)));
+            return 3;
+        }
+        match counted(words) {
+            Some(version) => {
+                self.versions.push(version);
+                2
+            }
+            None => 0,
+        }
     }
 
     /// Reads one word of a prefix; says whether it understood it.
     fn take(&mut self, word: &str) -> bool {
         if let Some(version) = version(word) {
-            self.version = self.version.or(Some(version));
+            self.versions.push(version);
             return true;
         }
         if let Some(number) = number(word) {
@@ -139,7 +270,9 @@ impl Found {
             return true;
         }
         // `RFC/PATCH`, or a tree such as `tip/master`: understood whole or not at all.
-        let pieces: Vec<&str> = word.split(['/', '+', '|']).filter(|piece| !piece.is_empty()).collect();
+        let whole = keyword(word).is_some();
+        let pieces: Vec<&str> =
+            if whole { vec![word] } else { word.split(['/', '+', '|']).filter(|piece| !piece.is_empty()).collect() };
         if pieces.is_empty() || !pieces.iter().all(|piece| keyword(piece).is_some()) {
             return false;
         }
@@ -151,7 +284,7 @@ impl Found {
                 Keyword::Pull => self.pull = true,
             }
             // `PATCHv3`, `PATCH2/6`
-            self.version = self.version.or(version(rest));
+            self.versions.extend(version(rest));
             self.number = self.number.or(number(rest));
         }
         true
@@ -201,11 +334,19 @@ fn version(word: &str) -> Option<Version> {
     Some(Version(small(major)?, small(minor)?))
 }
 
-/// `2/6`, `02/13`
+/// `2/6`, `02/13`, `1.5/3` between two, `4/3` of one that came late
 fn number(word: &str) -> Option<(u32, u32)> {
     let (number, total) = word.split_once('/')?;
-    let (number, total) = (small(number)?, small(total)?);
-    (number <= total).then_some((number, total))
+    let total = small(total)?;
+    let number = match number.split_once('.') {
+        Some((whole, tenths)) if tenths.len() == 1 => {
+            let (whole, tenths) = (small(whole).filter(|whole| *whole <= total)?, small(tenths)?);
+            if tenths == 0 { whole } else { BETWEEN + 10 * whole + tenths }
+        }
+        Some(_) => return None,
+        None => small(number).filter(|number| *number <= total || total > 0 && *number <= 2 * total + 4)?,
+    };
+    Some((number, total))
 }
 
 /// A number of digits only, of a size that a series can have.

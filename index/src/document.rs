@@ -5,7 +5,7 @@ pub mod read;
 
 use serde::{Deserialize, Serialize};
 
-use crate::query::lower::trailer;
+use crate::query::lower::{trailer, trailer_terms};
 use crate::row::Row;
 use crate::schema::{Fields, Text};
 use crate::sections::{Sections, separate};
@@ -188,6 +188,7 @@ impl Document {
         for (name, value) in &self.trailers {
             row.text(&[f.trailer], &trailer(name));
             row.text(&[f.trailer], &trailer(&format!("{name}:{value}")));
+            trailer_terms(name, value).iter().for_each(|term| row.text(&[f.trailer], term));
         }
         let kinds = self.stored.kinds;
         for (is, name) in [(kinds.patch, "patch"), (kinds.cover, "cover"), (kinds.reply, "reply")] {

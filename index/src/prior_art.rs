@@ -258,7 +258,11 @@ fn own_series(reader: &Reader, question: &Question<'_>) -> Result<FxHashSet<u64>
     let mut read = || -> std::io::Result<FxHashSet<u64>> {
         while let Some(id) = open.pop() {
             let mut more: Vec<u64> = Vec::new();
-            for edge in graph.edges(id)?.into_iter().filter(|e| e.kind == Kind::Revision && e.class != Class::Lines) {
+            for edge in graph
+                .edges(id)?
+                .into_iter()
+                .filter(|e| matches!(e.kind, Kind::Revision | Kind::Taken) && e.class != Class::Lines)
+            {
                 more.extend([edge.from, edge.to]);
             }
             if let Some((head, _)) = graph.sending(id)? {

@@ -27,7 +27,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 pub use ast::{Ast, Expr};
-pub use parse::{join_args, parse};
+pub use parse::{join_args, join_words, parse};
 
 /// Where something stands in the query, in bytes.
 pub type Span = Range<usize>;
@@ -106,6 +106,18 @@ pub enum Problem {
         written: String,
         /// The nearest prefix.
         meant: &'static str,
+    },
+    /// `from:`, which other programs have.
+    #[error(
+        "`{written}:` is no prefix here; write `{ours}:` for {meaning}, or put it in quotes to search for the text"
+    )]
+    Foreign {
+        /// As written.
+        written: String,
+        /// Ours.
+        ours: &'static str,
+        /// What ours searches.
+        meaning: &'static str,
     },
     /// A value that cannot be right for its prefix.
     #[error("`{value}` is not a value of `{prefix}:`; {expected}")]

@@ -10,7 +10,7 @@ use tantivy::schema::{
 
 /// Raised whenever a field, or what goes into one, changes. An index of another version is rebuilt
 /// beside the old one.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The name under which [`crate::terms::ExactTokenizer`] is registered with tantivy.
 pub const EXACT: &str = "exact";

@@ -36,10 +36,6 @@ pub struct Sections {
     pub dfpre: Vec<String>,
     /// Blob ids after.
     pub dfpost: Vec<String>,
-    /// Number of added lines.
-    pub added: u32,
-    /// Number of removed lines.
-    pub removed: u32,
 }
 
 /// Begins another text in a field.
@@ -148,6 +144,10 @@ impl<'a> Diff<'a> {
             self.old_name = first_word(rest).map(str::to_owned);
             self.open = true;
             self.plain(line);
+        } else if self.open && line == "+++ /dev/null" {
+            // The other half of a deleted file's names, and no line of it.
+            self.old_name = None;
+            self.plain(line);
         } else if self.open && line.starts_with("+++ ") && self.old_name.is_some() {
             let (old, new) = (self.old_name.take(), first_word(&line[4..]));
             if let (Some(old), Some(new)) = (old, new) {
@@ -157,13 +157,11 @@ impl<'a> Diff<'a> {
             && let Some(added) = line.strip_prefix('+')
         {
             self.plain_open = false;
-            self.out.added += 1;
             push_text(&mut self.out.dfb, added);
         } else if self.open
             && let Some(removed) = line.strip_prefix('-')
         {
             self.plain_open = false;
-            self.out.removed += 1;
             push_text(&mut self.out.dfa, removed);
         } else if let Some((pre, post)) = index_line(line) {
             for (ids, id) in [(&mut self.out.dfpre, pre), (&mut self.out.dfpost, post)] {

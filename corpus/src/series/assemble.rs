@@ -1,5 +1,7 @@
 //! From mails to series: first by what the subjects say, then by what answers what, then by what is left over.
 
+mod evidence;
+
 use super::{MAX_PARTS, Mail, Series};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -71,8 +73,8 @@ impl Sending {
 
 pub(super) fn series(mails: &[Mail<'_>]) -> Vec<Series> {
     let mut by_key: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
-    for (at, mail) in mails.iter().enumerate() {
-        if let Some(key) = Key::of(mail) {
+    for (at, key) in evidence::keys(mails).into_iter().enumerate() {
+        if let Some(key) = key {
             by_key.entry(key).or_default().push(at as u32);
         }
     }
@@ -133,6 +135,7 @@ fn by_leader(group: &[u32], mails: &[Mail<'_>]) -> Vec<Vec<u32>> {
             _ if is_cover(lead) && answered[lead] > 1 => (0, "", lead as u32),
             Some(outside) => (1, outside, 0),
             None if answered[lead] > 1 => (0, "", lead as u32),
+            None if !mails[*mail as usize].stem.is_empty() => (3, mails[*mail as usize].stem, 0),
             None => {
                 round += u32::from(is_cover(lead));
                 (2, "", round)

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 use provenance_corpus::address::Address;
 use provenance_corpus::message::Message;
+use provenance_corpus::patch::Patch;
 use provenance_corpus::subject::Subject;
 use provenance_corpus::{patch_id, trailer, twin};
 
@@ -35,6 +36,8 @@ impl Document {
         let mut sections = Sections::default();
         let mut filenames = String::new();
         let mut patch_id = None;
+        // What is a patch, and how many lines it adds and removes, the patch reader knows: it counts hunks, as git does.
+        let (mut holds_patch, mut changed) = (false, (0u32, 0u32));
         let mut trailers = Vec::new();
         for part in &message.parts {
             if let Some(name) = &part.file_name {
@@ -47,10 +50,15 @@ impl Document {
             if patch_id.is_none() && holds_diff(&text) {
                 patch_id = patch_id::patch_id(text.as_bytes()).map(|id| id.to_string());
             }
+            if let Some(patch) = Patch::parse(&text) {
+                holds_patch = true;
+                changed.0 = changed.0.saturating_add(u32::try_from(patch.added()).unwrap_or(u32::MAX));
+                changed.1 = changed.1.saturating_add(u32::try_from(patch.removed()).unwrap_or(u32::MAX));
+            }
             trailers.extend(trailer::parse(&text).into_iter().map(|t| (t.name.to_lowercase(), t.value.into_owned())));
         }
         let subject = Subject::parse(&message.subject);
-        let kinds = kinds(message, &subject, &sections);
+        let kinds = kinds(message, &subject, holds_patch);
         let date = message.date.map(|d| d.seconds);
         let received = if origin.arrival > 0 { origin.arrival } else { message.received.or(date).unwrap_or_default() };
         let change_ids = trailers
@@ -77,7 +85,7 @@ impl Document {
             kinds,
             version: (kinds.patch || kinds.cover).then(|| (subject.revision().0, subject.revision().1)),
             part: subject.number.zip(subject.total),
-            changed: (sections.added, sections.removed),
+            changed,
             defects: message.defects.iter().map(|d| d.name().to_owned()).collect(),
         };
         Document {
@@ -113,9 +121,8 @@ fn holds_diff(text: &str) -> bool {
         .any(|mark| text.starts_with(mark) || memmem::find(text.as_bytes(), format!("\n{mark}").as_bytes()).is_some())
 }
 
-fn kinds(message: &Message<'_>, subject: &Subject, sections: &Sections) -> Kinds {
+fn kinds(message: &Message<'_>, subject: &Subject, diff: bool) -> Kinds {
     let cover = subject.is_cover() && !subject.reply;
-    let diff = sections.added + sections.removed > 0 || !sections.dfpost.is_empty();
     // A reply may carry a patch of its own; a patch that answers its cover letter is no reply.
     let patch = diff && !cover;
     let reply = subject.reply || (!patch && !cover && !subject.is_patch && !message.in_reply_to.is_empty());

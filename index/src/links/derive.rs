@@ -66,7 +66,7 @@ pub fn derive(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u64)
 /// What a commit was made from, all earlier forms of it, and the cover letters of both.
 fn landed(facts: &[Fact], sendings: &Sendings, edges: &[Edge]) -> FxHashSet<u64> {
     let mut earlier: FxHashMap<u64, Vec<u64>> = FxHashMap::default();
-    for edge in edges.iter().filter(|e| e.kind == Kind::Revision) {
+    for edge in edges.iter().filter(|e| matches!(e.kind, Kind::Revision | Kind::Taken)) {
         earlier.entry(edge.from).or_default().push(edge.to);
     }
     let mut landed: FxHashSet<u64> = FxHashSet::default();

@@ -15,6 +15,9 @@ pub enum Kind {
     Backport,
     /// The first mail names the second.
     Cites,
+    /// The first mail's patch is a form of the second mail's, in a series that is another: it was taken from there, or moved,
+    /// or is a backport of it. This joins no histories.
+    Taken,
 }
 
 /// On what a link rests.
@@ -44,7 +47,8 @@ pub enum Class {
     Masked,
 }
 
-const KINDS: [Kind; 6] = [Kind::Revision, Kind::Commit, Kind::Form, Kind::Tells, Kind::Backport, Kind::Cites];
+const KINDS: [Kind; 7] =
+    [Kind::Revision, Kind::Commit, Kind::Form, Kind::Tells, Kind::Backport, Kind::Cites, Kind::Taken];
 const CLASSES: [Class; 11] = [
     Class::Trailer,
     Class::Reply,
@@ -69,6 +73,7 @@ impl Kind {
             Kind::Tells => "tells",
             Kind::Backport => "backport",
             Kind::Cites => "cites",
+            Kind::Taken => "taken",
         }
     }
 }

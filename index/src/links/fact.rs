@@ -4,6 +4,7 @@
 use provenance_corpus::address;
 use provenance_corpus::citation::citations;
 use provenance_corpus::message::Message;
+use provenance_corpus::patch::Patch;
 use provenance_corpus::subject::Subject;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,11 @@ pub struct Fact {
     pub authored: i64,
     /// Hash of the parent's Message-ID; 0 where there is none.
     pub parent: u64,
+    /// Hash of what its Message-ID shares with those sent with it; 0 where nothing does. See
+    /// [`provenance_corpus::message::id::stem`].
+    pub stem: u64,
+    /// Hash of the older kernel that it is for; 0 for a patch for the newest.
+    pub stable: u64,
     /// Version in the subject.
     pub version: (u32, u32),
     /// Whether the subject names the version.
@@ -232,12 +238,31 @@ impl Fact {
     /// Reads what a mail says.
     pub fn read(message: &Message<'_>, document: &Document, origin: u64) -> Fact {
         let stored = &document.stored;
-        let subject = Subject::parse(&stored.subject);
+        let mut subject = Subject::parse(&stored.subject);
         let told =
             subject.tip.is_some() && stored.address.contains("tip-bot") || is_old_tip(&stored.subject, &stored.address);
         let kinds = stored.kinds;
         let text = message.text();
         let about = kinds.patch || kinds.cover;
+        let posting = kinds.reply && kinds.patch && subject.reply && is_posting(&text);
+        if posting {
+            // What answers a patch with one of its own stands alone, under the subject that it gives itself.
+            subject = own_subject(&text)
+                .map_or_else(|| Subject { title: subject.title, ..Subject::default() }, |own| Subject::parse(own));
+        }
+        let tells: Box<[(Vec<u8>, Told)]> = if kinds.patch || told {
+            told::commits(&text, told).into_iter().take(NAMED).collect()
+        } else {
+            Box::default()
+        };
+        // `v6.1` of what is a backport by its own words is a kernel.
+        if let Some(version) = subject.version.filter(|version| version.1 > 0)
+            && tells.iter().any(|(_, told)| *told == Told::Backport)
+        {
+            subject.stable = Some(format!("{}.{}", version.0, version.1));
+            subject.version = None;
+        }
+        let stem = provenance_corpus::message::id::stem(&stored.message_id);
         let (lines, sketch) =
             if kinds.patch { self::sketch(&document.sections.dfa, &document.sections.dfb) } else { (0, Vec::new()) };
         let mut blobs: Vec<Blob> =
@@ -269,13 +294,15 @@ impl Fact {
                 .map(|id| hash::message_id(id))
                 .or_else(|| stored.references.last().map(|id| hash::message_id(id)))
                 .unwrap_or_default(),
+            stem: stem.map_or(0, |stem| xxh3_64(stem.as_bytes())),
+            stable: subject.stable.as_deref().map_or(0, |kernel| xxh3_64(kernel.as_bytes())),
             version: (subject.revision().0, subject.revision().1),
             versioned: subject.version.is_some(),
-            part: subject.number.zip(subject.total),
+            part: subject.number.zip(subject.total).filter(|_| !subject.is_pull),
             flags: Flags {
                 patch: kinds.patch,
                 cover: kinds.cover,
-                reply: kinds.reply,
+                reply: kinds.reply && !posting,
                 rfc: subject.is_rfc,
                 resend: subject.is_resend,
                 told,
@@ -293,13 +320,27 @@ impl Fact {
             blobs: blobs.into(),
             files: files.into(),
             cites: cited(&text, &stored.message_id).into(),
-            tells: if kinds.patch || told {
-                told::commits(&text, told).into_iter().take(NAMED).collect()
-            } else {
-                Box::default()
-            },
+            tells,
         }
     }
+}
+
+/// Whether an answer that holds a diff is a patch of its own, and no suggestion: it is signed off, and a scissors line or a
+/// subject stands above it.
+fn is_posting(text: &str) -> bool {
+    let Some(patch) = Patch::parse(text) else { return false };
+    let before = text.get(..patch.message.end as usize).unwrap_or_default();
+    let signed = patch
+        .slice(patch.message)
+        .lines()
+        .any(|line| line.get(..14).is_some_and(|name| name.eq_ignore_ascii_case("signed-off-by:")));
+    signed && (patch.message.start > 0 || own_subject(before).is_some())
+}
+
+/// The subject that a patch inside of a mail gives itself: `Subject: [PATCH] x` at the start of a line (git-am(1)).
+fn own_subject(text: &str) -> Option<&str> {
+    let line = text.lines().take(400).find_map(|line| line.strip_prefix("Subject:"))?;
+    Some(line.trim()).filter(|subject| !subject.is_empty())
 }
 
 /// The part of a Message-ID before its last `@`.

@@ -1,14 +1,16 @@
 //! Revisions: which patch is a later form of which, and which sendings are versions of one series.
 //!
-//! A patch is linked to the nearest earlier patch that is a form of the same change. Sendings are joined by what their
-//! authors say of them (change-id, `Link to vN`, a cover letter that answers the one before), by the same cover letter,
-//! or because enough of their patches are linked; one patch of many that turns up elsewhere has moved and joins nothing.
+//! Sendings are judged whole. They are joined by what their authors say of them (change-id, `Link to vN`, a next version that
+//! answers the one before), by the same cover letter, or because most of what both carry corresponds. A patch is linked to the
+//! nearest earlier form of it in its own series; one that turns up in another series was taken from there, which is a link of
+//! its own kind and joins nothing, as is a backport. All of it is decided in buckets (a title, a change-id, the patches that
+//! correspond), so that a new mail touches its own buckets alone.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::edge::{Class, Edge, Kind};
 use super::fact::{Cited, Fact};
-use super::sending::{NONE, Sendings};
+use super::sending::{NONE, Sending, Sendings};
 use super::similar::{Candidates, Match, same_author};
 
 /// Versions of one series follow each other within this time (seconds): three years.
@@ -20,8 +22,11 @@ const CONTINUED: i64 = 200 * 86_400;
 /// Versions above this are told apart by their number alone.
 const HIGH: u32 = 4;
 
-/// Of the smaller sending's patches this share must be linked to join two sendings that nothing else joins.
-const SHARE: f32 = 0.34;
+/// Two sendings are one series if this share of the patches of the smaller correspond, and more than it of the larger.
+const MOST: f32 = 0.5;
+
+/// The same for the larger where the author numbers the later one as a next version: series grow.
+const GROWN: f32 = 0.25;
 
 /// Sendings and patches by what they are versions of.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +39,15 @@ pub struct Revisions {
     pub joins: Vec<(u32, u32, Class)>,
 }
 
+/// Which patches of two sendings correspond: those of the later, those of the earlier, and the strongest reason.
+struct Between {
+    later: FxHashSet<u32>,
+    earlier: FxHashSet<u32>,
+    class: Class,
+}
+
+type Pairs = FxHashMap<(u32, u32), Between>;
+
 fn strong(class: Class) -> bool {
     !matches!(class, Class::Lines | Class::Text | Class::Masked)
 }
@@ -41,31 +55,71 @@ fn strong(class: Class) -> bool {
 /// Links patches and joins sendings. `place` finds a fact by the hash of its Message-ID.
 pub fn find(facts: &[Fact], sendings: &Sendings, known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Revisions {
     let mut found = Revisions::default();
-    let mut between: FxHashMap<(u32, u32), (u32, Class)> = FxHashMap::default();
+    let mut between: Pairs = FxHashMap::default();
+    let mut forms: Vec<(u32, Vec<(u32, Match)>)> = Vec::new();
     for (at, fact) in facts.iter().enumerate().filter(|(_, f)| f.flags.patch && !f.flags.told) {
-        let own = sendings.of[at];
+        let (at, own) = (at as u32, sendings.of[at]);
         let earlier = |p: u32| {
             let other = &facts[p as usize];
             let apart = own == NONE || sendings.of[p as usize] != own;
-            apart && (other.date, p) < (fact.date, at as u32) && fact.date - other.date < SPAN
+            apart && (other.date, p) < (fact.date, at) && fact.date - other.date < SPAN
         };
         let candidates: Vec<(u32, Match)> = known.of(fact).into_iter().filter(|(p, _)| earlier(*p)).collect();
         for (p, m) in &candidates {
             let theirs = sendings.of[*p as usize];
             if own != NONE && theirs != NONE {
-                let entry = between.entry((own, theirs)).or_insert((0, m.class));
-                entry.0 += 1;
-                entry.1 = entry.1.min(m.class);
+                let entry = between.entry((own, theirs)).or_insert_with(|| Between {
+                    later: FxHashSet::default(),
+                    earlier: FxHashSet::default(),
+                    class: m.class,
+                });
+                entry.later.insert(at);
+                entry.earlier.insert(*p);
+                entry.class = entry.class.min(m.class);
             }
         }
-        let best = candidates.iter().max_by(|(p, m), (q, n)| {
-            let rank = |p: u32, m: &Match| (strong(m.class), facts[p as usize].date, p);
-            rank(*p, m).cmp(&rank(*q, n))
-        });
+        if !candidates.is_empty() {
+            forms.push((at, candidates));
+        }
+    }
+    let mut joins = told(facts, sendings, place, &between);
+    // Of the earlier sendings that may be the one before, the one of which most is found again; the others are joined to it
+    // where they are of its series, and not to this one by a patch that was in two.
+    let mut best: FxHashMap<u32, ((u32, u32), u32, Class)> = FxHashMap::default();
+    for ((later, earlier), shared) in &between {
+        let (new, old) = (&sendings.all[*later as usize], &sendings.all[*earlier as usize]);
+        if new.stable == old.stable
+            && let Some(share) = share(facts, new, old, shared)
+        {
+            let found = ((share, *earlier), *earlier, shared.class);
+            let known = best.entry(*later).or_insert(found);
+            if found.0 > known.0 {
+                *known = found;
+            }
+        }
+    }
+    joins.extend(best.into_iter().map(|(later, (_, earlier, class))| (later, earlier, class)));
+    for (later, sending) in sendings.all.iter().enumerate() {
+        if let Some(earlier) = sending.rerolls {
+            joins.push((later as u32, earlier, Class::Reply));
+        }
+    }
+    // A backport stands beside the series that it comes from, whatever says that they are alike.
+    let beside = |a: u32, b: u32| sendings.all[a as usize].stable != sendings.all[b as usize].stable;
+    joins.retain(|(later, earlier, _)| !beside(*later, *earlier));
+    joins.extend(continued(facts, sendings, &joins));
+    joins.sort_unstable();
+    joins.dedup_by_key(|(later, earlier, _)| (*later, *earlier));
+    found.chain = chains(sendings.all.len(), &joins);
+    let chain_of = |at: u32| Some(sendings.of[at as usize]).filter(|of| *of != NONE).map(|of| found.chain[of as usize]);
+    for (at, candidates) in forms {
+        let rank = |p: u32, m: &Match| (chain_of(p) == chain_of(at), strong(m.class), facts[p as usize].date, p);
+        let best = candidates.iter().max_by(|(p, m), (q, n)| rank(*p, m).cmp(&rank(*q, n)));
         if let Some((p, m)) = best {
+            let apart = chain_of(*p).zip(chain_of(at)).is_some_and(|(one, other)| one != other);
             found.edges.push(Edge {
-                kind: Kind::Revision,
-                from: fact.id,
+                kind: if apart { Kind::Taken } else { Kind::Revision },
+                from: facts[at as usize].id,
                 to: facts[*p as usize].id,
                 class: m.class,
                 confidence: m.confidence,
@@ -73,38 +127,42 @@ pub fn find(facts: &[Fact], sendings: &Sendings, known: &Candidates<'_>, place: 
             });
         }
     }
-    let mut joins = told(facts, sendings, place, &between);
-    for ((later, earlier), (links, class)) in &between {
-        let size = |at: u32| sendings.all[at as usize].members.iter().filter(|(_, n)| *n > 0).count();
-        let smaller = size(*later).min(size(*earlier));
-        if *links as f32 >= (SHARE * smaller as f32).max(1.0) {
-            joins.push((*later, *earlier, *class));
-        }
-    }
-    for (later, sending) in sendings.all.iter().enumerate() {
-        if let Some(earlier) = sending.rerolls {
-            joins.push((later as u32, earlier, Class::Reply));
-        }
-    }
-    joins.extend(continued(facts, sendings, &joins));
-    joins.sort_unstable();
-    joins.dedup_by_key(|(later, earlier, _)| (*later, *earlier));
-    found.chain = chains(sendings.all.len(), &joins);
     heads(facts, sendings, &joins, &mut found.edges);
     found.joins = joins;
     found
 }
 
+/// The share of the larger sending, in per mille, that corresponds, if that is most of what both carry. One patch of a series that is sent alone, or again in a larger
+/// series, is a patch that moved; a reroll that its author numbers as the next version may be smaller or larger.
+fn share(facts: &[Fact], later: &Sending, earlier: &Sending, shared: &Between) -> Option<u32> {
+    let parts = |sending: &Sending| {
+        let numbers: FxHashSet<u32> = sending.members.iter().map(|(_, number)| *number).filter(|n| *n > 0).collect();
+        numbers.len().max(1)
+    };
+    let (a, b) = (parts(later), parts(earlier));
+    let links = shared.later.len().min(shared.earlier.len()) as f32;
+    let (smaller, larger) = (a.min(b) as f32, a.max(b) as f32);
+    let (head, theirs) = (&facts[later.head as usize], &facts[earlier.head as usize]);
+    let grown = later.version > earlier.version && same_author(head, theirs);
+    let most = if grown { links >= GROWN * larger } else { links > MOST * larger };
+    (links >= MOST * smaller && most).then_some((1000.0 * links / larger) as u32)
+}
+
+/// Whether two sendings change a file in common, as far as that is known: where one of them has no patch, nothing speaks
+/// against it. A series for the kernel and the one for its tools have one title and no file in common.
+fn meet(facts: &[Fact], one: &Sending, other: &Sending) -> bool {
+    let files = |sending: &Sending| -> FxHashSet<u32> {
+        sending.members.iter().flat_map(|(mail, _)| facts[*mail as usize].files.iter().copied()).collect()
+    };
+    let (one, other) = (files(one), files(other));
+    one.is_empty() || other.is_empty() || one.iter().any(|file| other.contains(file))
+}
+
 /// Joins that the mails speak of themselves.
-fn told(
-    facts: &[Fact],
-    sendings: &Sendings,
-    place: &FxHashMap<u64, u32>,
-    between: &FxHashMap<(u32, u32), (u32, Class)>,
-) -> Vec<(u32, u32, Class)> {
+fn told(facts: &[Fact], sendings: &Sendings, place: &FxHashMap<u64, u32>, between: &Pairs) -> Vec<(u32, u32, Class)> {
     let mut joins = Vec::new();
     let mut changes: FxHashMap<u64, u32> = FxHashMap::default();
-    let mut covers: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
+    let mut covers: FxHashMap<(u64, u64), [Option<u32>; 2]> = FxHashMap::default();
     let sending_of = |id: u64| place.get(&id).map(|at| sendings.of[*at as usize]).filter(|s| *s != NONE);
     for (number, sending) in sendings.all.iter().enumerate() {
         let number = number as u32;
@@ -132,22 +190,32 @@ fn told(
             let answered = &sendings.all[other as usize];
             let theirs = &facts[answered.head as usize];
             let grows = sending.version > answered.version && same_author(theirs, head);
-            if grows && (theirs.title == head.title || shares(other) || sending.covered == answered.covered) {
+            let next = sending.version.0 == answered.version.0 + 1
+                && sending.covered == answered.covered
+                && meet(facts, sending, answered);
+            if grows && (theirs.title == head.title || shares(other) || next) {
                 let (later, earlier) = order(other);
                 joins.push((later, earlier, Class::Reply));
             }
         }
         if sending.covered && head.title != 0 {
-            let same = covers.entry(head.title).or_default();
-            for other in same.iter().rev().take(8) {
-                let theirs = &facts[sendings.all[*other as usize].head as usize];
-                let differs = sendings.all[*other as usize].version != sending.version;
-                if same_author(theirs, head) && head.date - theirs.date < SPAN && (differs || shares(*other)) {
-                    joins.push((number, *other, Class::Subject));
-                    break;
+            // The last one of the same title and author, and the last of another version than that.
+            for person in [head.author.0, head.author.1].into_iter().filter(|person| *person != 0) {
+                let last = covers.entry((head.title, person)).or_default();
+                let fits = |other: &u32| {
+                    let theirs = &facts[sendings.all[*other as usize].head as usize];
+                    let differs = sendings.all[*other as usize].version != sending.version;
+                    let meet = || differs && meet(facts, sending, &sendings.all[*other as usize]);
+                    head.date - theirs.date < SPAN && (shares(*other) || meet())
+                };
+                if let Some(other) = last.iter().flatten().copied().find(fits) {
+                    joins.push((number, other, Class::Subject));
                 }
+                if last[0].is_some_and(|other| sendings.all[other as usize].version != sending.version) {
+                    last[1] = last[0];
+                }
+                last[0] = Some(number);
             }
-            same.push(number);
         }
     }
     joins
@@ -178,8 +246,9 @@ fn continued(facts: &[Fact], sendings: &Sendings, joins: &[(u32, u32, Class)]) -
                 let shared = theirs.words.iter().filter(|word| head.words.binary_search(word).is_ok()).count();
                 // High numbers are rare: an author has no two series at their nineteenth version.
                 let within = if sending.version.0 > HIGH { SPAN } else { CONTINUED };
-                let near = (1..within).contains(&(head.date - theirs.date));
-                (near && 2 * shared >= smaller && shared > 0).then_some((shared * 1000 / smaller, *other))
+                let near = (1..within).contains(&(head.date - theirs.date)) && theirs.stable == head.stable;
+                let meet = || sending.version.0 > HIGH || meet(facts, sending, &all[*other as usize]);
+                (near && 2 * shared >= smaller && shared > 0 && meet()).then_some((shared * 1000 / smaller, *other))
             };
             if let Some(before) = before
                 && let Some((_, earlier)) = before.iter().filter_map(alike).max()

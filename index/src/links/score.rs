@@ -90,6 +90,75 @@ pub struct Revisions {
     pub measures: Measures,
 }
 
+/// Whether the parts of a cover letter are in its series.
+#[derive(Clone, Debug, Default)]
+pub struct Covers {
+    /// Cover letters with parts that are indexed.
+    pub covers: u32,
+    /// Those whose series has every number that an indexed part bears.
+    pub whole: Count,
+    /// Cover letters that lack a part, with one that they lack.
+    pub broken: Vec<(u64, u64)>,
+}
+
+/// Scores the putting together of series. A part of a cover letter is what answers it, or has the stem of its Message-ID, was
+/// sent within a day of it, is no reply and bears a number of its total: what a person sees who looks at the thread, whatever
+/// version and tags the subject bears.
+pub fn covers(facts: Vec<Fact>, roots: &Roots) -> Covers {
+    const DAY: i64 = 86_400;
+    let full = derive(facts, &[], |id| roots.get(&id).copied().unwrap_or(id));
+    let mut below: FxHashMap<u64, Vec<&Fact>> = FxHashMap::default();
+    let mut stems: FxHashMap<u64, Vec<&Fact>> = FxHashMap::default();
+    let is_part = |f: &&Fact| !f.flags.reply && !f.flags.told && f.part.is_some_and(|(number, _)| number > 0);
+    for fact in full.facts.iter().filter(is_part) {
+        below.entry(fact.parent).or_default().push(fact);
+        if fact.stem != 0 {
+            stems.entry(fact.stem).or_default().push(fact);
+        }
+    }
+    let place: FxHashMap<u64, usize> = full.facts.iter().enumerate().map(|(at, f)| (f.id, at)).collect();
+    let mut score = Covers::default();
+    for (at, cover) in full.facts.iter().enumerate().filter(|(_, f)| f.flags.cover && !f.flags.reply && !f.flags.told) {
+        let Some((_, total)) = cover.part else { continue };
+        let own = full.sendings.of[at];
+        let near = below.get(&cover.id).into_iter().chain(stems.get(&cover.stem).filter(|_| cover.stem != 0));
+        // A later version of some parts answers the old cover letter too; its version is higher, and comes later than an hour.
+        let parts: Vec<&&Fact> = near
+            .flatten()
+            .filter(|f| f.part.is_some_and(|(number, of)| of == total && number <= total))
+            .filter(|f| {
+                (f.date - cover.date).abs() <= DAY && (f.version <= cover.version || f.date - cover.date < 3_600)
+            })
+            .collect();
+        if parts.is_empty() {
+            continue;
+        }
+        score.covers += 1;
+        let numbers: FxHashSet<u32> = match full.sendings.all.get(own as usize) {
+            Some(sending) => sending.members.iter().map(|(_, number)| *number).collect(),
+            None => FxHashSet::default(),
+        };
+        let lacks =
+            parts.iter().find(|f| place.contains_key(&f.id) && f.part.is_some_and(|(n, _)| !numbers.contains(&n)));
+        score.whole.add(lacks.is_none());
+        score.broken.extend(lacks.map(|lacks| (cover.id, lacks.id)));
+    }
+    score
+}
+
+impl Covers {
+    /// The table, for a terminal.
+    pub fn text(&self) -> String {
+        let (low, high) = self.whole.interval();
+        format!(
+            "cover letters with parts: {}; series whole: {}, share {:.4} ({low:.4}..{high:.4})\n",
+            self.covers,
+            self.whole.right,
+            self.whole.share()
+        )
+    }
+}
+
 /// Thread roots of mails, by id.
 pub type Roots = FxHashMap<u64, u64>;
 
@@ -102,7 +171,7 @@ fn changes(full: &Derived) -> FxHashMap<u64, u64> {
         }
         at
     }
-    for edge in full.edges.iter().filter(|e| e.kind == Kind::Revision) {
+    for edge in full.edges.iter().filter(|e| matches!(e.kind, Kind::Revision | Kind::Taken)) {
         let (a, b) = (top(&above, edge.from), top(&above, edge.to));
         if a != b {
             above.insert(a.max(b), a.min(b));

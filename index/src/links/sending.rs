@@ -20,6 +20,8 @@ pub struct Sending {
     pub covered: bool,
     /// `v5.1` is (5, 1).
     pub version: (u32, u32),
+    /// Hash of the older kernel that it is for; 0 for the newest.
+    pub stable: u64,
     /// Marked `RFC`.
     pub rfc: bool,
     /// Parts that its subjects promise.
@@ -68,44 +70,73 @@ pub fn find(facts: &[Fact], roots: &[u64]) -> Sendings {
     found
 }
 
-/// Each mail that may be part of a series with the group in which its series is looked for: its thread, or for mails
-/// that answer nothing, those that the same hand sent in one go.
+/// Each mail that may be part of a series with the group in which its series is looked for: its thread, joined with those
+/// whose ids have the same stem and, for mails that answer nothing, with what the same hand sent in one go. Each group is
+/// found by the buckets of its own mails: no rule looks at the whole archive.
 fn groups_of(facts: &[Fact], roots: &[u64]) -> Vec<(u32, u64)> {
     let mut loose = FxHashMap::default();
-    let mut joined: FxHashMap<u64, u64> = FxHashMap::default();
-    let relevant = |f: &Fact| (f.flags.patch || f.flags.cover) && !f.flags.reply && !f.flags.told;
-    for (at, fact) in facts.iter().enumerate().filter(|(_, f)| relevant(f) && f.parent == 0) {
+    let mut stems: FxHashMap<(u64, u32), u64> = FxHashMap::default();
+    let mut above: FxHashMap<u64, u64> = FxHashMap::default();
+    let relevant = |f: &Fact| (f.flags.patch || f.flags.cover || f.part.is_some()) && !f.flags.reply && !f.flags.told;
+    for (at, fact) in facts.iter().enumerate().filter(|(_, f)| relevant(f)) {
         let Some((_, total)) = fact.part.filter(|(_, total)| *total > 1) else { continue };
-        let key = (fact.sender, fact.version, total, fact.flags.rfc);
-        match loose.get_mut(&key) {
+        if fact.stem != 0 {
+            let group = *stems.entry((fact.stem, total)).or_insert(roots[at]);
+            join(&mut above, group, roots[at]);
+        }
+        if fact.parent != 0 {
+            continue;
+        }
+        match loose.get_mut(&(fact.sender, total)) {
             Some((last, group)) if fact.date - *last <= GAP => {
                 *last = fact.date;
-                joined.insert(roots[at], *group);
+                join(&mut above, *group, roots[at]);
             }
             _ => {
-                loose.insert(key, (fact.date, roots[at]));
+                loose.insert((fact.sender, total), (fact.date, roots[at]));
             }
         }
     }
-    let group = |root: u64| joined.get(&root).copied().unwrap_or(root);
     let relevant = facts.iter().enumerate().filter(|(_, f)| relevant(f));
-    relevant.map(|(at, _)| (at as u32, group(roots[at]))).collect()
+    relevant.map(|(at, _)| (at as u32, top(&mut above, roots[at]))).collect()
+}
+
+/// The group of a thread, by the threads that were joined with it.
+fn top(above: &mut FxHashMap<u64, u64>, mut at: u64) -> u64 {
+    while let Some(up) = above.get(&at).copied() {
+        if let Some(next) = above.get(&up).copied() {
+            above.insert(at, next);
+        }
+        at = up;
+    }
+    at
+}
+
+fn join(above: &mut FxHashMap<u64, u64>, one: u64, other: u64) {
+    let (a, b) = (top(above, one), top(above, other));
+    if a != b {
+        above.insert(a.max(b), a.min(b));
+    }
 }
 
 fn add(all: &mut Vec<Sending>, facts: &[Fact], group: &[u32]) {
     let name = |n: u64| format!("{n:016x}");
-    let names: Vec<[String; 4]> = group
+    let names: Vec<[String; 5]> = group
         .iter()
         .map(|at| &facts[*at as usize])
-        .map(|f| [name(f.id), name(f.parent), name(f.sender), name(f.title)])
+        .map(|f| {
+            let stem = if f.stem == 0 { String::new() } else { name(f.stem) };
+            [name(f.id), name(f.parent), name(f.sender), name(f.title), stem]
+        })
         .collect();
     let mails: Vec<Mail<'_>> = group
         .iter()
         .zip(&names)
-        .map(|(at, [id, parent, sender, title])| {
+        .map(|(at, [id, parent, sender, title, stem])| {
             let fact = &facts[*at as usize];
             Mail {
                 message_id: id,
+                stem,
                 in_reply_to: (fact.parent != 0).then_some(parent.as_str()),
                 author: sender,
                 date: fact.date,
@@ -130,6 +161,7 @@ fn add(all: &mut Vec<Sending>, facts: &[Fact], group: &[u32]) {
             head: group[head as usize],
             covered: series.cover.is_some(),
             version: series.version,
+            stable: facts[group[head as usize] as usize].stable,
             rfc: series.rfc,
             total: series.total,
             date: series.date,

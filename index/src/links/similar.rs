@@ -5,11 +5,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::edge::Class;
 use super::fact::Fact;
 
-/// A line or a title that more patches than this have says nothing.
-const COMMON: usize = 24;
+/// Of the patches that have a line in common with one, so many before it and after it are looked at: forms of one change
+/// are near in time, and who is near is known from the line's own bucket, however large the archive grows.
+const NEAR: (usize, usize) = (24, 8);
 
-/// Patches that are compared with one patch.
+/// Patches that are compared with one patch for their lines.
 const CANDIDATES: usize = 64;
+
+/// The same for titles, patch-ids and blobs, before and after.
+const NAMED: (usize, usize) = (128, 32);
 
 /// Equal changed lines of all changed lines of both, from their sketches: exact below the sketch's length.
 pub fn lines(a: &Fact, b: &Fact) -> f32 {
@@ -100,7 +104,7 @@ pub struct Candidates<'f> {
 }
 
 impl<'f> Candidates<'f> {
-    /// Knows these patches, by their place in `facts`.
+    /// Knows these patches, by their place in `facts`, in order of date.
     pub fn new(facts: &'f [Fact], patches: &[u32]) -> Candidates<'f> {
         let mut known = Candidates {
             facts,
@@ -131,8 +135,13 @@ impl<'f> Candidates<'f> {
     pub fn of(&self, fact: &Fact) -> Vec<(u32, Match)> {
         let mut tried: FxHashSet<u32> = FxHashSet::default();
         let mut places: Vec<u32> = Vec::new();
+        let near = |list: Option<&'_ Vec<u32>>, (before, after): (usize, usize)| -> Vec<u32> {
+            let list = list.map(Vec::as_slice).unwrap_or_default();
+            let here = list.partition_point(|at| self.facts[*at as usize].date <= fact.date);
+            list[here.saturating_sub(before)..list.len().min(here + after)].to_vec()
+        };
         let take = |list: Option<&Vec<u32>>, tried: &mut FxHashSet<u32>, places: &mut Vec<u32>| {
-            for at in list.into_iter().flatten().take(4 * CANDIDATES) {
+            for at in &near(list, NAMED) {
                 if tried.insert(*at) {
                     places.push(*at);
                 }
@@ -147,8 +156,8 @@ impl<'f> Candidates<'f> {
         }
         let mut shared: FxHashMap<u32, u32> = FxHashMap::default();
         for line in &fact.sketch {
-            for at in self.lines.get(line).into_iter().flatten().take(COMMON) {
-                *shared.entry(*at).or_default() += 1;
+            for at in near(self.lines.get(line), NEAR) {
+                *shared.entry(at).or_default() += 1;
             }
         }
         // Three rare lines, or all of a patch that has fewer.

@@ -166,6 +166,11 @@ impl Lexer<'_> {
                 if next != Some(':') || prefix.kind() != Kind::Text {
                     return self.prefixed(prefix, start, value_at);
                 }
+            } else if next.is_some_and(|c| !is_space(c) && !matches!(c, ':' | '/'))
+                && let Some(ours) = Prefix::of_others(name)
+            {
+                let problem = Problem::Foreign { written: name.to_owned(), ours: ours.name(), meaning: ours.meaning() };
+                return Err(problem.at(start..value_at));
             } else if next.is_some_and(|c| !is_space(c) && c != ':' && !rest[name.len()..].starts_with("://"))
                 && let Some(meant) = Prefix::nearest(name)
             {

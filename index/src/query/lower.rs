@@ -238,7 +238,7 @@ impl Lowering<'_> {
             Prefix::PatchId => Plan::Term(name, f.patchid, lower),
             Prefix::ForPatchId => Plan::Term(name, f.forpatchid, lower),
             Prefix::ChangeId => Plan::Term(name, f.changeid, bare.to_owned()),
-            Prefix::Trailer => Plan::Term(name, f.trailer, trailer(&value.text)),
+            Prefix::Trailer => trailers(name, f.trailer, &value.text),
             Prefix::Is => match lower.as_str() {
                 "patch" | "cover" | "reply" | "event" => {
                     self.uses_catalogue |= lower == "event";
@@ -330,6 +330,67 @@ fn numbers(
         }
         Bounds::Between(from, to) => (from.as_ref().map(read).transpose()?, to.as_ref().map(read).transpose()?),
     })
+}
+
+/// Words of one trailer that are searched apart; longer ones are titles.
+const TRAILER_WORDS: usize = 24;
+
+/// Digits that an abbreviated commit has; a search with more of them finds it too.
+const ABBREVIATIONS: std::ops::RangeInclusive<usize> = 7..=20;
+
+fn trailer_words(value: &str) -> impl Iterator<Item = String> + '_ {
+    let part = |c: char| !(c.is_alphanumeric() || c == '_');
+    value.split(part).filter(|word| !word.is_empty()).map(str::to_lowercase)
+}
+
+/// The terms by which a trailer is found beside its name and its whole value: each word, and each two that stand side by side,
+/// so that words, names, addresses and ids of several words are found as they stand.
+pub fn trailer_terms(name: &str, value: &str) -> Vec<String> {
+    let name = name.trim().to_lowercase();
+    let words: Vec<String> = trailer_words(value).take(TRAILER_WORDS).collect();
+    let pairs = words.windows(2).map(|pair| format!("{name}\u{1}{} {}", pair[0], pair[1]));
+    let mut terms: Vec<String> = words.iter().map(|word| format!("{name}\u{1}{word}")).chain(pairs).collect();
+    terms.sort_unstable();
+    terms.dedup();
+    terms
+}
+
+/// Finds trailers by name, and by words of their value side by side, the last of which may be the beginning of one (`rob*`). A
+/// commit's id finds shorter and longer ones.
+fn trailers(prefix: &'static str, field: Field, text: &str) -> Plan {
+    let Some((name, value)) = text.split_once(':').filter(|(_, value)| !value.trim().is_empty()) else {
+        return Plan::Term(prefix, field, trailer(text));
+    };
+    let name = name.trim().to_lowercase();
+    let words: Vec<String> = trailer_words(value).take(TRAILER_WORDS).collect();
+    let term = |word: &str| format!("{name}\u{1}{word}");
+    let mut all: Vec<Plan> = Vec::new();
+    if value.trim_end().ends_with('*') {
+        let last = words.len().saturating_sub(2);
+        all.extend(
+            words[..words.len().saturating_sub(1)]
+                .windows(2)
+                .map(|pair| Plan::Term(prefix, field, term(&pair.join(" ")))),
+        );
+        all.extend((!words.is_empty()).then(|| Plan::Prefix(prefix, field, term(&words[last..].join(" ")))));
+    } else if let [word] = &words[..] {
+        let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit()) && word.len() >= *ABBREVIATIONS.start();
+        let mut forms = vec![Plan::Term(prefix, field, term(word))];
+        if hex {
+            forms.push(Plan::Prefix(prefix, field, term(word)));
+            let shorter = ABBREVIATIONS.filter(|digits| *digits >= 12 && *digits < word.len());
+            forms.extend(shorter.map(|digits| Plan::Term(prefix, field, term(&word[..digits]))));
+        }
+        all.push(if forms.len() == 1 { forms.remove(0) } else { Plan::Or(forms) });
+    } else {
+        all.extend(words.windows(2).map(|pair| Plan::Term(prefix, field, term(&pair.join(" ")))));
+    }
+    let found = match all.len() {
+        0 => return Plan::Term(prefix, field, trailer(text)),
+        1 => all.remove(0),
+        _ => Plan::And(all),
+    };
+    Plan::Or(vec![Plan::Term(prefix, field, trailer(text)), found])
 }
 
 /// `name` or `name:value`, lower case, spaces folded, as the index has it.

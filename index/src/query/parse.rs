@@ -33,6 +33,18 @@ pub fn parse(query: &str) -> Result<Ast, QueryError> {
 /// operator, a further prefix or a prefix whose values have no spaces (`is:patch trampoline`) is a query already and
 /// stays as it is.
 pub fn join_args<S: AsRef<str>>(args: &[S]) -> String {
+    join(args, |prefix, words| format!("{prefix}\"{words}\""))
+}
+
+/// The same with the words of each such argument side by side instead: what to look for where the phrase is nowhere. `None` if
+/// there is no such argument.
+pub fn join_words<S: AsRef<str>>(args: &[S]) -> Option<String> {
+    let words =
+        |prefix: &str, words: &str| if prefix.is_empty() { words.to_owned() } else { format!("{prefix}({words})") };
+    args.iter().any(|arg| is_phrase(arg.as_ref())).then(|| join(args, words))
+}
+
+fn join<S: AsRef<str>>(args: &[S], phrase: impl Fn(&str, &str) -> String) -> String {
     let mut out = String::new();
     for arg in args {
         let arg = arg.as_ref();
@@ -44,7 +56,7 @@ pub fn join_args<S: AsRef<str>>(args: &[S]) -> String {
                 Some((name, _)) if Prefix::named(name).is_some() => name.len() + 1,
                 _ => 0,
             };
-            out.push_str(&format!("{}\"{}\"", &arg[..at], &arg[at..]));
+            out.push_str(&phrase(&arg[..at], &arg[at..]));
         } else {
             out.push_str(arg);
         }
@@ -98,6 +110,8 @@ struct Item {
     hated: bool,
     /// A single word that `NEAR` can join.
     bare: bool,
+    /// In quotes.
+    quoted: bool,
 }
 
 impl Level {
@@ -159,11 +173,40 @@ impl Level {
         if self.run.is_empty() && self.ands.is_empty() {
             return Err(Problem::EmptyParens.at(self.open));
         }
+        if self.ands.is_empty() && self.xors.is_empty() && self.ors.is_empty() && !self.negate {
+            self.love_the_hated();
+        }
         self.end_xors();
         Ok(many(self.ors, Node::Or))
     }
 
-    fn push(&mut self, mut expr: Expr, mut bare: bool) -> Result<(), QueryError> {
+    /// What has nothing but minus signs finds what it names: to Xapian there is nothing to take it from, and it reads the words
+    /// again without the signs and quotes. So `-fpatchable-function-entry` finds the flag.
+    fn love_the_hated(&mut self) {
+        let is_all = |item: &Item| item.expr.node == Node::All;
+        if self.run.iter().all(is_all) || !self.run.iter().all(|item| item.hated || is_all(item)) {
+            return;
+        }
+        let mut loved = Vec::new();
+        for Item { expr, quoted, .. } in std::mem::take(&mut self.run) {
+            let as_item = |expr| Item { expr, hated: false, bare: false, quoted: false };
+            match expr.node {
+                // The quote behind the last word keeps it from being stemmed.
+                Node::Text(Text { prefix, form: Form::Phrase, words }) if quoted && words.len() > 1 => {
+                    let last = words.len() - 1;
+                    loved.extend(words.into_iter().enumerate().map(|(at, word)| {
+                        let form = if at == last { Form::Phrase } else { Form::Stem };
+                        let text = Text { prefix, form, words: vec![word] };
+                        as_item(Expr { span: expr.span.clone(), node: Node::Text(text) })
+                    }));
+                }
+                node => loved.push(as_item(Expr { span: expr.span, node })),
+            }
+        }
+        self.run = loved;
+    }
+
+    fn push(&mut self, mut expr: Expr, mut bare: bool, quoted: bool) -> Result<(), QueryError> {
         let operator = self.waiting.take();
         if let Some(form) = self.near.take() {
             let left = self.run.pop().map(|item| item.expr);
@@ -177,7 +220,7 @@ impl Level {
             }
             bare = true;
         }
-        self.run.push(Item { expr, hated: std::mem::take(&mut self.hate), bare });
+        self.run.push(Item { expr, hated: std::mem::take(&mut self.hate), bare, quoted });
         Ok(())
     }
 }
@@ -262,11 +305,13 @@ fn parse_range(
                 level.hate = inner.hated;
                 let mut expr = inner.finish()?;
                 expr.span = open..span.end;
-                level.push(expr, false)?;
+                level.push(expr, false, false)?;
             }
             TokenKind::Text { mut text, bare } => {
                 text.prefix = text.prefix.or(level.scope);
-                level.push(Expr { span, node: Node::Text(text) }, bare)?;
+                let quoted =
+                    query.get(span.clone()).is_some_and(|written| written.ends_with(['"', '\u{201c}', '\u{201d}']));
+                level.push(Expr { span, node: Node::Text(text) }, bare, quoted)?;
             }
             TokenKind::Filter(Prefix::AsOf, value) => {
                 let slot = as_of.as_deref_mut().filter(|slot| slot.is_none() && outer.is_empty());
@@ -276,10 +321,14 @@ fn parse_range(
                     }
                     _ => return Err(Problem::AsOf.at(span)),
                 }
-                level.push(Expr { span, node: Node::All }, false)?;
+                level.push(Expr { span, node: Node::All }, false, false)?;
             }
-            TokenKind::Filter(prefix, value) => level.push(Expr { span, node: Node::Filter(prefix, value) }, false)?,
-            TokenKind::Range(prefix, bounds) => level.push(Expr { span, node: Node::Range(prefix, bounds) }, false)?,
+            TokenKind::Filter(prefix, value) => {
+                level.push(Expr { span, node: Node::Filter(prefix, value) }, false, false)?;
+            }
+            TokenKind::Range(prefix, bounds) => {
+                level.push(Expr { span, node: Node::Range(prefix, bounds) }, false, false)?;
+            }
             TokenKind::SubQuery(inner, unquoted) => {
                 let depth = outer.len() + depth + THREAD_DEPTH;
                 if depth >= MAX_DEPTH {
@@ -291,7 +340,7 @@ fn parse_range(
                     Some(text) => parse_range(&text, 0..text.len(), depth, None)
                         .map_err(|error| error.problem.at(inner.clone()))?,
                 };
-                level.push(Expr { span, node: Node::Thread(Box::new(sub)) }, false)?;
+                level.push(Expr { span, node: Node::Thread(Box::new(sub)) }, false, false)?;
             }
         }
     }

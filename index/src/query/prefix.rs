@@ -95,6 +95,29 @@ impl Prefix {
         Prefix::ALL.iter().copied().find(|p| p.name() == name)
     }
 
+    /// The prefix that does what `name` does in other programs: notmuch, mu, Gmail.
+    pub fn of_others(name: &str) -> Option<Prefix> {
+        const OTHERS: [(&str, Prefix); 16] = [
+            ("from", Prefix::From),
+            ("author", Prefix::From),
+            ("subject", Prefix::Subject),
+            ("to", Prefix::To),
+            ("cc", Prefix::Cc),
+            ("recip", Prefix::ToCc),
+            ("contact", Prefix::Addresses),
+            ("date", Prefix::Date),
+            ("after", Prefix::Date),
+            ("before", Prefix::Date),
+            ("since", Prefix::Date),
+            ("body", Prefix::Body),
+            ("list", Prefix::List),
+            ("msgid", Prefix::Mid),
+            ("rfc822msgid", Prefix::Mid),
+            ("attachment", Prefix::FileName),
+        ];
+        OTHERS.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, prefix)| *prefix)
+    }
+
     /// The prefix that `name` is a slip of the finger for: one letter wrong, missing, added or two swapped, or
     /// another case. Short names are left alone, they are too close to everything.
     pub fn nearest(name: &str) -> Option<Prefix> {

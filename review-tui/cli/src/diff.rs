@@ -15,10 +15,11 @@ use super::Context;
 pub struct Arguments {
     /// Any mail of the series; a patch shows only that patch, a cover letter the whole series
     #[arg(value_name = "MSGID")]
-    message: String,
-    /// The versions to compare: `-v 2` compares v2 with the version of MSGID, `-v 2 4` compares v2 with v4
+    message: Option<String>,
+    /// The versions to compare: `-v 2` compares v2 with the version of MSGID, `-v 2 4` or `-v 2..4` v2 with v4,
+    /// in this order
     /// [default: MSGID's version with the one before it]
-    #[arg(short = 'v', long = "versions", num_args = 1..=2, value_names = ["A", "B"])]
+    #[arg(short = 'v', long = "versions", num_args = 1..=3, value_names = ["A", "B"])]
     versions: Vec<String>,
     /// Compare all patches, even if MSGID is a single one
     #[arg(short, long)]
@@ -40,10 +41,11 @@ enum Format {
 /// # Errors
 /// As [`diff::compare()`]; and an output that cannot be written.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    let id = message_id::typed(&arguments.message)?;
+    let (message, versions) = asked(arguments.message, arguments.versions)?;
+    let id = message_id::typed(&message)?;
     let reader = context.place.required_reader()?;
     let mut letters = Letters::open(context.place.data(), &reader)?;
-    let comparison = diff::compare(&mut letters, &id, &arguments.versions, arguments.all)?;
+    let comparison = diff::compare(&mut letters, &id, &versions, arguments.all)?;
     let mut out = context.paged();
     match arguments.format {
         Format::Text => {
@@ -57,4 +59,30 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     }
     out.finish()?;
     Ok(Exit::Done)
+}
+
+/// The mail and the versions, wherever they stood: `-v 2 MSGID` takes the mail for a version, and `1..2` is two.
+fn asked(message: Option<String>, mut versions: Vec<String>) -> Result<(String, Vec<String>), Failure> {
+    let message = match message {
+        Some(message) => message,
+        None => {
+            let is_mail = |last: &mut String| last.contains('@') || last.contains("://");
+            versions.pop_if(is_mail).ok_or_else(|| {
+                Failure::new(Exit::Usage, "no mail is named")
+                    .hint("name one of the series: provenance diff MSGID -v 1 2")
+            })?
+        }
+    };
+    let versions: Vec<String> = versions
+        .iter()
+        .flat_map(|one| match one.split_once("..") {
+            Some((from, to)) if !from.is_empty() && !to.is_empty() => vec![from.to_owned(), to.to_owned()],
+            _ => vec![one.clone()],
+        })
+        .collect();
+    if versions.len() > 2 {
+        return Err(Failure::new(Exit::Usage, "more than two versions are named")
+            .hint("two are compared: provenance diff MSGID -v 1 2"));
+    }
+    Ok((message, versions))
 }

@@ -210,7 +210,7 @@ fn source(letters: &Letters<'_>, edge: Edge) -> Result<Source, Failure> {
     let mut open = vec![edge.from];
     let mut seen = vec![edge.from];
     while let Some(at) = open.pop() {
-        for link in letters.edges(at)?.into_iter().filter(|e| e.kind == Kind::Revision) {
+        for link in letters.edges(at)?.into_iter().filter(|e| matches!(e.kind, Kind::Revision | Kind::Taken)) {
             let other = if link.from == at { link.to } else { link.from };
             if seen.len() < 200 && !seen.contains(&other) {
                 seen.push(other);

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Args, ValueEnum};
+use provenance_corpus::citation;
 use provenance_index::collapse::{Dedup, Sort};
-use provenance_index::query::{dates, join_args};
+use provenance_index::hash;
+use provenance_index::query::{dates, join_args, join_words};
 use provenance_index::reader::Reader;
 use provenance_index::search::{self, Answer, Question, SearchError};
 use provenance_review::failure::{Exit, Failure};
@@ -103,7 +105,7 @@ const LIMIT: usize = 50;
 
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    let query = join_args(&arguments.terms);
+    let mut query = join_args(&arguments.terms);
     let now = jiff::Timestamp::now().as_second();
     let as_of = match &arguments.as_of {
         Some(text) => Some(dates::as_of(text, now).map_err(|e| Failure::from_error(Exit::Usage, &e))?),
@@ -112,6 +114,9 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     // The process ends with the answer: to take these apart first would be a tenth of its time.
     let reader = ManuallyDrop::new(context.place.reader()?);
     let catalogue = ManuallyDrop::new(context.place.catalogue()?);
+    if let Some(id) = named(&query, reader.as_ref()) {
+        query = format!("mid:\"{}\"", id.replace('"', "\"\""));
+    }
     if arguments.explain {
         let text = search::explained(&query, reader.as_ref(), &catalogue, now).map_err(|e| failure(&e, &query))?;
         let mut out = context.paged();
@@ -147,9 +152,32 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         mail_only: arguments.mail_only,
     };
     let answer = search::search(&question, reader.as_ref(), &catalogue).map_err(|e| failure(&e, &query))?;
+    if answer.total == 0
+        && let Some(words) = join_words(&arguments.terms)
+    {
+        let question = Question { query: words.clone(), limit: Some(0), offset: 0, ..question };
+        let found = search::search(&question, reader.as_ref(), &catalogue).map_or(0, |answer| answer.total);
+        let again = if words.contains('(') { format!("'{words}'") } else { words };
+        if found > 0 {
+            context.say(&format!(
+                "an argument with blanks is a phrase, and nothing has it; its words find {found}: provenance query {}",
+                text::line(&again)
+            ));
+        }
+    }
     let exit = if arguments.exit_code && answer.total == 0 { Exit::Findings } else { Exit::Done };
     let printed = print(context, &arguments, &answer, reader.as_ref())?;
     Ok(if printed == Exit::Done { exit } else { printed })
+}
+
+/// The mail that the whole query names: a Message-ID that is indexed (an address looks like one), or a link to an archive.
+fn named(query: &str, reader: Option<&Reader>) -> Option<String> {
+    let plain = !query.contains(char::is_whitespace) && !query.contains(['"', '(', ')']);
+    let id = plain.then(|| citation::message_name(query)).flatten()?;
+    let known = |reader: &Reader| {
+        reader.has(hash::message_id(&id)) || reader.other_name(&id).is_ok_and(|other| other.is_some())
+    };
+    (query.contains("://") || id.contains('@') && reader.is_some_and(known)).then_some(id)
 }
 
 fn print(context: &Context, arguments: &Arguments, answer: &Answer, reader: Option<&Reader>) -> Result<Exit, Failure> {

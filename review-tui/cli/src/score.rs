@@ -36,6 +36,8 @@ enum What {
     Dig,
     /// From a version of a series to the others
     Revisions,
+    /// From a cover letter to its parts
+    Covers,
     /// From a patch to the people who joined its thread without being in Cc
     Cc,
     /// Ownership warnings over every indexed patch, as of its date, and what each is about
@@ -48,7 +50,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::Alarms => return alarms(context, &reader),
         What::Cc => return cc::run(context, &reader, arguments.verbose),
-        What::Dig | What::Revisions => {}
+        What::Dig | What::Revisions | What::Covers => {}
     }
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
     let name = |id: u64| -> Result<String, Failure> {
@@ -68,6 +70,11 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
         What::Alarms | What::Cc => {}
+        What::Covers => {
+            let score = score::covers(facts, &roots);
+            out.write_all(score.text().as_bytes())?;
+            pairs.extend(score.broken.iter().map(|(a, b)| ("broken", *a, *b, String::new())));
+        }
         What::Revisions => {
             let score = score::revisions(facts, &roots);
             out.write_all(score.text().as_bytes())?;

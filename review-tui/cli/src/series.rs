@@ -66,7 +66,9 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
 fn draw(versions: &[Version], letters: &Letters<'_>, look: &Look) -> Result<String, Failure> {
     let mut out = String::new();
     let (first, last) = (&versions[0], &versions[versions.len() - 1]);
-    out.push_str(&format!("{}\n", look.paint(Style::Strong, &text::line(&last.title()))));
+    // A series is called what its newest cover letter says.
+    let titled = versions.iter().rev().find(|version| version.covered).unwrap_or(last);
+    out.push_str(&format!("{}\n", look.paint(Style::Strong, &text::line(&titled.title()))));
     let span = if versions.len() > 1 {
         format!(", {} to {}", dates::day(first.date), dates::day(last.date))
     } else {
@@ -101,7 +103,7 @@ fn draw(versions: &[Version], letters: &Letters<'_>, look: &Look) -> Result<Stri
                 for pair in &version.pairs {
                     out.push_str(&row(pair, before, version, letters, look)?);
                 }
-                if version.version.1 > 0 {
+                if version.version.1 > 0 || !version.kept.is_empty() {
                     let kept =
                         before.parts.len().saturating_sub(version.pairs.iter().filter(|p| p.older.is_some()).count());
                     if kept > 0 {
@@ -112,8 +114,10 @@ fn draw(versions: &[Version], letters: &Letters<'_>, look: &Look) -> Result<Stri
             None => {
                 for part in &version.parts {
                     let title = text::line(&part.title).into_owned();
+                    let from = elsewhere(part, version, letters, true)?;
+                    let from = from.map_or_else(String::new, |from| look.paint(Style::Dim, &format!("   {from}")));
                     out.push_str(&format!(
-                        "  {} {}{}\n",
+                        "  {} {}{from}{}\n",
                         text::pad(&part.number(), 6),
                         title,
                         landed(part, letters, look)?
@@ -190,13 +194,13 @@ fn fate(fate: &Fate, renumbered: bool) -> (String, Style) {
 
 /// Where a patch without its other half came from, or went to: another series.
 fn elsewhere(part: &Part, version: &Version, letters: &Letters<'_>, came: bool) -> Result<Option<String>, Failure> {
-    for edge in letters.edges(part.mail)?.into_iter().filter(|e| e.kind == Kind::Revision) {
+    for edge in letters.edges(part.mail)?.into_iter().filter(|e| matches!(e.kind, Kind::Revision | Kind::Taken)) {
         let (end, other) = if came { (edge.from, edge.to) } else { (edge.to, edge.from) };
         if end != part.mail || version.chain.contains(&other) {
             continue;
         }
         if let Some(stored) = letters.stored(other)? {
-            let verb = if came { "moved from" } else { "moved to" };
+            let verb = if came { "taken from" } else { "moved to" };
             return Ok(Some(format!(
                 "{verb} \"{}\" {} ({})",
                 text::line(&stored.subject),
@@ -257,6 +261,7 @@ fn value(versions: &[Version], letters: &Letters<'_>) -> Result<serde_json::Valu
             "total": version.total,
             "head": version.head_id(),
             "missing": version.missing,
+            "not_sent_again": version.kept,
             "doubled": version.doubled,
             "joined": version.joined.iter().filter_map(|(earlier, class)| {
                 let other = versions.iter().find(|v| v.head == *earlier)?;

@@ -46,13 +46,12 @@ pub struct Comparison {
 /// A mail of no series, a version that is not there, mails that cannot be read.
 pub fn compare(letters: &mut Letters<'_>, id: &str, asked: &[String], all: bool) -> Result<Comparison, Failure> {
     let mail = series::about(letters, id_of(letters.reader, id))?;
-    let mut versions = series::versions(letters, mail)?;
+    let versions = series::versions(letters, mail)?;
     if versions.is_empty() {
         return Err(no_series(letters, id)?);
     }
     let (older, newer) = choose(&versions, mail, asked)?;
-    let newer = versions.swap_remove(newer.max(older));
-    let older = versions.swap_remove(older);
+    let (older, newer) = (versions[older].clone(), versions[newer].clone());
     let mut pairs = series::pairs(&older, &newer);
     let named = |version: &Version| version.parts.iter().position(|part| part.mail == mail);
     if !all {
@@ -86,6 +85,13 @@ fn choose(versions: &[Version], mail: u64, asked: &[String]) -> Result<(usize, u
                     .hint(format!("the indexed versions are {}", list()))
             })
     };
+    let apart = |one: usize, two: usize| {
+        if one != two {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Usage, format!("{} cannot be compared with itself", versions[one].name()))
+            .hint(format!("the indexed versions are {}", list())))
+    };
     let own = versions
         .iter()
         .position(|v| v.head == mail || v.parts.iter().any(|part| part.mail == mail))
@@ -102,16 +108,14 @@ fn choose(versions: &[Version], mail: u64, asked: &[String]) -> Result<(usize, u
         },
         [one] => {
             let one = find(one)?;
-            if one == own {
-                return Err(Failure::new(
-                    Exit::Usage,
-                    format!("{} cannot be compared with itself", versions[own].name()),
-                )
-                .hint(format!("the indexed versions are {}", list())));
-            }
+            apart(one, own)?;
             Ok((one.min(own), one.max(own)))
         }
-        [one, two, ..] => Ok((find(one)?, find(two)?)),
+        [one, two, ..] => {
+            let (one, two) = (find(one)?, find(two)?);
+            apart(one, two)?;
+            Ok((one, two))
+        }
     }
 }
 

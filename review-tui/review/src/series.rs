@@ -1,6 +1,6 @@
 //! The versions of a series from the links, in order, with their patches and what became of each.
 
-use provenance_corpus::subject::Subject;
+use provenance_corpus::subject::{self, Subject};
 use provenance_index::document::Stored;
 use provenance_index::hash;
 use provenance_index::links::edge::{Class, Kind};
@@ -10,6 +10,7 @@ use provenance_index::links::pairing::{self, Pair};
 use crate::failure::{Exit, Failure};
 use crate::session::letters::{Letters, id_of, links_failure};
 use crate::session::message_id;
+use crate::session::place::reader_failure;
 use crate::text::plural;
 
 /// One patch of a version.
@@ -34,7 +35,7 @@ pub struct Part {
 impl Part {
     /// `2/6`
     pub fn number(&self) -> String {
-        format!("{}/{}", self.place, self.total)
+        format!("{}/{}", subject::place(self.place), self.total)
     }
 }
 
@@ -61,6 +62,10 @@ pub struct Version {
     pub parts: Vec<Part>,
     /// Numbers that are not indexed.
     pub missing: Vec<u32>,
+    /// Numbers that an earlier version has and this one, a reroll of some patches, was not meant to have.
+    pub kept: Vec<u32>,
+    /// Numbers of this version that mails bear which say otherwise of themselves: number and Message-ID.
+    pub elsewhere: Vec<(u32, String)>,
     /// Numbers that were sent more than once.
     pub doubled: Vec<u32>,
     /// The earlier versions that it was joined to, and on what that rests.
@@ -113,8 +118,10 @@ impl Version {
     pub fn problem(&self) -> Option<String> {
         let list = |numbers: &[u32]| numbers.iter().take(12).map(u32::to_string).collect::<Vec<_>>().join(", ");
         let mut said = Vec::new();
-        // A reroll of some parts is meant to lack the others.
-        if !self.missing.is_empty() && self.version.1 == 0 {
+        for (number, id) in self.elsewhere.iter().take(12) {
+            said.push(format!("{number} of {} is {id}, which is in another series by its subject", self.total));
+        }
+        if !self.missing.is_empty() {
             said.push(format!("not indexed: {} of {}", list(&self.missing), self.total));
         }
         if !self.doubled.is_empty() {
@@ -193,7 +200,12 @@ pub fn versions(letters: &Letters<'_>, id: u64) -> Result<Vec<Version>, Failure>
                 None => parts.push(part),
             }
         }
-        let missing = (1..=found.total.min(10_000)).filter(|n| !parts.iter().any(|p| p.place == *n)).collect();
+        parts.sort_by_key(|part| subject::order(part.place));
+        let mut missing: Vec<u32> =
+            (1..=found.total.min(10_000)).filter(|n| !parts.iter().any(|p| p.place == *n)).collect();
+        let elsewhere =
+            if missing.is_empty() { Vec::new() } else { borne(letters, found.head, found.total, date, &missing)? };
+        missing.retain(|number| !elsewhere.iter().any(|(other, _)| other == number));
         let joined = graph.joins(found.head).map_err(|e| links_failure(&e))?;
         versions.push(Version {
             head: found.head,
@@ -206,6 +218,8 @@ pub fn versions(letters: &Letters<'_>, id: u64) -> Result<Vec<Version>, Failure>
             covered,
             parts,
             missing,
+            kept: Vec::new(),
+            elsewhere,
             doubled,
             joined,
             before: None,
@@ -215,6 +229,16 @@ pub fn versions(letters: &Letters<'_>, id: u64) -> Result<Vec<Version>, Failure>
     }
     versions.sort_by_key(|v| (v.date, v.version, v.head));
     for at in 0..versions.len() {
+        if is_partial(&versions[at]) {
+            let earlier = |number: &u32| {
+                let same = versions[..at]
+                    .iter()
+                    .filter(|v| v.total == versions[at].total && v.address() == versions[at].address());
+                same.flat_map(|v| &v.parts).any(|part| part.place == *number)
+            };
+            let (kept, missing) = versions[at].missing.iter().partition(|number| earlier(number));
+            (versions[at].kept, versions[at].missing) = (kept, missing);
+        }
         let before = before(&versions, at);
         versions[at].before = before;
         versions[at].chain.clone_from(&chain);
@@ -223,6 +247,41 @@ pub fn versions(letters: &Letters<'_>, id: u64) -> Result<Vec<Version>, Failure>
         }
     }
     Ok(versions)
+}
+
+/// Whether a version may be a reroll of some patches of an earlier one: it has no cover letter and lacks some.
+fn is_partial(version: &Version) -> bool {
+    !version.covered && !version.missing.is_empty()
+}
+
+/// Before a number is said to be missing: who bears it among the mails that answer the head, or whose ids have its stem.
+fn borne(
+    letters: &Letters<'_>,
+    head: u64,
+    total: u32,
+    date: i64,
+    missing: &[u32],
+) -> Result<Vec<(u32, String)>, Failure> {
+    /// Mails of a thread that are looked at.
+    const MOST: usize = 2_000;
+    /// A part is sent within this time of its head (seconds).
+    const DAY: i64 = 86_400;
+    let Some(fact) = letters.fact(head)? else { return Ok(Vec::new()) };
+    let members = letters.reader.thread(head).map_err(|e| reader_failure(&e))?;
+    let mut found: Vec<(u32, String)> = Vec::new();
+    for mail in members.into_iter().take(MOST).filter(|mail| *mail != head) {
+        let Some(other) = letters.fact(mail)? else { continue };
+        let near = other.parent == head || other.stem != 0 && other.stem == fact.stem;
+        let numbered = other.part.filter(|(number, of)| *of == total && missing.contains(number));
+        if let Some((number, _)) = numbered.filter(|_| near && !other.flags.reply && (other.date - date).abs() < DAY)
+            && !found.iter().any(|(known, _)| *known == number)
+            && let Some(stored) = letters.stored(mail)?
+        {
+            found.push((number, stored.message_id));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Older versions that are looked at to find the one that a version is compared with.
@@ -254,7 +313,7 @@ fn before(versions: &[Version], at: usize) -> Option<usize> {
 pub fn pairs(older: &Version, newer: &Version) -> Vec<Pair> {
     let facts = |version: &Version| version.parts.iter().map(|part| part.fact.clone()).collect::<Vec<_>>();
     let mut pairs = pairing::pair(&facts(older), &facts(newer));
-    if newer.version.1 > 0 {
+    if newer.version.1 > 0 || !newer.kept.is_empty() {
         // What a partial reroll does not hold was not dropped.
         pairs.retain(|pair| pair.newer.is_some());
     }

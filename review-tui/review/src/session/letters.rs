@@ -61,10 +61,10 @@ impl<'r> Letters<'r> {
         })
     }
 
-    /// The decoded text of a mail.
+    /// The decoded text of a mail, as a patch is read from it.
     pub fn text(&mut self, copy: &Copy) -> Result<String, Failure> {
         let bytes = self.bytes(copy)?;
-        Ok(Message::parse(&bytes).text().into_owned())
+        Ok(Message::parse(&bytes).patch_text().into_owned())
     }
 
     /// Full ids of the commits that a patch became, in hexadecimal, each with its link.

@@ -11,7 +11,7 @@
 //! that allow that (it asks `within_error_injection_list()`). A live patch is what it is by agreement, and the files where a
 //! mechanism lives are its own affair.
 
-use provenance_core::conflict::Era;
+use provenance_lab::conflict::Era;
 use provenance_corpus::patch::LineKind;
 
 use crate::check::code::{Code, names, subject_of};
