@@ -241,6 +241,13 @@ fn what_kernels_of_7_3_do_otherwise_is_known() {
 }
 
 #[test]
+fn a_warning_where_nothing_may_be_instrumented_is_no_call() {
+    let user = User::new();
+    let Some(_) = build::vmlinux(&user, "vmlinux", &["NEW=1", "NOINSTR=1"]) else { return };
+    assert_eq!(findings(&json(&user, &["vmlinux"])), [("worth-knowing".to_owned(), "quiet+0x5".to_owned())]);
+}
+
+#[test]
 fn many_findings_of_a_kind_are_one_line_and_none_is_lost() {
     let user = User::new();
     let Some(_) = build::vmlinux(&user, "vmlinux", &["ODD=10050"]) else { return };

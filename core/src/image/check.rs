@@ -128,6 +128,17 @@ const UNLOCK: [u8; 5] = [0x3e, 0x3e, 0xc6, 0x07, 0x00];
 /// `ud1 (%edx), %rdi`: a call of `WARN_trap` in a kernel that runs, v6.19.
 const WARN_INSN: [u8; 5] = [0x67, 0x48, 0x0f, 0xb9, 0x3a];
 
+/// Whether a static call is that of `WARN_trap`, by its key, by where it leads or by what it has become.
+pub(crate) fn traps_when_booted(image: &Image, record: &super::Record) -> bool {
+    let bytes = image.space.from(record.addr);
+    let target = branch(bytes, record.addr).map(|(_, target)| target);
+    let named = |addr, name: &[u8]| image.named_at(addr, |n| n == name) == Some(true);
+    record.owner == Owner::StaticCall
+        && (bytes.starts_with(&WARN_INSN)
+            || named(record.other, b"__SCK__WARN_trap")
+            || target.is_some_and(|target| named(target, b"__SCT__WARN_trap")))
+}
+
 /// Where a static call that is not inlined leads to.
 fn static_call_target(name: &[u8]) -> bool {
     name.starts_with(b"__SCT__") || name == b"__x86_return_thunk"

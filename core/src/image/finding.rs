@@ -148,7 +148,8 @@ impl Image {
         out
     }
 
-    /// Sites of calls in text that must not be instrumented: what is called there could be.
+    /// Sites of calls in text that must not be instrumented: what is called there could be. `WARN_trap` calls nothing when the
+    /// kernel has booted, and is left out.
     fn not_instrumentable(&self) -> impl Iterator<Item = Finding> {
         let linked = match (self.known.get("__noinstr_text_start"), self.known.get("__noinstr_text_end")) {
             (Some(start), Some(end)) => *start..*end,
@@ -157,7 +158,8 @@ impl Image {
         let section = self.space.named(".noinstr.text").map_or(0..0, |s| s.addr..s.end());
         let inside = move |addr: u64| linked.contains(&addr) || section.contains(&addr);
         let callers = |owner: Owner| owner.when() == When::Live && owner != Owner::JumpLabel;
-        self.records.iter().filter(move |r| callers(r.owner) && inside(r.addr)).map(|r| {
+        let told = move |r: &&super::Record| callers(r.owner) && inside(r.addr) && !check::traps_when_booted(self, r);
+        self.records.iter().filter(told).map(|r| {
             let what = format!("{} in .noinstr.text: what it calls has to be safe there too", r.owner.name());
             self.finding(Severity::WorthKnowing, r.addr, r.len, vec![(r.owner, self.table_name(r.table))], what)
         })

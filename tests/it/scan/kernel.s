@@ -189,6 +189,23 @@ fentry
 return_thunk
 .size warner, . - warner
 
+.ifdef NOINSTR
+# two static calls where nothing may be instrumented: one calls what it may, the other traps
+.pushsection .noinstr.text, "ax"
+.globl quiet
+.type quiet, @function
+quiet:
+793: call __SCT__WARN_trap
+794: call __SCT__work
+return_thunk
+.size quiet, . - quiet
+.pushsection .static_call_sites, "aw"
+.long 793b - ., __SCK__WARN_trap - .
+.long 794b - ., __SCK__work - .
+.popsection
+.popsection
+.endif
+
 # padding in front of a function that begins with a static key
 .balign 16
 .pushsection __patchable_function_entries, "aw"
