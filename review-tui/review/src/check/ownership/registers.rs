@@ -183,7 +183,8 @@ fn inside(code: &Code) -> bool {
     let set = lines.filter_map(|line| line.code.split_once(".offset").or_else(|| line.code.split_once("->offset")));
     set.filter_map(|(_, rest)| rest.trim_start().strip_prefix('=')).any(|value| {
         let number = value.trim().trim_end_matches([';', ',', '}']).trim_end();
-        number.starts_with(|c: char| c.is_ascii_digit()) && number.trim_start_matches("0x").trim_matches('0') != ""
+        number.starts_with(|c: char| c.is_ascii_digit())
+            && !number.trim_start_matches("0x").trim_matches('0').is_empty()
     })
 }
 
