@@ -5,7 +5,7 @@
 mod elf;
 
 use libfuzzer_sys::fuzz_target;
-use provenance_core::image::{Image, Limits};
+use provenance_engine::image::{Image, Limits};
 
 fuzz_target!(|data: &[u8]| {
     let (text, table) = data.split_at(data.len() / 2);

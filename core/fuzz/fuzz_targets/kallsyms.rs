@@ -4,7 +4,7 @@
 mod elf;
 
 use libfuzzer_sys::fuzz_target;
-use provenance_core::image::{Image, Limits};
+use provenance_engine::image::{Image, Limits};
 
 fuzz_target!(|data: &[u8]| {
     // Its digits stand for themselves in every table of tokens; the fuzzer would not find them.

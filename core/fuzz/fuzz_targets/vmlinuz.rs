@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use provenance_core::image::{Image, Limits};
+use provenance_engine::image::{Image, Limits};
 
 fuzz_target!(|data: &[u8]| {
     let limits = Limits { inflated: 1 << 20 };

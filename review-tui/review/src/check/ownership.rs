@@ -5,10 +5,10 @@
 //! comes from. If it is the entry of a compiled function, its first bytes stand in the table of whoever records function
 //! entries.
 
-use provenance_lab::conflict::Era;
 use provenance_corpus::catalogue::{Catalogue, Day, Mechanism, MechanismId};
 use provenance_corpus::patch::LineKind;
 use provenance_corpus::subject::Subject;
+use provenance_lab::conflict::Era;
 
 pub mod registers;
 

@@ -11,8 +11,8 @@
 //! that allow that (it asks `within_error_injection_list()`). A live patch is what it is by agreement, and the files where a
 //! mechanism lives are its own affair.
 
-use provenance_lab::conflict::Era;
 use provenance_corpus::patch::LineKind;
+use provenance_lab::conflict::Era;
 
 use crate::check::code::{Code, names, subject_of};
 
