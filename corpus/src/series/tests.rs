@@ -242,7 +242,8 @@ fn mails<'a>(made: &[Made], ids: &'a [String]) -> Vec<Mail<'a>> {
             stem: if flags & 32 == 32 { ["", "s", "t"][usize::from(id % 3)] } else { "" },
             in_reply_to: ids.get(parent as usize).map(String::as_str),
             author: ["a@x", "b@x"][author as usize],
-            date,
+            // Some in one go, some not.
+            date: date * 1_000,
             reply: flags & 7 == 0,
             version,
             number: (total > 0).then_some(number),
@@ -273,7 +274,17 @@ proptest! {
             for (number, slot) in series.slots(&all) {
                 if let Slot::Present(here) = slot {
                     prop_assert!(here.iter().all(|at| mails[*at as usize].number.unwrap_or(1) == number));
-                    prop_assert!(mails.iter().any(|mail| mail.version == series.version));
+                    for mail in here.iter().map(|at| mails[*at as usize]).filter(|mail| mail.version != series.version) {
+                        // It follows one that bears the version, sent with it: by the stem, or within one go of a third.
+                        let followed = mails.iter().any(|other| {
+                            other.version == series.version
+                                && !other.reply
+                                && (other.number == Some(0) || other.total == mail.total)
+                                && ((other.date - mail.date).abs() <= 7_200
+                                    || !mail.stem.is_empty() && other.stem == mail.stem)
+                        });
+                        prop_assert!(followed, "nothing sent with {} bears its version", mail.message_id);
+                    }
                     prop_assert!(here.is_sorted_by_key(|at| mails[*at as usize].date));
                 }
             }

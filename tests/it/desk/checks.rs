@@ -138,7 +138,7 @@ fn a_finding_goes_into_a_reply_and_can_be_dismissed() {
         1,
         "what is there is not put there again: {text}"
     );
-    let said = text.find("takes five bytes").expect("the finding");
+    let said = text.find("This takes five bytes").expect("the finding");
     assert!(text[..said].trim_end().ends_with("BPF_MOD_JUMP, NULL, to);"), "below its line: {text}");
     let remarked = screen(&user, "120x60", "@ j j i \"and this?\" enter wait r wait", &["takes@made.example"]);
     assert!(remarked.contains("drafts: 1"), "{remarked}");
