@@ -248,7 +248,7 @@ impl Fact {
         if posting {
             // What answers a patch with one of its own stands alone, under the subject that it gives itself.
             subject = own_subject(&text)
-                .map_or_else(|| Subject { title: subject.title, ..Subject::default() }, |own| Subject::parse(own));
+                .map_or_else(|| Subject { title: subject.title, ..Subject::default() }, Subject::parse);
         }
         let tells: Box<[(Vec<u8>, Told)]> = if kinds.patch || told {
             told::commits(&text, told).into_iter().take(NAMED).collect()

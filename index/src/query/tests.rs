@@ -45,8 +45,8 @@ fn reads_as_xapian_does() {
         ("text_poke() foo(bar)", r#""text_poke" AND "foo" AND bar"#),
         ("a - b + c", "a AND b AND c"),
         (
-            "subject:foo z: x",
-            "`z:` needs its value right behind the colon, without a space; write \"z\" to search for the word\n  subject:foo z: x\n              ~^",
+            "journal:foo z: x",
+            "`z:` needs its value right behind the colon, without a space; write \"z\" to search for the word\n  journal:foo z: x\n              ~^",
         ),
         ("\u{201c}a b\u{201d} s:\u{201c}c\u{201d}", r#""a b" AND s:"c""#),
     ] {

@@ -88,7 +88,7 @@ fn a_separator_may_lack_its_date_or_its_blank_line_where_a_whole_header_follows(
     let git = "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\n";
     for body in [
         format!("see\n{git}{HEADER}\ntext\n"),
-        format!("see\n\nFrom \nFrom: a\n\nSubject: b\nDate: c\n"),
+        "see\n\nFrom \nFrom: a\n\nSubject: b\nDate: c\n".to_owned(),
         format!("see\nFrom here\n{HEADER}"),
     ] {
         let text = format!("{FROM}Subject: 1\n\n{body}");

@@ -12,6 +12,9 @@ const ONE_GO: i64 = 3_600;
 /// Mails under several names (seconds): a tool that writes each author into From needs no longer.
 const ONE_RUN: i64 = 600;
 
+/// What parts without a cover letter have in common: sender, total, and what they hang from.
+type Group<'m> = (String, u32, (u8, &'m str));
+
 /// The sending of each mail, `None` for those that are part of no series.
 pub(super) fn keys(mails: &[Mail<'_>]) -> Vec<Option<Key>> {
     let mut keys: Vec<Option<Key>> = mails.iter().map(Key::of).collect();
@@ -110,7 +113,7 @@ fn without_covers(mails: &[Mail<'_>], keys: &mut [Option<Key>], covers: &[Option
     order.sort_by_key(|at| (mails[*at].date, mails[*at].message_id));
     // What they hang from: the stem, else the first of them above each, else the mail that it answers, else nothing.
     let mut name: FxHashMap<usize, (u8, &str)> = FxHashMap::default();
-    let mut groups: BTreeMap<(String, u32, (u8, &str)), Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group<'_>, Vec<usize>> = BTreeMap::new();
     for at in order {
         let mail = &mails[at];
         let above = mail.in_reply_to.and_then(|id| place.get(id)).filter(|up| name.contains_key(up));
