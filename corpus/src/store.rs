@@ -9,6 +9,7 @@ mod pack;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -19,6 +20,7 @@ use rustc_hash::FxHashSet;
 
 use crate::archive::public_inbox_v2::{Entry, Epoch, EpochError, LARGEST_MAIL};
 use pack::PackInProgress;
+pub use verify::verify;
 
 /// As git's own gc does, packs are merged when there are many.
 const MANY_PACKS: usize = 20;

@@ -8,16 +8,19 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use provenance_corpus::catalogue::{Catalogue, Event, Source};
-use tantivy::directory::{MmapDirectory, RamDirectory};
+use tantivy::directory::RamDirectory;
 use tantivy::indexer::SingleSegmentIndexWriter;
 use tantivy::{Directory, Index, IndexReader, IndexSettings, ReloadPolicy, Searcher};
 
 use crate::collapse::{self, Collapse, Dedup, Sort};
 use crate::document::{Document, Stored};
+use crate::guard::guarded;
 use crate::row::Row;
 use crate::schema::Fields;
 use crate::sections::SEPARATOR;
+use crate::store::directory::Sealed;
 use crate::store::{Lock, events_dir, tokenizers};
+use crate::upkeep::verify;
 use crate::writer::WriterError;
 
 /// Memory that the writer may fill; 150 events need a thousandth of it.
@@ -41,17 +44,18 @@ impl Events {
         Events::over(write(catalogue, RamDirectory::create())?)
     }
 
-    /// Keeps the index of this catalogue in a data directory, for [`Events::open`], and drops those of other catalogues.
+    /// Keeps the index of this catalogue in a data directory, for [`Events::open`], and drops those of other catalogues. One that
+    /// is damaged is made anew.
     ///
     /// # Errors
-    /// Another process is indexing, or what the file system says.
-    pub fn keep(catalogue: &Catalogue, data: &Path) -> Result<(), WriterError> {
+    /// What the file system says.
+    pub fn keep(catalogue: &Catalogue, lock: &Lock) -> Result<(), WriterError> {
+        let data = lock.data();
         let place = place(data, catalogue);
-        if kept(&place).is_some() {
+        if kept(&place).is_some() && verify::index(&place).is_empty() {
             return Ok(());
         }
-        let _lock = Lock::take(data)?;
-        replace(catalogue, &events_dir(data), &place)
+        guarded(|| replace(catalogue, &events_dir(data), &place))
             .map_err(|source| WriterError::Tantivy { data: data.to_owned(), source })
     }
 
@@ -73,7 +77,7 @@ impl Events {
         as_of: Option<i64>,
     ) -> tantivy::Result<Vec<(usize, f32)>> {
         let collapse = Collapse { dedup: Dedup::None, sort, as_of };
-        let mut entries = self.searcher.search(query, &collapse)?;
+        let mut entries = guarded(|| self.searcher.search(query, &collapse))?;
         collapse::sort(&mut entries, sort, false);
         Ok(entries.into_iter().map(|entry| (entry.doc.doc_id as usize, entry.score)).collect())
     }
@@ -101,7 +105,7 @@ fn replace(catalogue: &Catalogue, dir: &Path, place: &Path) -> tantivy::Result<(
     }
     let new = dir.join("new");
     fs::create_dir_all(&new)?;
-    write(catalogue, MmapDirectory::open(&new)?)?;
+    write(catalogue, Sealed::writing(&new)?)?;
     fs::rename(&new, place)?;
     Ok(())
 }
@@ -110,7 +114,7 @@ fn kept(place: &Path) -> Option<Events> {
     if !place.exists() {
         return None;
     }
-    Index::open_in_dir(place).and_then(Events::over).ok()
+    guarded(|| Events::over(Index::open(Sealed::reading(place)?)?)).ok()
 }
 
 /// Indexes the events, in the order of [`Catalogue::events`]: the number of a document is the event's position.

@@ -6,21 +6,23 @@
 pub mod changes;
 pub mod command;
 pub mod mainline;
+pub mod missing;
 pub mod walk;
 pub mod weigh;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use crate::container::{self, Kept, Kind};
 use crate::document::hex;
 use crate::links::commit::Commit;
 use crate::links::edge::commit_node;
 use crate::links::fact::{Blob, Cited, Fact, Told};
 use crate::links::records::{self, FILES, Record, Records};
+use crate::store::Lock;
 use crate::writer::Progress;
 
 /// A commit of a tree.
@@ -81,6 +83,9 @@ pub struct Tree {
     pub shallow: bool,
 }
 
+/// The file of the list of trees.
+const KIND: Kind = Kind { name: *b"trees\0\0\0", version: 1 };
+
 /// All attached trees.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trees {
@@ -100,6 +105,14 @@ pub enum HistoryError {
         /// What git said.
         reason: String,
     },
+    /// What is missing in a partial clone could not be had.
+    #[error("files that are missing in {path} were not fetched: {reason}")]
+    Fetch {
+        /// The tree.
+        path: PathBuf,
+        /// What git said.
+        reason: String,
+    },
     /// The file system said no.
     #[error("the commits in {path} cannot be kept")]
     Io {
@@ -112,10 +125,11 @@ pub enum HistoryError {
 
 /// Where commits are kept.
 pub fn dir(data: &Path) -> PathBuf {
-    data.join("history.1")
+    data.join("history.2")
 }
 
-fn tree_dir(data: &Path, number: u32) -> PathBuf {
+/// Where the commits of a tree are kept.
+pub(crate) fn tree_dir(data: &Path, number: u32) -> PathBuf {
     dir(data).join(number.to_string())
 }
 
@@ -123,22 +137,33 @@ impl Trees {
     /// Reads the list; a data directory without one has no trees.
     ///
     /// # Errors
-    /// What the file system says; `InvalidData` for a list that is not ours.
+    /// What the file system says; `InvalidData` where both copies of the list are damaged.
     pub fn load(data: &Path) -> io::Result<Trees> {
-        match fs::read(dir(data).join("trees.json")) {
-            Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Trees::default()),
-            Err(e) => Err(e),
+        Ok(Trees::kept(data)?.map_or_else(Trees::default, |kept| kept.value))
+    }
+
+    /// As [`Trees::load`], with what is wrong with the list. Of a list that an earlier version kept the paths count: what it read of
+    /// the commits is read again.
+    ///
+    /// # Errors
+    /// As [`Trees::load`].
+    pub fn kept(data: &Path) -> io::Result<Option<Kept<Trees>>> {
+        if let Some(kept) = container::load(&dir(data).join("trees"), KIND)? {
+            return Ok(Some(kept));
         }
+        let before = container::load::<Trees>(&data.join("history.1/trees"), KIND)?;
+        Ok(before.map(|mut kept| {
+            kept.value.trees.iter_mut().for_each(Tree::forget);
+            kept
+        }))
     }
 
     /// Writes the list beside the old one and puts it in its place.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn save(&self, data: &Path) -> io::Result<()> {
-        let text = serde_json::to_vec_pretty(&Trees { format: 1, ..self.clone() }).expect("plain data serialises");
-        crate::replace_file(&dir(data).join("trees.json"), &text)
+    pub fn save(&self, lock: &Lock) -> io::Result<()> {
+        container::save(&dir(lock.data()).join("trees"), KIND, &Trees { format: 2, ..self.clone() })
     }
 
     /// Attaches a repository; tells whether it is new.
@@ -150,6 +175,7 @@ impl Trees {
         if self.trees.iter().any(|tree| tree.path == place) {
             return Ok(false);
         }
+        // Numbers name directories, which outlive what is said of them here.
         let number = self.trees.iter().map(|tree| tree.number).max().unwrap_or(0) + 1;
         self.trees.push(Tree { number, path: place, ..Tree::default() });
         Ok(true)
@@ -159,18 +185,24 @@ impl Trees {
     ///
     /// # Errors
     /// What the file system says. A tree that cannot be read is remembered as such and costs the others nothing.
-    pub fn update(&mut self, data: &Path, progress: &dyn Progress) -> Result<u64, HistoryError> {
+    pub fn update(&mut self, lock: &Lock, progress: &dyn Progress) -> Result<u64, HistoryError> {
+        let data = lock.data();
         let before: u64 = self.trees.iter().map(|tree| tree.commits).sum();
         for tree in &mut self.trees {
             let path = tree_dir(data, tree.number);
             tree.update(data, progress).map_err(|source| HistoryError::Io { path, source })?;
         }
-        self.save(data).map_err(|source| HistoryError::Io { path: dir(data), source })?;
+        self.save(lock).map_err(|source| HistoryError::Io { path: dir(data), source })?;
         Ok(self.trees.iter().map(|tree| tree.commits).sum::<u64>() - before)
     }
 }
 
 impl Tree {
+    /// Everything of it is to be read again.
+    pub fn forget(&mut self) {
+        *self = Tree { number: self.number, path: std::mem::take(&mut self.path), ..Tree::default() };
+    }
+
     fn update(&mut self, data: &Path, progress: &dyn Progress) -> io::Result<()> {
         self.refused = None;
         let before = (self.generation, self.commits, self.newest);
@@ -208,6 +240,14 @@ impl Tree {
         mainline::update(data, self)
     }
 
+    /// Reads all that is kept of its commits and checks every block.
+    ///
+    /// # Errors
+    /// What the file system says, or damage.
+    pub fn verify(&self, data: &Path) -> io::Result<()> {
+        self.records(data)?.verify()
+    }
+
     fn records(&self, data: &Path) -> io::Result<Records<Entry>> {
         Records::open(&tree_dir(data, self.number), self.generation)
     }
@@ -233,7 +273,8 @@ impl Tree {
             )?;
         }
         self.generation += 1;
-        records::write(&dir, self.generation, &entries, whole)?;
+        let onto = if whole { 0 } else { old.newest() };
+        records::write(&dir, self.generation, &entries, onto)?;
         Records::<Entry>::remove_older(&dir, self.generation);
         Ok(())
     }

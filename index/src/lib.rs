@@ -2,12 +2,16 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod child;
 pub mod collapse;
+pub mod container;
 pub mod document;
 pub mod events;
 pub mod footer;
+pub mod guard;
 pub mod hash;
 pub mod history;
+pub mod journal;
 pub mod lineage;
 pub mod links;
 pub mod people;
@@ -24,9 +28,9 @@ pub mod sources;
 pub mod state;
 pub mod store;
 pub mod terms;
+pub mod upkeep;
 pub mod writer;
 
-use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -36,16 +40,7 @@ use std::path::Path;
 /// # Errors
 /// What the file system says.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(dir)?.sync_all()
+    container::replace_with(path, |mut file| file.write_all(bytes).map(|()| file))
 }
 
 /// An error and its causes on one line.

@@ -26,13 +26,14 @@ use rustc_hash::FxHashMap;
 
 use self::records::Facts;
 use self::store::Graph;
-use self::table::{Table, Writer};
+use self::table::Table;
+use crate::container::{Damage, Kind};
 
 /// Why the links could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LinksError {
     /// The file system said no.
-    #[error("the links file {path} cannot be {what}")]
+    #[error("the links in {path} cannot be {what}")]
     Io {
         /// The file.
         path: PathBuf,
@@ -41,12 +42,26 @@ pub enum LinksError {
         /// What the system said.
         source: io::Error,
     },
-    /// Not what this program writes.
-    #[error("the links file {path} is damaged: `provenance index --rebuild-links` writes it anew")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-    },
+}
+
+impl LinksError {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        let LinksError::Io { path, .. } = self;
+        path
+    }
+
+    /// What the system said, or the damage.
+    pub fn into_io(self) -> io::Error {
+        let LinksError::Io { source, .. } = self;
+        source
+    }
+
+    /// Whether a file is not as it was written, and not merely refused by the system.
+    pub fn is_damage(&self) -> bool {
+        let LinksError::Io { source, .. } = self;
+        source.kind() == io::ErrorKind::InvalidData
+    }
 }
 
 /// What the links are derived from: one row per indexed copy.
@@ -78,6 +93,9 @@ pub struct Links {
     pub facts: Facts,
 }
 
+/// The file of threads and twins: pairs (mail, thread), the same turned round, and pairs (page, mail).
+const KIND: Kind = Kind { name: *b"links\0\0\0", version: 1 };
+
 fn file(dir: &Path, generation: u64) -> PathBuf {
     dir.join(format!("{generation:08}.links"))
 }
@@ -100,25 +118,60 @@ impl Links {
         by_id.dedup();
         let mut by_root: Vec<[u64; 2]> = by_id.iter().map(|[id, root]| [*root, *id]).collect();
         by_root.sort_unstable();
-        let mut writer = Writer::<2>::new(3, by_id.len() + by_root.len() + twins.len());
-        writer.section(&by_id);
-        writer.section(&by_root);
-        writer.section(twins);
-        crate::replace_file(&path, &writer.finish()).map_err(|source| LinksError::Io { path, what: "written", source })
+        table::write(&path, KIND, generation, &[&by_id, &by_root, twins]).map_err(|source| LinksError::Io {
+            path,
+            what: "written",
+            source,
+        })
     }
 
     /// Opens the links of a generation; generation 0 has none.
+    ///
+    /// # Errors
+    /// What the file system says, or damage.
     pub fn open(dir: &Path, generation: u64) -> Result<Links, LinksError> {
+        let links = Links::open_derived(dir, generation)?;
+        let facts = Links::open_facts(dir, generation).map_err(|source| LinksError::Io {
+            path: facts_dir(dir),
+            what: "read",
+            source,
+        })?;
+        Ok(Links { facts, ..links })
+    }
+
+    /// What the links are derived from.
+    ///
+    /// # Errors
+    /// As [`Links::open`].
+    pub fn open_facts(dir: &Path, generation: u64) -> io::Result<Facts> {
+        Facts::open(&facts_dir(dir), generation)
+    }
+
+    /// The links alone.
+    ///
+    /// # Errors
+    /// As [`Links::open`].
+    pub fn open_derived(dir: &Path, generation: u64) -> Result<Links, LinksError> {
         if generation == 0 {
             return Ok(Links::default());
         }
         let path = file(dir, generation);
         let read = |source| LinksError::Io { path: path.clone(), what: "read", source };
-        let table = Table::open(&path).map_err(read)?.ok_or_else(|| LinksError::Damaged { path: path.clone() })?;
+        let table = Table::open(&path, KIND)
+            .map_err(|e| if e.kind() == io::ErrorKind::NotFound { Damage::error(&path, "it is missing") } else { e })
+            .map_err(read)?;
         let twins = table.all(2).map_err(read)?.into_iter().map(|[page, mail]| (page, mail)).collect();
         let graph = Graph::open(dir, generation).map_err(read)?;
-        let facts = Facts::open(&facts_dir(dir), generation).map_err(read)?;
-        Ok(Links { table: Some(table), twins, graph, facts })
+        Ok(Links { table: Some(table), twins, graph, facts: Facts::default() })
+    }
+
+    /// Reads all files of the links, of the facts not, and checks every block.
+    ///
+    /// # Errors
+    /// What the file system says, or damage.
+    pub fn verify(&self) -> io::Result<()> {
+        self.table.as_ref().map_or(Ok(()), |table| table.container().verify())?;
+        self.graph.verify()
     }
 
     /// Removes the tables of older generations but the last, which a reader that opened the index a moment

@@ -9,6 +9,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::tokenizer::{TokenStream, Tokenizer};
 use tantivy::{DocAddress, Term};
 
+use crate::guard::guarded;
 use crate::reader::{Reader, ReaderError};
 use crate::terms::ExactTokenizer;
 
@@ -133,7 +134,7 @@ impl Columns {
 /// # Errors
 /// A damaged index.
 pub fn rank(reader: &Reader, question: &Question<'_>) -> Result<Vec<Person>, ReaderError> {
-    let found = related(reader, question).map_err(|source| reader.tantivy(source))?;
+    let found = guarded(|| related(reader, question)).map_err(|source| reader.tantivy(source))?;
     let keys: Vec<&str> = question.files.iter().chain(&question.names).copied().take(KEYS).collect();
     let mut people: FxHashMap<u64, Known> = FxHashMap::default();
     let mut threads: FxHashSet<u64> = FxHashSet::default();
@@ -248,5 +249,5 @@ pub fn touched(reader: &Reader, files: &[&str], as_of: i64, own: u64) -> Result<
         ids.dedup();
         Ok(ids)
     };
-    find().map_err(|source| reader.tantivy(source))
+    guarded(find).map_err(|source| reader.tantivy(source))
 }

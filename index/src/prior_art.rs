@@ -9,6 +9,7 @@ use provenance_corpus::patch::{LineKind, Patch};
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::DocSetCollector;
 
+use crate::guard::guarded;
 use crate::links::edge::{Class, Kind};
 use crate::links::fact::title_hash;
 use crate::people::{Columns, identity, phrase, words};
@@ -119,7 +120,7 @@ fn counts_as_line(line: &str) -> bool {
 /// A damaged index. A mail whose repository is gone is passed over.
 pub fn find(reader: &Reader, raw: &mut Raw, question: &Question<'_>) -> Result<Vec<Likeness>, ReaderError> {
     let left_out = own_series(reader, question)?;
-    let found = candidates(reader, question, &left_out).map_err(|source| reader.tantivy(source))?;
+    let found = guarded(|| candidates(reader, question, &left_out)).map_err(|source| reader.tantivy(source))?;
     let own_title = title_hash(Subject::parse(question.subject).title.trim());
     let author = identity(question.author.0, question.author.1);
     let ours: FxHashSet<String> = question.lines.iter().map(|line| squeezed(line)).collect();

@@ -10,13 +10,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::DocSetCollector;
 use tantivy::query::{Query, TermQuery, TermSetQuery};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocAddress, ReloadPolicy, Searcher, Term};
+use tantivy::{DocAddress, IndexReader, ReloadPolicy, Searcher, TantivyError, Term};
 
 use copies::Columns;
 pub use copies::Copy;
 pub(crate) use copies::by_origin;
 
 use crate::collapse::{self, Collapse, Dedup, Entry, Sort};
+use crate::guard::{caught, guarded};
 use crate::links::{self, Links, LinksError};
 use crate::schema::Fields;
 use crate::state::State;
@@ -77,25 +78,29 @@ pub struct Wanted {
 }
 
 impl Reader {
-    /// Opens the index of a data directory.
+    /// Opens the index of a data directory. Nothing is written, and no lock is taken.
+    ///
+    /// # Errors
+    /// There is no index, or it is damaged or refused.
     pub fn open(data: &Path) -> Result<Reader, ReaderError> {
-        match Reader::try_open(data) {
-            // A commit came between reading the index and its links.
-            Err(ReaderError::Links(_)) => Reader::try_open(data),
-            other => other,
+        /// A commit may come between reading which files there are and opening them, and another one meanwhile.
+        const TRIES: usize = 5;
+        for _ in 1..TRIES {
+            match Reader::try_open(data) {
+                Err(ReaderError::Links(_) | ReaderError::Tantivy { .. }) => {
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                }
+                other => return other,
+            }
         }
+        Reader::try_open(data)
     }
 
     fn try_open(data: &Path) -> Result<Reader, ReaderError> {
         let store = Store::open(data)?;
         let wrap = |source| ReaderError::Tantivy { data: data.to_owned(), source };
-        let reader = store
-            .index
-            .reader_builder()
-            .reload_policy(ReloadPolicy::Manual)
-            .doc_store_cache_num_blocks(64)
-            .try_into()
-            .map_err(wrap)?;
+        let builder = store.index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(64);
+        let reader: IndexReader = guarded(|| builder.try_into()).map_err(wrap)?;
         let links = Links::open(&links_dir(data), store.state.generation)?;
         Ok(Reader {
             data: data.to_owned(),
@@ -131,7 +136,7 @@ impl Reader {
     /// All matching mails, one entry a mail, sorted. A web page that shows an indexed mail counts as a copy of that mail.
     pub fn entries(&self, query: &dyn Query, wanted: Wanted) -> Result<Vec<Entry>, ReaderError> {
         let collapse = Collapse { dedup: wanted.dedup, sort: wanted.sort, as_of: wanted.as_of };
-        let mut entries = self.searcher.search(query, &collapse).map_err(|e| self.wrap(e))?;
+        let mut entries = guarded(|| self.searcher.search(query, &collapse)).map_err(|e| self.wrap(e))?;
         if self.links.has_twins() && wanted.dedup != Dedup::None {
             self.fold_twins(&mut entries)?;
         }
@@ -161,7 +166,7 @@ impl Reader {
     fn addresses(&self, mid_hash: u64) -> Result<Vec<DocAddress>, ReaderError> {
         let term = Term::from_field_u64(self.fields.mid_hash, mid_hash);
         let query = TermQuery::new(term, IndexRecordOption::Basic);
-        let docs = self.searcher.search(&query, &DocSetCollector).map_err(|e| self.wrap(e))?;
+        let docs = guarded(|| self.searcher.search(&query, &DocSetCollector)).map_err(|e| self.wrap(e))?;
         let mut docs: Vec<DocAddress> = docs.into_iter().collect();
         docs.sort_unstable();
         Ok(docs)
@@ -173,6 +178,10 @@ impl Reader {
     /// # Errors
     /// A damaged index.
     pub fn places(&self, ids: &[u64]) -> Result<FxHashMap<u64, Vec<DocAddress>>, ReaderError> {
+        caught(|| self.find_places(ids)).unwrap_or_else(|panic| Err(self.wrap(TantivyError::InternalError(panic))))
+    }
+
+    fn find_places(&self, ids: &[u64]) -> Result<FxHashMap<u64, Vec<DocAddress>>, ReaderError> {
         /// Rows that are read in the time of one look-up.
         const ROWS: usize = 8_000;
         let mut mail_of: FxHashMap<u64, u64> = ids.iter().map(|id| (*id, *id)).collect();
@@ -214,7 +223,7 @@ impl Reader {
     /// Whether a mail is indexed.
     pub fn has(&self, mid_hash: u64) -> bool {
         let term = Term::from_field_u64(self.fields.mid_hash, mid_hash);
-        self.searcher.doc_freq(&term).is_ok_and(|docs| docs > 0)
+        guarded(|| self.searcher.doc_freq(&term)).is_ok_and(|docs| docs > 0)
     }
 
     /// How many mails are named as parents and are not indexed.
@@ -223,15 +232,18 @@ impl Reader {
     /// A damaged index.
     pub fn missing_parents(&self) -> Result<u64, ReaderError> {
         let (mut present, mut parents) = (FxHashSet::default(), FxHashSet::default());
-        for segment in self.searcher.segment_readers() {
-            let columns = segment.fast_fields();
-            let ids = columns.u64("mid_hash").map_err(|e| self.wrap(e))?;
-            let references = columns.u64("ref_hashes").map_err(|e| self.wrap(e))?;
-            for doc in segment.doc_ids_alive() {
-                present.extend(ids.first(doc));
-                parents.extend(references.values_for_doc(doc).last());
+        let read = || {
+            for segment in self.searcher.segment_readers() {
+                let columns = segment.fast_fields();
+                let (ids, references) = (columns.u64("mid_hash")?, columns.u64("ref_hashes")?);
+                for doc in segment.doc_ids_alive() {
+                    present.extend(ids.first(doc));
+                    parents.extend(references.values_for_doc(doc).last());
+                }
             }
-        }
+            Ok(())
+        };
+        guarded(read).map_err(|e| self.wrap(e))?;
         Ok(parents.difference(&present).count() as u64)
     }
 
@@ -311,7 +323,7 @@ impl Reader {
     /// # Errors
     /// A damaged index, or damaged links.
     pub fn facts(&self) -> Result<(Vec<links::fact::Fact>, FxHashMap<u64, u64>), ReaderError> {
-        let rows = link_rows(&self.searcher, &FxHashSet::default()).map_err(|e| self.wrap(e))?;
+        let rows = guarded(|| link_rows(&self.searcher, &FxHashSet::default())).map_err(|e| self.wrap(e))?;
         let alive = rows.iter().map(|row| row.origin).collect();
         let facts = self.links.facts.all(&alive).map_err(|e| self.io(e))?;
         let roots = self.links.all_roots().map_err(|e| self.io(e))?;

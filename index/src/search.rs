@@ -152,6 +152,14 @@ impl Candidate {
 /// # Errors
 /// A query that does not parse, or an index that cannot be read.
 pub fn search(question: &Question, reader: Option<&Reader>, catalogue: &Catalogue) -> Result<Answer, SearchError> {
+    // Which words a prefix stands for is asked of the index while the query is understood.
+    crate::guard::caught(|| answer(question, reader, catalogue)).unwrap_or_else(|panic| {
+        let panic = tantivy::TantivyError::InternalError(panic);
+        Err(reader.map_or(SearchError::Events(panic.clone()), |reader| reader.tantivy(panic).into()))
+    })
+}
+
+fn answer(question: &Question, reader: Option<&Reader>, catalogue: &Catalogue) -> Result<Answer, SearchError> {
     let ast = parse(&question.query)?;
     let mut as_of = question.as_of;
     let mut candidates = Vec::new();

@@ -1,14 +1,21 @@
 //! Where the index lies in the data directory, and how it is opened.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Seek, Write};
+pub mod directory;
+mod lock;
+
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tantivy::directory::{Directory, MmapDirectory};
+use tantivy::directory::Directory;
+use tantivy::directory::error::OpenReadError;
 use tantivy::tokenizer::TokenizerManager;
 use tantivy::{Index, IndexSettings};
 
+use self::directory::{META_FILE, Sealed};
+pub use self::lock::Lock;
+use crate::guard::guarded;
 use crate::schema::{Fields, SCHEMA_VERSION};
 use crate::state::State;
 
@@ -58,7 +65,7 @@ pub enum StoreError {
         source: tantivy::TantivyError,
     },
     /// The commit payload is not ours.
-    #[error("the index in {data} does not say what it holds: remove {}, then run `provenance index`", index_dir(data).display())]
+    #[error("the index in {data} does not say what it holds")]
     Payload {
         /// The data directory.
         data: PathBuf,
@@ -80,7 +87,8 @@ pub fn events_dir(data: &Path) -> PathBuf {
     index_dir(data).join("events")
 }
 
-fn mail_dir(data: &Path) -> PathBuf {
+/// Where the index of the mails is.
+pub fn mail_dir(data: &Path) -> PathBuf {
     index_dir(data).join("mail")
 }
 
@@ -94,37 +102,71 @@ pub struct Store {
     pub state: State,
 }
 
+impl StoreError {
+    /// Whether the file system refused: the index may be whole, and this user not be allowed to read it.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            StoreError::Io { .. } => true,
+            StoreError::Tantivy { source, .. } => is_refusal(source),
+            _ => false,
+        }
+    }
+}
+
+/// Whether tantivy was refused a file by the system, and did not find it damaged or gone.
+pub(crate) fn is_refusal(error: &tantivy::TantivyError) -> bool {
+    let kind = match error {
+        tantivy::TantivyError::OpenReadError(OpenReadError::IoError { io_error, .. }) => io_error.kind(),
+        tantivy::TantivyError::IoError(error) => error.kind(),
+        _ => return false,
+    };
+    use io::ErrorKind as E;
+    matches!(kind, E::PermissionDenied | E::StorageFull | E::ReadOnlyFilesystem | E::OutOfMemory)
+}
+
 impl Store {
-    /// Opens the index for reading.
+    /// Opens the index for reading: nothing is written, and no lock is taken.
+    ///
+    /// # Errors
+    /// There is none, or none of ours; or it is damaged, or refused.
     pub fn open(data: &Path) -> Result<Store, StoreError> {
         let dir = mail_dir(data);
-        if !dir.join("meta.json").exists() {
-            return Err(match other_schema(data) {
-                Some(found) => StoreError::Schema { data: data.to_owned(), found },
-                None => StoreError::Missing { data: data.to_owned() },
-            });
+        match dir.join(META_FILE).try_exists() {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(match other_schema(data) {
+                    Some(found) => StoreError::Schema { data: data.to_owned(), found },
+                    None => StoreError::Missing { data: data.to_owned() },
+                });
+            }
+            Err(source) => return Err(StoreError::Io { path: dir, source }),
         }
         let wrap = |source| StoreError::Tantivy { data: data.to_owned(), source };
-        let index = Index::open_in_dir(&dir).map_err(wrap)?;
+        let directory = Sealed::reading(&dir).map_err(|e| wrap(e.into()))?;
+        let index = guarded(|| Index::open(directory)).map_err(wrap)?;
         Store::with_index(data, index)
     }
 
     /// Opens the index for writing, and makes it if need be.
-    pub fn open_or_create(data: &Path) -> Result<Store, StoreError> {
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_or_create(lock: &Lock) -> Result<Store, StoreError> {
+        let data = lock.data();
         let dir = mail_dir(data);
         fs::create_dir_all(&dir).map_err(|source| StoreError::Io { path: dir.clone(), source })?;
         let wrap = |source| StoreError::Tantivy { data: data.to_owned(), source };
-        let directory = MmapDirectory::open(&dir).map_err(|e| wrap(e.into()))?;
+        let directory = Sealed::writing(&dir).map_err(|e| wrap(e.into()))?;
         let (schema, _) = Fields::build();
         let settings = IndexSettings { docstore_blocksize: STORED_BLOCK, ..IndexSettings::default() };
-        let index = Index::builder().schema(schema).settings(settings).open_or_create(directory).map_err(wrap)?;
-        Store::with_index(data, index)
+        let index = guarded(|| Index::builder().schema(schema).settings(settings).open_or_create(directory));
+        Store::with_index(data, index.map_err(wrap)?)
     }
 
     fn with_index(data: &Path, mut index: Index) -> Result<Store, StoreError> {
         let wrap = |source| StoreError::Tantivy { data: data.to_owned(), source };
         index.set_tokenizers(tokenizers());
-        let bytes = index.directory().atomic_read(Path::new("meta.json")).map_err(|e| wrap(e.into()))?;
+        let bytes = index.directory().atomic_read(Path::new(META_FILE)).map_err(|e| wrap(e.into()))?;
         let unknown = |_| StoreError::Payload { data: data.to_owned() };
         let state = match serde_json::from_slice(&bytes).map_err(unknown)? {
             Payload { payload: Some(text) } => serde_json::from_str(&text).map_err(unknown)?,
@@ -153,45 +195,4 @@ fn other_schema(data: &Path) -> Option<u32> {
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("index.")?.parse().ok())
         .max()
-}
-
-/// Held while a process writes; the operating system drops it when the process dies.
-pub struct Lock(File);
-
-impl Drop for Lock {
-    /// Closing is not enough: a child that another thread has forked and not yet turned into its program
-    /// shares the open file, and would hold the lock a moment longer.
-    fn drop(&mut self) {
-        // What cannot be unlocked here is unlocked when the last holder of the file closes it.
-        let _ = self.0.unlock();
-    }
-}
-
-impl Lock {
-    /// Takes the lock or says who has it.
-    pub fn take(data: &Path) -> Result<Lock, StoreError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| StoreError::Io { path, source }
-        };
-        fs::create_dir_all(data).map_err(io(data))?;
-        let path = data.join("index.lock");
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(io(&path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // The holder's name is a courtesy; without it the lock is still held.
-                let _ = file.take(100).read_to_string(&mut holder);
-                return Err(StoreError::Locked { data: data.to_owned(), holder: holder.trim().to_owned() });
-            }
-            Err(TryLockError::Error(source)) => return Err(StoreError::Io { path, source }),
-        }
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "process {}", std::process::id()))
-            .map_err(io(&path))?;
-        Ok(Lock(file))
-    }
 }

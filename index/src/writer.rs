@@ -14,11 +14,12 @@ use tantivy::{IndexWriter, Searcher, Term};
 
 use self::plan::{Item, Plan, Task};
 use self::work::{Added, Found};
+use crate::guard::caught;
 use crate::hash;
 use crate::links::{self, Links, LinksError};
 use crate::row::Row;
 use crate::sources::Sources;
-use crate::state::{Failure, Tally};
+use crate::state::{Failure, State, Tally};
 use crate::store::{Lock, Store, StoreError, links_dir};
 
 /// Mails between two commits. A run that is killed loses at most this much work, and what is remembered of
@@ -89,6 +90,18 @@ pub enum WriterError {
     /// The links could not be written.
     #[error(transparent)]
     Links(#[from] LinksError),
+    /// What is to be read would not fit; nothing was begun.
+    #[error("{mails} mails may need {} MB, and {} MB are free in {data}", needed / 1_000_000, free / 1_000_000)]
+    Space {
+        /// The data directory.
+        data: PathBuf,
+        /// Mails to be read.
+        mails: u64,
+        /// Bytes that they may need.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// The index could not be written; the last commit stands.
     #[error("the index in {data} cannot be written; what was there before is unharmed")]
     Tantivy {
@@ -99,21 +112,46 @@ pub enum WriterError {
     },
 }
 
-/// Brings the index of a data directory up to date with its sources.
+/// Brings the index of a data directory up to date with its sources, which were read under the same lock.
+///
+/// # Errors
+/// What the file system says, or an index that is damaged; the last commit stands.
 pub fn update(
-    data: &Path,
+    lock: &Lock,
     sources: &Sources,
     options: Options,
     progress: &dyn Progress,
 ) -> Result<Report, WriterError> {
-    let _lock = Lock::take(data)?;
-    let store = Store::open_or_create(data)?;
-    let mut run = Run { data, sources, store, progress, report: Report::default(), seen: FxHashSet::default() };
+    caught(|| bring_up_to_date(lock, sources, options, progress)).unwrap_or_else(|panic| {
+        let source = tantivy::TantivyError::InternalError(panic);
+        Err(WriterError::Tantivy { data: lock.data().to_owned(), source })
+    })
+}
+
+fn bring_up_to_date(
+    lock: &Lock,
+    sources: &Sources,
+    options: Options,
+    progress: &dyn Progress,
+) -> Result<Report, WriterError> {
+    let data = lock.data();
+    let store = Store::open_or_create(lock)?;
+    let mut run = Run {
+        data,
+        sources,
+        store,
+        progress,
+        report: Report::default(),
+        seen: FxHashSet::default(),
+        forgotten: Vec::new(),
+    };
     let mut plan = Plan::make(sources, &run.store.state);
     run.note_refusals(&mut plan)?;
-    if plan.tasks.is_empty() && !options.relink {
+    run.forgotten = sources.forgotten().filter(|number| run.store.state.repositories.contains_key(number)).collect();
+    if plan.tasks.is_empty() && !options.relink && run.forgotten.is_empty() {
         return Ok(run.report);
     }
+    look_for_space(data, plan.items() as u64)?;
     progress.begin(plan.items() as u64);
     run.execute(plan, options)?;
     Ok(run.report)
@@ -127,6 +165,8 @@ struct Run<'a> {
     report: Report,
     /// Origins met while a repository is read whole again.
     seen: FxHashSet<u64>,
+    /// Repositories whose mails have to go, because the user said so.
+    forgotten: Vec<u32>,
 }
 
 impl Run<'_> {
@@ -178,9 +218,16 @@ impl Run<'_> {
         let known = self.known(&searcher, &tasks)?;
         let mut found =
             work::read(&tasks, &known, &self.store.fields, writer, threads, self.progress).map_err(|e| self.wrap(e))?;
+        if !relink && self.forgotten.is_empty() && changes_nothing(&tasks, &found, &self.store.state) {
+            self.report.failed += tasks.iter().map(|task| task.retried.len() as u64).sum::<u64>();
+            return Ok(());
+        }
         self.progress.phase("linking");
-        let deleted = self.deletions(&tasks, &known, &found);
+        let mut deleted = self.deletions(&tasks, &known, &found);
+        let forgotten = std::mem::take(&mut self.forgotten);
+        deleted.extend(of_repositories(&searcher, &forgotten).map_err(|e| self.wrap(e))?);
         self.settle(&searcher, &tasks, &found, &deleted)?;
+        self.store.state.repositories.retain(|number, _| !forgotten.contains(number));
         for origin in &deleted {
             writer.delete_term(Term::from_field_u64(self.store.fields.origin, *origin));
         }
@@ -324,6 +371,55 @@ impl Run<'_> {
         rows.extend(found.added.iter().filter(|added| stays(added)).map(|added| added.row.clone()));
         Ok(rows)
     }
+}
+
+/// Fewer mails than these are not worth a look at the disk: what they need is less than what anybody keeps free.
+const MANY: u64 = 10_000;
+
+/// Bytes of the index that a mail may need while segments are merged: twice what kernel lists need, patches included.
+const BYTES_A_MAIL: u64 = 16 << 10;
+
+/// A large run is not begun where it could not end.
+fn look_for_space(data: &Path, mails: u64) -> Result<(), WriterError> {
+    // A file system that does not say how full it is is taken at its word when it is.
+    let Some(free) = rustix::fs::statvfs(data).ok().map(|disk| disk.f_bavail * disk.f_frsize) else { return Ok(()) };
+    let needed = mails * BYTES_A_MAIL;
+    if mails < MANY || needed <= free {
+        return Ok(());
+    }
+    Err(WriterError::Space { data: data.to_owned(), mails, needed, free })
+}
+
+/// Origins of the copies that these repositories have.
+fn of_repositories(searcher: &Searcher, numbers: &[u32]) -> tantivy::Result<Vec<u64>> {
+    let mut found = Vec::new();
+    for segment in searcher.segment_readers().iter().filter(|_| !numbers.is_empty()) {
+        let columns = segment.fast_fields();
+        let (origin, repository) = (columns.u64("origin")?, columns.u64("repository")?);
+        for doc in segment.doc_ids_alive() {
+            if repository.first(doc).is_some_and(|n| numbers.iter().any(|number| u64::from(*number) == n)) {
+                found.extend(origin.first(doc));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether all that a run found is that mails which could not be read before still cannot.
+fn changes_nothing(tasks: &[Task], found: &Found, state: &State) -> bool {
+    let again = |task: &Task| {
+        let number = task.repository.number;
+        let known = state.repositories.get(&number);
+        let mut failed: Vec<String> = task.damaged.iter().map(ToString::to_string).collect();
+        failed.extend(found.failures.get(&number).into_iter().flatten().map(|failure| failure.commit.clone()));
+        let mut retried = task.retried.clone();
+        failed.sort_unstable();
+        retried.sort_unstable();
+        let same = known.is_some_and(|known| known.cursor == task.cursor && known.refused.is_none());
+        same && !task.whole && task.removed.is_empty() && failed == retried
+    };
+    // Two tasks of one repository would share their failures: a large one was cut, and is no retry.
+    found.added.is_empty() && found.deleted.is_empty() && tasks.iter().all(|task| task.last && again(task))
 }
 
 /// Which segments become one. A query looks into each, so that their number is what it costs; merging costs a tenth of what

@@ -189,8 +189,9 @@ fn archive(data: &Path) {
     import.finish().expect("finished");
     let mut sources = Sources::default();
     sources.attach_own(&store.epoch());
-    sources.save(data).expect("saved");
-    writer::update(data, &sources, Options { threads: 2, memory: 128 << 20, relink: false }, &()).expect("indexed");
+    let lock = provenance_index::store::Lock::take(data).expect("free");
+    sources.save(&lock).expect("saved");
+    writer::update(&lock, &sources, Options { threads: 2, memory: 128 << 20, relink: false }, &()).expect("indexed");
 }
 
 /// Anonymous memory of this process in MB.

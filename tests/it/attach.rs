@@ -180,8 +180,8 @@ fn a_second_indexer_is_told_to_wait() {
     user.run(["index", "made"]).ok();
     let lock = std::fs::File::options().write(true).open(user.path(".local/share/provenance/index.lock")).unwrap();
     lock.lock().unwrap();
-    let said = user.run(["index"]).ends(19);
-    assert!(said.err.contains("another process"), "{}", said.err);
+    let said = user.run(["index", "--wait", "1"]).ends(19);
+    assert!(said.err.contains("waiting for process") && said.err.contains("another process"), "{}", said.err);
     assert_eq!(count(&user, "s:number"), 3);
 }
 

@@ -15,6 +15,7 @@
 //! - `score`: how good findings are, on the real archives
 //! - `conflicts`: mechanisms against each other; the pair that the project comes from, in both orders
 //! - `bench`: what is measured, printed and promised
+//! - `data`: the data directory: shared, moved, read-only, damaged, of an earlier version
 //! - `desk`: the review desk, its screens as snapshots, and in a terminal under tmux
 //! - `scan`: kernel images, whole and damaged
 //! - `cases`: small inputs that once failed, own ones and those of ../shared/cases/mail
@@ -28,6 +29,7 @@ mod blinds;
 mod cases;
 mod check;
 mod conflicts;
+mod data;
 mod desk;
 mod diff;
 mod dig;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::StoreError;
 
@@ -34,7 +35,9 @@ fn put(path: &Path, text: &str) -> Result<(), StoreError> {
     if path.exists() {
         return Ok(());
     }
-    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let own = format!("tmp-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let temporary = path.with_extension(own);
     let made: io::Result<()> = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
     made.map_err(|source| StoreError::Io { path: path.to_owned(), source })
 }

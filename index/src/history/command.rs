@@ -1,5 +1,5 @@
-//! Commits read by the user's git, where libgit2 refuses a repository that git accepts. Nothing is fetched, and no
-//! configuration of the repository can start a program.
+//! Commits read by the user's git, where libgit2 refuses a repository that git accepts. Nothing is fetched, no
+//! configuration of the repository can start a program, and no variable names another one.
 
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::walk::of_message;
 use super::{Entry, HistoryError, Tree};
+use crate::child;
 use crate::document::unhex;
 use crate::links::fact::Blob;
 
@@ -16,7 +17,7 @@ const LONGEST: usize = 16 << 20;
 /// git in this repository, without hooks, pagers, fetches and prompts.
 pub(super) fn git(path: &Path) -> Command {
     let mut command = Command::new("git");
-    command
+    child::apart(&mut command)
         .arg("-C")
         .arg(path)
         .args(["-c", "core.quotePath=false", "-c", "core.fsmonitor=false", "--no-pager", "--no-optional-locks"])
@@ -57,7 +58,7 @@ pub fn patch(path: &Path, id: &str, algorithm: &str) -> Option<String> {
         git(path)
             .args(["diff-tree", "--root", "-p", "-M", "--no-ext-diff", "--no-textconv", "--no-commit-id"])
             .arg(algorithm)
-            .arg(id),
+            .args(["--end-of-options", id]),
     )
     .ok()
 }

@@ -1,8 +1,7 @@
 //! The line of first parents of an attached tree, by date: what the tree looked like on a day. Walked once when the tree is
 //! read, so that a question about a day costs a look into one small file.
 
-use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -10,7 +9,11 @@ use git2::{Oid, Repository, Sort};
 use serde::{Deserialize, Serialize};
 
 use super::{Tree, Trees, command, tree_dir};
+use crate::container::{self, Container, Kind};
 use crate::document::{hex, unhex};
+
+/// The file of a line: its steps in one section.
+const KIND: Kind = Kind { name: *b"mainline", version: 1 };
 
 /// A file of the tree is not read beyond this size.
 const LONGEST: usize = 8 << 20;
@@ -45,14 +48,27 @@ pub fn update(data: &Path, tree: &Tree) -> io::Result<()> {
     let old = load(data, tree);
     if let Some(new) = walk(tree, &old) {
         let bytes = postcard::to_allocvec(&new).expect("plain data serialises");
-        crate::replace_file(&file(data, tree), &bytes)?;
+        container::replace(&file(data, tree), KIND, 1, (tree.generation, 0), |out| out.write_all(&bytes))?;
     }
     Ok(())
 }
 
 /// The kept line, the newest first; empty where there is none, or none that can be read: it is walked again.
 fn load(data: &Path, tree: &Tree) -> Vec<Step> {
-    fs::read(file(data, tree)).ok().and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default()
+    let bytes = Container::open(&file(data, tree), KIND).and_then(|file| file.all(0)).ok();
+    bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default()
+}
+
+/// Reads what is kept of the line of a tree and checks every block.
+///
+/// # Errors
+/// What the file system says, or damage; a line that was never kept is whole.
+pub fn verify(data: &Path, tree: &Tree) -> io::Result<()> {
+    match Container::open(&file(data, tree), KIND) {
+        Ok(file) => file.verify(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    }
 }
 
 /// The line from HEAD on; `None` where nothing is new or git says no.

@@ -183,13 +183,14 @@ mod tests {
         let (dir, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let repository = Repository::init(dir.path()).unwrap();
         (0..40).for_each(|at| commit(&repository, at));
+        let lock = crate::store::Lock::take(data.path()).unwrap();
         let mut trees = Trees::default();
         assert!(trees.attach(dir.path()).unwrap());
-        assert_eq!(trees.update(data.path(), &()).unwrap(), 40);
-        assert_eq!(trees.update(data.path(), &()).unwrap(), 0);
+        assert_eq!(trees.update(&lock, &()).unwrap(), 40);
+        assert_eq!(trees.update(&lock, &()).unwrap(), 0);
         (40..50).for_each(|at| commit(&repository, at));
         let mut trees = Trees::load(data.path()).unwrap();
-        assert_eq!(trees.update(data.path(), &()).unwrap(), 10);
+        assert_eq!(trees.update(&lock, &()).unwrap(), 10);
         let all = super::super::beginning(data.path(), "", 1_000).unwrap();
         assert_eq!((all.len(), trees.trees[0].commits), (50, 50));
         let head = repository.head().unwrap().peel_to_commit().unwrap();

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::changes::Trees;
-use super::{Tree, command};
+use super::{Tree, command, missing};
 use crate::document::hex;
 use crate::links::commit::Commit;
 use crate::links::edge::commit_node;
@@ -43,44 +43,53 @@ impl Record for Weight {
     }
 }
 
-fn generations(dir: &Path) -> u64 {
-    let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    names.filter_map(|e| e.file_name().to_str()?.strip_suffix(".records")?.parse().ok()).max().unwrap_or(0)
+/// Reads what is kept of the lines of a tree's commits and checks every block.
+///
+/// # Errors
+/// What the file system says, or damage.
+pub fn verify(tree: &Path) -> io::Result<()> {
+    let dir = tree.join("weights");
+    Records::<Weight>::open(&dir, u64::MAX)?.verify()
 }
 
 /// Fills in the lines and patch-ids of these commits, from what is kept or from the tree. Where mails have one of the
 /// patch-ids, that one is taken.
 pub(super) fn all(
-    dir: &Path,
+    place: &Path,
     tree: &Tree,
     wanted: &[Vec<u8>],
     mails: &FxHashSet<u64>,
     commits: &mut FxHashMap<Vec<u8>, Commit>,
 ) -> io::Result<()> {
     if wanted.is_empty() {
-        return Ok(());
+        return missing::keep(place, Vec::new());
     }
-    let dir = dir.join("weights");
-    let generation = generations(&dir);
+    let dir = place.join("weights");
+    let generation = records::generations(&dir).last().copied().unwrap_or(0);
     let kept = Records::<Weight>::open(&dir, generation)?;
     let mut known: FxHashMap<Vec<u8>, Weight> = FxHashMap::default();
     kept.each(|_| true, |weight| drop(known.insert(weight.id.clone(), weight)))?;
     let repository = Repository::open(&tree.path).ok();
     let mut trees = repository.as_ref().and_then(|repository| repository.odb().ok()).map(Trees::new);
-    let mut new: Vec<Weight> = Vec::new();
+    let (mut new, mut absent): (Vec<Weight>, Vec<Vec<u8>>) = Default::default();
     for id in wanted.iter().filter(|id| !known.contains_key(*id)) {
         let found = match (&repository, &mut trees) {
             (Some(repository), Some(trees)) => by_libgit2(repository, trees, id),
             _ => by_command(&tree.path, id),
         };
-        // One that cannot be read now may be there later, as in a partial clone.
-        new.extend(found);
+        match found {
+            Compared::Weighed(weight) => new.push(weight),
+            Compared::TooLarge => {}
+            // Files of it may be there later, as in a partial clone.
+            Compared::Absent => absent.push(id.clone()),
+        }
     }
+    missing::keep(place, absent)?;
     if !new.is_empty() {
         let whole = kept.files() >= FILES;
         let all: Vec<Weight> =
             if whole { known.values().cloned().chain(new.iter().cloned()).collect() } else { new.clone() };
-        records::write(&dir, generation + 1, &all, whole)?;
+        records::write(&dir, generation + 1, &all, if whole { 0 } else { kept.newest() })?;
         Records::<Weight>::remove_older(&dir, generation + 1);
     }
     known.extend(new.into_iter().map(|weight| (weight.id.clone(), weight)));
@@ -95,14 +104,25 @@ pub(super) fn all(
     Ok(())
 }
 
-fn by_libgit2(repository: &Repository, trees: &mut Trees<'_>, id: &[u8]) -> Option<Weight> {
-    let commit = repository.find_commit(Oid::from_bytes(id).ok()?).ok()?;
-    let new = commit.tree().ok()?;
+/// How comparing a commit with its parent went.
+enum Compared {
+    Weighed(Weight),
+    /// Nobody sent it by mail.
+    TooLarge,
+    /// Not all of it is there.
+    Absent,
+}
+
+fn by_libgit2(repository: &Repository, trees: &mut Trees<'_>, id: &[u8]) -> Compared {
+    let commit = Oid::from_bytes(id).and_then(|id| repository.find_commit(id));
+    let Ok((commit, new)) = commit.and_then(|commit| commit.tree().map(|tree| (commit, tree))) else {
+        return Compared::Absent;
+    };
     let old = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
     // libgit2 would walk through the whole of both trees, three times.
     let changes = trees.changes(old.as_ref().map(git2::Tree::id), Some(new.id()), MOST + 1);
     if changes.len() > MOST {
-        return None;
+        return Compared::TooLarge;
     }
     let options = || {
         let mut options = DiffOptions::new();
@@ -112,9 +132,9 @@ fn by_libgit2(repository: &Repository, trees: &mut Trees<'_>, id: &[u8]) -> Opti
         }
         options
     };
-    let text = |options: &mut DiffOptions| -> Option<Vec<u8>> {
-        let mut diff = repository.diff_tree_to_tree(old.as_ref(), Some(&new), Some(options)).ok()?;
-        diff.find_similar(Some(DiffFindOptions::new().renames(true))).ok()?;
+    let text = |options: &mut DiffOptions| -> Result<Vec<u8>, git2::Error> {
+        let mut diff = repository.diff_tree_to_tree(old.as_ref(), Some(&new), Some(options))?;
+        diff.find_similar(Some(DiffFindOptions::new().renames(true)))?;
         let mut text = Vec::new();
         diff.print(DiffFormat::Patch, |_, _, line| {
             if matches!(line.origin(), '+' | '-' | ' ') {
@@ -122,28 +142,35 @@ fn by_libgit2(repository: &Repository, trees: &mut Trees<'_>, id: &[u8]) -> Opti
             }
             text.extend_from_slice(line.content());
             text.len() < LONGEST
-        })
-        .ok()?;
-        Some(text)
+        })?;
+        Ok(text)
     };
-    let myers = text(&mut options())?;
+    let myers = match text(&mut options()) {
+        Ok(myers) => myers,
+        // It was we who ended it.
+        Err(e) if e.code() == git2::ErrorCode::User => return Compared::TooLarge,
+        Err(_) => return Compared::Absent,
+    };
     let mut weight = of_patch(id, &myers);
     for more in [text(options().minimal(true)), text(options().patience(true))].into_iter().flatten() {
         weight.add(&more);
     }
-    Some(weight)
+    Compared::Weighed(weight)
 }
 
-fn by_command(path: &Path, id: &[u8]) -> Option<Weight> {
+fn by_command(path: &Path, id: &[u8]) -> Compared {
     let mut weight: Option<Weight> = None;
     for algorithm in ["myers", "minimal", "patience", "histogram"] {
-        let text = command::patch(path, &hex(id), algorithm).filter(|text| text.len() < LONGEST)?;
-        match &mut weight {
-            None => weight = Some(of_patch(id, text.as_bytes())),
-            Some(weight) => weight.add(text.as_bytes()),
+        match command::patch(path, &hex(id), algorithm) {
+            None => return Compared::Absent,
+            Some(text) if text.len() >= LONGEST => return Compared::TooLarge,
+            Some(text) => match &mut weight {
+                None => weight = Some(of_patch(id, text.as_bytes())),
+                Some(weight) => weight.add(text.as_bytes()),
+            },
         }
     }
-    weight
+    weight.map_or(Compared::TooLarge, Compared::Weighed)
 }
 
 fn of_patch(id: &[u8], text: &[u8]) -> Weight {

@@ -1,21 +1,25 @@
 //! Records on disk that are only ever added to: the facts of mails, the commits of trees. One file for each run that brought
-//! some, in the order of their keys. A file never changes; what has gone is passed over. When there are many files, the
-//! next one holds all of it.
+//! some, in the order of their keys. A file never changes; what has gone is passed over. Each names the one
+//! that it adds to, down to a base, so that one that is lost is missed. When there are many files, the next one is a base again.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::fs;
+use std::io::{self, Write};
 use std::marker::PhantomData;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
-
-use super::fact::Fact;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-const MAGIC: &[u8; 8] = b"PVRECRD1";
-const HEADER: u64 = 24;
+use super::fact::Fact;
+use crate::container::{self, Container, Kind, Window};
+
+/// Section 0: the records, each after its length (u32), in the order of their keys. Section 1: for each its key, what tells it
+/// apart, and its place in section 0.
+pub const KIND: Kind = Kind { name: *b"records\0", version: 1 };
+
+const RECORDS: usize = 0;
+const ROWS: usize = 1;
 const ROW: u64 = 24;
 
 /// Files beyond which the next one holds everything.
@@ -23,9 +27,6 @@ pub const FILES: usize = 12;
 
 /// No mail's facts are longer; a longer record is damage.
 const LONGEST: usize = 1 << 20;
-
-/// Bytes that are read at once where all records are.
-const BUFFER: usize = 1 << 18;
 
 /// What has a key.
 pub trait Record: Serialize + DeserializeOwned {
@@ -45,16 +46,7 @@ impl Record for Fact {
     }
 }
 
-/// An open file.
-#[derive(Debug)]
-struct Part {
-    file: File,
-    generation: u64,
-    mails: u64,
-    whole: bool,
-}
-
-/// All records up to a generation.
+/// All records up to a generation: the newest file first, a base last.
 #[derive(Debug)]
 pub struct Records<T>(Vec<Part>, PhantomData<T>);
 
@@ -67,35 +59,35 @@ impl<T> Default for Records<T> {
 /// The facts of mails.
 pub type Facts = Records<Fact>;
 
-fn damaged() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a file of records is damaged")
-}
-
-/// Writes the records of a generation; `whole` says that no older file counts any more.
-pub fn write<T: Record>(dir: &Path, generation: u64, records: &[T], whole: bool) -> io::Result<()> {
+/// Writes the records of a generation, which add to those of the generation `onto`; 0 says that no older file counts any more.
+///
+/// # Errors
+/// What the file system says.
+pub fn write<T: Record>(dir: &Path, generation: u64, records: &[T], onto: u64) -> io::Result<()> {
     let mut order: Vec<&T> = records.iter().collect();
     order.sort_unstable_by_key(|r| (r.key(), r.one()));
-    let mut out = MAGIC.to_vec();
-    out.extend_from_slice(&u64::from(whole).to_le_bytes());
-    out.extend_from_slice(&(records.len() as u64).to_le_bytes());
-    // The rows are filled in as the records behind them find their places: one buffer, for at scale it is a large one.
-    out.resize(out.len() + order.len() * ROW as usize, 0);
-    for (at, record) in order.into_iter().enumerate() {
-        let values = [record.key(), record.one(), out.len() as u64];
-        let row = &mut out[HEADER as usize + at * ROW as usize..][..ROW as usize];
-        row.chunks_mut(8).zip(values).for_each(|(place, value)| place.copy_from_slice(&value.to_le_bytes()));
-        let bytes = postcard::to_allocvec(record).expect("plain data serialises");
-        out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-        out.extend(bytes);
-    }
-    crate::replace_file(&path(dir, generation), &out)
+    container::replace(&path(dir, generation), KIND, 2, (generation, onto), |out| {
+        let mut rows: Vec<[u64; 3]> = Vec::with_capacity(order.len());
+        let (mut at, mut bytes) = (0, Vec::new());
+        for record in order {
+            rows.push([record.key(), record.one(), at]);
+            bytes.clear();
+            bytes = postcard::to_extend(record, bytes).expect("plain data serialises");
+            out.write_all(&(bytes.len() as u32).to_le_bytes())?;
+            out.write_all(&bytes)?;
+            at += 4 + bytes.len() as u64;
+        }
+        out.next_section();
+        rows.iter().try_for_each(|row| out.write_all(row.map(u64::to_le_bytes).as_flattened()))
+    })
 }
 
 fn path(dir: &Path, generation: u64) -> PathBuf {
     dir.join(format!("{generation:08}.records"))
 }
 
-fn generations(dir: &Path) -> Vec<u64> {
+/// The generations that wrote a file into a directory, the oldest first.
+pub fn generations(dir: &Path) -> Vec<u64> {
     let names = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut found: Vec<u64> =
         names.filter_map(|e| e.file_name().to_str()?.strip_suffix(".records")?.parse().ok()).collect();
@@ -107,33 +99,41 @@ impl<T: Record> Records<T> {
     /// Opens what belongs to a generation.
     ///
     /// # Errors
-    /// What the file system says; `InvalidData` for a file that is not ours.
+    /// What the file system says; `InvalidData` for a file that is damaged, or one that is missing among them.
     pub fn open(dir: &Path, generation: u64) -> io::Result<Records<T>> {
-        let mut parts = Vec::new();
-        for found in generations(dir).into_iter().rev().filter(|g| *g <= generation) {
-            let part = Part::open(&path(dir, found), found)?;
-            let whole = part.whole;
+        let mut parts: Vec<Part> = Vec::new();
+        let newest = generations(dir).into_iter().rev().find(|found| *found <= generation);
+        let mut next = newest.unwrap_or(0);
+        while next > 0 {
+            let part = Part::open(&path(dir, next), next)?;
+            let onto = part.0.onto();
             parts.push(part);
-            if whole {
-                break;
+            if onto >= next {
+                return Err(parts[parts.len() - 1].0.damaged("it adds to a later one"));
             }
+            next = onto;
         }
         Ok(Records(parts, PhantomData))
     }
 
-    /// Number of files; at [`FILES`] the next one should be whole.
+    /// Number of files; at [`FILES`] the next one should be a base.
     pub fn files(&self) -> usize {
         self.0.len()
+    }
+
+    /// The generation of the newest file, which the next one adds to; 0 where there is none.
+    pub fn newest(&self) -> u64 {
+        self.0.first().map_or(0, |part| part.0.generation())
     }
 
     /// All records of a key.
     ///
     /// # Errors
-    /// What the file system says; `InvalidData` for a file that is not ours.
+    /// What the file system says; `InvalidData` for a file that is damaged.
     pub fn of(&self, key: u64) -> io::Result<Vec<T>> {
         let mut found: Vec<T> = Vec::new();
         for part in &self.0 {
-            for record in part.of::<T>(key)? {
+            for record in part.between::<T>(key, key)? {
                 if !found.iter().any(|known| known.one() == record.one()) {
                     found.push(record);
                 }
@@ -177,11 +177,19 @@ impl<T: Record> Records<T> {
         Ok(found)
     }
 
-    /// Removes the files that a whole one replaced at least one generation ago.
+    /// Reads all files and checks every block.
+    ///
+    /// # Errors
+    /// As [`Records::of`].
+    pub fn verify(&self) -> io::Result<()> {
+        self.0.iter().try_for_each(|part| part.0.verify())
+    }
+
+    /// Removes the files that a base replaced at least one generation ago.
     pub fn remove_older(dir: &Path, generation: u64) {
         let Ok(records) = Records::<T>::open(dir, generation.saturating_sub(1)) else { return };
-        let Some(whole) = records.0.iter().find(|part| part.whole) else { return };
-        for old in generations(dir).into_iter().filter(|g| *g < whole.generation) {
+        let Some(base) = records.0.last().map(|part| part.0.generation()) else { return };
+        for old in generations(dir).into_iter().filter(|g| *g < base) {
             // Tried again on the next run.
             let _ = fs::remove_file(path(dir, old));
         }
@@ -200,75 +208,76 @@ impl Records<Fact> {
     }
 }
 
+/// An open file.
+#[derive(Debug)]
+struct Part(Container);
+
 impl Part {
     fn open(path: &Path, generation: u64) -> io::Result<Part> {
-        let file = File::open(path)?;
-        let mut head = [0; HEADER as usize];
-        file.read_exact_at(&mut head, 0)?;
-        let mails = number(&head, 16);
-        let fits = mails.checked_mul(ROW).is_some_and(|rows| rows + HEADER <= file.metadata().map_or(0, |m| m.len()));
-        if &head[..8] != MAGIC || !fits {
-            return Err(damaged());
+        let container = match Container::open(path, KIND) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(container::Damage::error(path, "it is missing, and a later one adds to it"));
+            }
+            other => other?,
+        };
+        if container.generation() != generation || !container.len(ROWS).is_multiple_of(ROW) {
+            return Err(container.damaged("it is not what its name says"));
         }
-        Ok(Part { file, generation, mails, whole: number(&head, 8) == 1 })
+        Ok(Part(container))
     }
 
-    fn row(&self, at: u64) -> io::Result<[u64; 3]> {
-        let mut bytes = [0; ROW as usize];
-        self.file.read_exact_at(&mut bytes, HEADER + at * ROW)?;
-        Ok([number(&bytes, 0), number(&bytes, 8), number(&bytes, 16)])
+    fn count(&self) -> u64 {
+        self.0.len(ROWS) / ROW
     }
 
-    fn of<T: Record>(&self, id: u64) -> io::Result<Vec<T>> {
-        self.between(id, id)
+    fn row(window: &mut Window<'_>, at: u64) -> io::Result<[u64; 3]> {
+        let mut bytes = [[0; 8]; 3];
+        window.read(ROWS, at * ROW, bytes.as_flattened_mut())?;
+        Ok(bytes.map(u64::from_le_bytes))
+    }
+
+    /// One record, and where the next one begins.
+    fn record<T: Record>(&self, window: &mut Window<'_>, at: u64, bytes: &mut Vec<u8>) -> io::Result<(T, u64)> {
+        let mut len = [0; 4];
+        window.read(RECORDS, at, &mut len)?;
+        let len = u32::from_le_bytes(len) as usize;
+        if len > LONGEST {
+            return Err(self.0.damaged("a record has no end"));
+        }
+        bytes.resize(len, 0);
+        window.read(RECORDS, at + 4, bytes)?;
+        let record = postcard::from_bytes(bytes).map_err(|_| self.0.damaged("a record makes no sense"))?;
+        Ok((record, at + 4 + len as u64))
     }
 
     fn between<T: Record>(&self, first: u64, last: u64) -> io::Result<Vec<T>> {
-        let (mut low, mut high) = (0, self.mails);
+        let (mut rows, mut records, mut bytes) = (self.0.window(), self.0.window(), Vec::new());
+        let (mut low, mut high) = (0, self.count());
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.row(middle)?[0] < first { low = middle + 1 } else { high = middle }
+            if Self::row(&mut rows, middle)?[0] < first { low = middle + 1 } else { high = middle }
         }
         let mut found = Vec::new();
-        while low < self.mails {
-            let [key, _, at] = self.row(low)?;
+        while low < self.count() {
+            let [key, _, at] = Self::row(&mut rows, low)?;
             if key > last {
                 break;
             }
-            let mut len = [0; 4];
-            self.file.read_exact_at(&mut len, at)?;
-            let len = u32::from_le_bytes(len) as usize;
-            if len > LONGEST {
-                return Err(damaged());
-            }
-            let mut bytes = vec![0; len];
-            self.file.read_exact_at(&mut bytes, at + 4)?;
-            found.push(postcard::from_bytes(&bytes).map_err(|_| damaged())?);
+            found.push(self.record(&mut records, at, &mut bytes)?.0);
             low += 1;
         }
         Ok(found)
     }
 
     fn each<T: Record>(&self, take: &mut dyn FnMut(T)) -> io::Result<()> {
-        let mut file = io::BufReader::with_capacity(BUFFER, &self.file);
-        file.seek(io::SeekFrom::Start(HEADER + ROW * self.mails))?;
-        let (mut len, mut bytes) = ([0; 4], Vec::new());
-        for _ in 0..self.mails {
-            file.read_exact(&mut len)?;
-            let len = u32::from_le_bytes(len) as usize;
-            if len > LONGEST {
-                return Err(damaged());
-            }
-            bytes.resize(len, 0);
-            file.read_exact(&mut bytes)?;
-            take(postcard::from_bytes(&bytes).map_err(|_| damaged())?);
+        let (mut window, mut bytes, mut at) = (self.0.reader(), Vec::new(), 0);
+        for _ in 0..self.count() {
+            let (record, next) = self.record(&mut window, at, &mut bytes)?;
+            take(record);
+            at = next;
         }
         Ok(())
     }
-}
-
-fn number(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]))
 }
 
 #[cfg(test)]
@@ -282,8 +291,8 @@ mod tests {
     #[test]
     fn parts_are_one_until_a_whole_one_replaces_them() {
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), 1, &[fact(5, 50), fact(3, 30)], false).unwrap();
-        write(dir.path(), 2, &[fact(3, 31)], false).unwrap();
+        write(dir.path(), 1, &[fact(5, 50), fact(3, 30)], 0).unwrap();
+        write(dir.path(), 2, &[fact(3, 31)], 1).unwrap();
         let facts = Facts::open(dir.path(), 2).unwrap();
         assert_eq!(facts.of(3).unwrap().iter().map(|f| f.origin).collect::<Vec<_>>(), [30, 31]);
         let between = |low, high| facts.between(low, high).unwrap().iter().map(|f| f.origin).collect::<Vec<_>>();
@@ -294,25 +303,36 @@ mod tests {
         assert_eq!(all, [31, 50]);
         // A generation that was written and never committed does not count.
         assert_eq!(Facts::open(dir.path(), 1).unwrap().of(3).unwrap().len(), 1);
-        write(dir.path(), 3, &[fact(3, 31)], true).unwrap();
+        write(dir.path(), 3, &[fact(3, 31)], 0).unwrap();
         assert_eq!(Facts::open(dir.path(), 3).unwrap().files(), 1);
         Facts::remove_older(dir.path(), 3);
         assert_eq!(Facts::open(dir.path(), 2).unwrap().files(), 2);
-        write::<Fact>(dir.path(), 4, &[], false).unwrap();
+        write::<Fact>(dir.path(), 4, &[], 3).unwrap();
         Facts::remove_older(dir.path(), 4);
         assert!(!path(dir.path(), 2).exists());
         assert!(Facts::open(dir.path(), 4).unwrap().of(5).unwrap().is_empty());
     }
 
     #[test]
-    fn damage_is_an_error_and_no_panic() {
+    fn a_flipped_byte_and_a_lost_file_are_errors() {
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), 1, &[fact(5, 50), fact(3, 30)], false).unwrap();
+        write(dir.path(), 1, &[fact(5, 50), fact(3, 30)], 0).unwrap();
+        write(dir.path(), 2, &[fact(7, 70)], 1).unwrap();
+        let all = || Facts::open(dir.path(), 2).and_then(|f| f.all(&[50, 30, 70].into_iter().collect()));
+        assert_eq!(all().unwrap().len(), 3);
         let whole = fs::read(path(dir.path(), 1)).unwrap();
-        for cut in 0..whole.len() {
-            fs::write(path(dir.path(), 1), &whole[..cut]).unwrap();
-            let _ = Facts::open(dir.path(), 1).and_then(|f| f.all(&[50, 30].into_iter().collect()));
-            let _ = Facts::open(dir.path(), 1).and_then(|f| f.of(5));
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            fs::write(path(dir.path(), 1), &bytes).unwrap();
+            let verified = Facts::open(dir.path(), 2).and_then(|facts| facts.verify());
+            assert_eq!(verified.unwrap_err().kind(), io::ErrorKind::InvalidData, "byte {at}");
+            // What reads all records may pass over the rows; what it says is right all the same.
+            assert!(all().map_or(true, |facts| facts.len() == 3), "byte {at}");
+            let one = Facts::open(dir.path(), 2).and_then(|f| f.of(5));
+            assert!(one.is_err() || one.unwrap() == [fact(5, 50)], "byte {at}");
         }
+        fs::remove_file(path(dir.path(), 1)).unwrap();
+        assert_eq!(all().unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

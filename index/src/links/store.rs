@@ -9,9 +9,13 @@ use super::derive::{Derived, derive};
 use super::edge::{Edge, commit_node};
 use super::fact::Fact;
 use super::records::{self, FILES, Facts};
-use super::table::{Table, Writer};
+use super::table::{self, Table};
 use super::{LinksError, Row, facts_dir, plain};
+use crate::container::{Damage, Kind};
 use crate::store::links_dir;
+
+/// The file.
+const KIND: Kind = Kind { name: *b"graph\0\0\0", version: 1 };
 
 /// The sections of the file.
 mod section {
@@ -72,7 +76,8 @@ pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: Vec<Row>, grow
         let (before, now) = (path(&dir, generation - 1), path(&dir, generation));
         let _ = std::fs::remove_file(&now);
         if std::fs::hard_link(&before, &now).or_else(|_| std::fs::copy(&before, &now).map(drop)).is_ok() {
-            return records::write(&facts_dir(&dir), generation, &new, false).map_err(io(dir.clone(), "written"));
+            return records::write(&facts_dir(&dir), generation, &new, old.newest())
+                .map_err(io(dir.clone(), "written"));
         }
     }
     let alive: FxHashSet<u64> = rows.iter().map(|row| row.origin).collect();
@@ -83,9 +88,9 @@ pub fn update(data: &Path, generation: u64, new: Vec<Fact>, rows: Vec<Row>, grow
     all.retain(|f| !again.contains(&f.origin));
     if whole {
         all.extend(new);
-        records::write(&facts_dir(&dir), generation, &all, true).map_err(io(dir.clone(), "written"))?;
+        records::write(&facts_dir(&dir), generation, &all, 0).map_err(io(dir.clone(), "written"))?;
     } else {
-        records::write(&facts_dir(&dir), generation, &new, false).map_err(io(dir.clone(), "written"))?;
+        records::write(&facts_dir(&dir), generation, &new, old.newest()).map_err(io(dir.clone(), "written"))?;
         all.extend(new);
     }
     let roots = provenance_corpus::thread::roots(rows.iter().map(|r| (r.id, r.references.as_slice())));
@@ -102,9 +107,9 @@ fn keeps(data: &Path, dir: &Path, generation: u64, new: &[Fact], rows: &[Row]) -
     if !crate::history::Trees::load(data).is_ok_and(|trees| trees.trees.is_empty()) {
         return false;
     }
-    let Ok(Some(table)) = Table::<3>::open(&path(dir, generation - 1)) else { return false };
-    // A file from before there was this section says nothing.
-    if table.sections() <= section::NAMED {
+    // What is damaged is not carried on: it is derived anew.
+    let Ok(table) = Table::<3>::open(&path(dir, generation - 1), KIND) else { return false };
+    if table.container().verify().is_err() {
         return false;
     }
     let named = |key: u64, masked: bool| {
@@ -149,13 +154,11 @@ fn write(dir: &Path, generation: u64, derived: Derived) -> io::Result<()> {
     let cites = facts.iter().flat_map(|f| &f.cites).filter(|(id, _, masked)| *masked || !ids.contains(id));
     sections[section::NAMED] = cites.map(|(id, _, masked)| [*id, u64::from(*masked), 0]).collect();
     drop((facts, ids));
-    let mut writer = Writer::<3>::new(sections.len(), sections.iter().map(Vec::len).sum());
-    for mut rows in sections {
+    for rows in &mut sections {
         rows.sort_unstable();
         rows.dedup();
-        writer.section(&rows);
     }
-    crate::replace_file(&path(dir, generation), &writer.finish())
+    table::write(&path(dir, generation), KIND, generation, &sections.each_ref().map(Vec::as_slice))
 }
 
 fn version([_, head, meta]: [u64; 3]) -> Version {
@@ -168,14 +171,25 @@ fn version([_, head, meta]: [u64; 3]) -> Version {
 }
 
 impl Graph {
-    /// Opens the links of a generation; an index that was made before there were any has none.
+    /// Opens the links of a generation.
+    ///
+    /// # Errors
+    /// What the file system says; `InvalidData` where the file is damaged, or not there.
     pub fn open(dir: &Path, generation: u64) -> io::Result<Graph> {
-        match Table::open(&path(dir, generation)) {
-            Ok(Some(table)) => Ok(Graph(Some(table))),
-            Ok(None) => Err(io::Error::new(io::ErrorKind::InvalidData, "the file is damaged")),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Graph(None)),
+        let path = path(dir, generation);
+        match Table::open(&path, KIND) {
+            Ok(table) => Ok(Graph(Some(table))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Damage::error(&path, "it is missing")),
             Err(e) => Err(e),
         }
+    }
+
+    /// Reads the file and checks every block.
+    ///
+    /// # Errors
+    /// As [`Graph::open`].
+    pub fn verify(&self) -> io::Result<()> {
+        self.0.as_ref().map_or(Ok(()), |table| table.container().verify())
     }
 
     fn rows(&self, section: usize, key: u64) -> io::Result<Vec<[u64; 3]>> {

@@ -10,6 +10,7 @@ use tantivy::{DocAddress, Searcher, Term};
 
 use super::{Reader, ReaderError};
 use crate::document::Stored;
+use crate::guard::guarded;
 use crate::schema::Fields;
 
 /// One copy of a mail, with the number of its repository.
@@ -47,11 +48,11 @@ impl Reader {
         let columns = match self.columns.get() {
             Some(columns) => columns,
             None => {
-                let columns = Columns::of(&self.searcher).map_err(|e| self.wrap(e))?;
+                let columns = guarded(|| Columns::of(&self.searcher)).map_err(|e| self.wrap(e))?;
                 self.columns.get_or_init(|| columns)
             }
         };
-        copy(&self.searcher, &self.fields, columns, doc).map_err(|e| self.wrap(e))
+        guarded(|| copy(&self.searcher, &self.fields, columns, doc)).map_err(|e| self.wrap(e))
     }
 
     /// All copies of the mails of these ids, web pages included, in the order of the ids.

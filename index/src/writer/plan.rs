@@ -115,12 +115,16 @@ fn v2(repository: &Repository, known: Option<&RepositoryState>) -> Result<Option
     let history = epoch.commits(since).map_err(|e| crate::chain(&e))?;
     let again = if history.rewritten { Vec::new() } else { retried };
     let item = |c: &CommitRef| Item::Commit { commit: c.commit, tree: c.tree, arrival: c.arrival };
-    let items = again
-        .iter()
-        .filter_map(|commit| epoch.commit_ref(Oid::from_str(commit).ok()?))
-        .chain(history.commits.iter().copied())
-        .map(|c| item(&c))
-        .collect();
+    let mut damaged = history.damaged;
+    let mut items = Vec::with_capacity(again.len() + history.commits.len());
+    for commit in again.iter().filter_map(|commit| Oid::from_str(commit).ok()) {
+        match epoch.commit_ref(commit) {
+            Some(found) => items.push(item(&found)),
+            None if damaged.contains(&commit) => {}
+            None => damaged.push(commit),
+        }
+    }
+    items.extend(history.commits.iter().map(item));
     Ok(Some(Task {
         repository: repository.clone(),
         items,
@@ -128,7 +132,7 @@ fn v2(repository: &Repository, known: Option<&RepositoryState>) -> Result<Option
         whole: history.rewritten,
         rewritten: history.rewritten,
         removed: Vec::new(),
-        damaged: history.damaged,
+        damaged,
         retried: again,
         last: true,
     }))
@@ -139,16 +143,25 @@ fn v1(repository: &Repository, known: Option<&RepositoryState>) -> Result<Option
     let cursor = known.and_then(|k| k.cursor.as_deref());
     let since = cursor.and_then(|c| Oid::from_str(c).ok());
     let changes = public_inbox_v1::changes(&repository.path, since).map_err(|e| crate::chain(&e))?;
-    let Some(tip) = changes.tip.filter(|tip| Some(*tip) != since) else { return Ok(None) };
+    let Some(tip) = changes.tip else { return Ok(None) };
+    let failed = known.into_iter().flat_map(|k| &k.failures).map(|f| f.commit.clone());
+    let retried: Vec<String> = if changes.rewritten { Vec::new() } else { failed.collect() };
+    if Some(tip) == since && retried.is_empty() {
+        return Ok(None);
+    }
+    // Its failures are named by their blobs.
+    let again = retried.iter().filter_map(|blob| Oid::from_str(blob).ok());
+    let again = again.filter(|blob| !changes.removed.contains(blob) && !changes.added.contains(blob));
+    let items = again.chain(changes.added.iter().copied()).map(Item::Blob).collect();
     Ok(Some(Task {
         repository: repository.clone(),
-        items: changes.added.into_iter().map(Item::Blob).collect(),
+        items,
         cursor: Some(tip.to_string()),
         whole: changes.rewritten,
         rewritten: changes.rewritten,
         removed: changes.removed,
         damaged: changes.damaged,
-        retried: Vec::new(),
+        retried,
         last: true,
     }))
 }

@@ -97,7 +97,8 @@ fn searched(context: &Context, letters: &Letters<'_>) -> Result<String, Failure>
     let trees: Vec<String> =
         read.map(|tree| format!("{} to {}", tree.path.display(), dates::day(tree.newest))).collect();
     let trees = if trees.is_empty() { "no tree attached".to_owned() } else { format!("trees: {}", trees.join(", ")) };
-    Ok(format!("{}; {trees}", horizon::indexed(Some(letters.reader))))
+    let unread = trees::unread(context)?.into_iter().map(|line| format!("; {line}"));
+    Ok(format!("{}; {trees}{}", horizon::indexed(Some(letters.reader)), unread.collect::<String>()))
 }
 
 /// The full ids that a name may stand for.

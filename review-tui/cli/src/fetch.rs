@@ -77,7 +77,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         exit = Exit::Unreadable;
     }
     if came.anything {
-        let indexed = index::run(context, index::Arguments::default())?;
+        let indexed = index::run(context, index::Arguments::waiting())?;
         exit = if indexed == Exit::Done { exit } else { indexed };
     }
     if let (true, [Target::Thread { id, .. }]) = (exit == Exit::Done, targets.as_slice()) {
@@ -97,6 +97,8 @@ struct Came {
 
 fn fetch_thread(context: &Context, client: &Client<'_>, list: &Base, id: &str, came: &mut Came) -> Result<(), Failure> {
     let thread = thread::fetch(client, list, id).map_err(|e| failure(&e))?;
+    // Only from here on is anything changed that others change too.
+    let lock = lock(context)?;
     let path = context.place.data().join(format!("fetched-{}.mbox", std::process::id()));
     let kept =
         |e: std::io::Error| Failure::from_error(Exit::Unreadable, &FetchError::Io { path: path.clone(), source: e });
@@ -116,7 +118,7 @@ fn fetch_thread(context: &Context, client: &Client<'_>, list: &Base, id: &str, c
     imported?;
     came.ids.extend(thread.ids);
     came.anything = true;
-    attach(context, |sources| {
+    attach(&lock, |sources| {
         sources.attach_own(&import::epoch(context)?);
         Ok(())
     })
@@ -141,18 +143,23 @@ fn fetch_list(context: &Context, client: &Client<'_>, list: &Base, name: &str, c
     };
     context.say(&format!("{}: {epochs} ({})", text::line(name), told.join(", ")));
     came.anything = true;
-    attach(context, |sources| {
+    attach(&lock(context)?, |sources| {
         index::attach_folder(sources, &done.dir)?;
         Ok(())
     })
 }
 
-fn attach(context: &Context, change: impl FnOnce(&mut Sources) -> Result<(), Failure>) -> Result<(), Failure> {
-    let data = context.place.data();
+/// What was fetched is here, and waits for whoever is indexing.
+fn lock(context: &Context) -> Result<Lock, Failure> {
+    let tell = |holder: &str| context.say(&format!("fetched; waiting for {}, which is indexing", text::line(holder)));
+    context.place.lock(Duration::MAX, &tell)
+}
+
+fn attach(lock: &Lock, change: impl FnOnce(&mut Sources) -> Result<(), Failure>) -> Result<(), Failure> {
     let unread = |e: provenance_index::sources::SourcesError| Failure::from_error(Exit::Unreadable, &e);
-    let mut sources = Sources::load(data).map_err(unread)?;
+    let mut sources = Sources::to_change(lock).map_err(unread)?;
     change(&mut sources)?;
-    sources.save(data).map_err(unread)
+    sources.save(lock).map_err(unread)
 }
 
 /// Fetches what the catalogue names, with a pause after each; whether all of it is here now.

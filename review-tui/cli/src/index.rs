@@ -2,13 +2,16 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use provenance_corpus::archive::{self, public_inbox_config};
 use provenance_index::events::Events;
-use provenance_index::sources::{Layout, OWN, Sources, SourcesError};
+use provenance_index::sources::{Layout, OWN, Repository, Sources, SourcesError};
+use provenance_index::store::Lock;
+use provenance_index::upkeep::forget;
+use provenance_index::upkeep::mend::{self, MendError, Mended};
 use provenance_index::writer::{self, Options, Progress, Report, WriterError};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::session::images::Images;
@@ -28,21 +31,46 @@ pub struct Arguments {
     /// Attach the git tree at PATH (default: the current one), to link commits to the mails that they came from
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = ".")]
     repo: Vec<PathBuf>,
+    /// Ask git for the files missing from attached partial clones, for commits that may be from a mail; uses the network
+    #[arg(long)]
+    fetch_missing: bool,
     /// Attach a kernel image (vmlinux or .ko), so that `check` and `review` can show who owns the bytes of a function
     #[arg(long, value_name = "PATH")]
     image: Vec<PathBuf>,
     /// Rebuild all links between mails, series and commits, if they are damaged
     #[arg(long)]
     rebuild_links: bool,
+    /// Detach an archive, by name or path, and remove its mails from the index; the archive itself is left alone
+    #[arg(long, value_name = "LIST")]
+    forget: Vec<String>,
+    /// Seconds to wait for another process that is indexing
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    wait: u64,
     /// Threads for reading; as many again for indexing [default: one per CPU, at most 8]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 }
 
+impl Arguments {
+    /// For who has something to be indexed: waits for as long as it takes.
+    pub fn waiting() -> Arguments {
+        Arguments { wait: u64::MAX, ..Arguments::default() }
+    }
+}
+
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
-    let data = context.place.data();
-    let mut sources = Sources::load(data).map_err(|e| sources_failure(&e))?;
+    let names_nothing = arguments.paths.is_empty() && arguments.repo.is_empty() && arguments.image.is_empty();
+    // A question about nothing makes no data directory.
+    if names_nothing && !context.place.data().exists() {
+        return Err(nothing_known(context));
+    }
+    let lock = context.place.lock(Duration::from_secs(arguments.wait), &|holder| {
+        context.say(&format!("waiting for {}, which is indexing", text::line(holder)));
+    })?;
+    let forgotten = forget_lists(&lock, &arguments.forget)?;
+    let mended = keep_house(context, &lock)?;
+    let mut sources = Sources::to_change(&lock).map_err(|e| sources_failure(&e))?;
     let mut exit = Exit::Done;
     let mut changed = rescan(&mut sources);
     for path in &arguments.paths {
@@ -62,29 +90,34 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         }
     }
     if changed {
-        sources.save(data).map_err(|e| sources_failure(&e))?;
+        sources.save(&lock).map_err(|e| sources_failure(&e))?;
     }
-    exit = attach_images(context, &arguments.image)?.unwrap_or(exit);
+    exit = attach_images(context, &lock, &arguments.image)?.unwrap_or(exit);
     let bar = Bar::new(context.global.quiet, "commits");
-    let trees = trees::update(context, &arguments.repo, &bar)?;
+    let trees = trees::update(context, &lock, &arguments.repo, arguments.fetch_missing, &bar)?;
     bar.finish();
     if sources.repositories().is_empty() && !trees.any && !arguments.image.is_empty() {
         return Ok(exit);
     }
-    if sources.repositories().is_empty() && !trees.any {
+    if sources.repositories().is_empty() && !trees.any && forgotten.is_empty() {
         return Err(nothing_known(context));
     }
     let mut options = match arguments.threads {
         Some(threads) => Options { threads: threads.clamp(1, 8), ..Options::default() },
         None => Options::default(),
     };
-    let relink = trees.relink || arguments.rebuild_links;
+    let relink = trees.relink || arguments.rebuild_links || mended.relink;
     options.relink = relink;
     let bar = Bar::new(context.global.quiet, "mails");
     let start = Instant::now();
-    let report = writer::update(data, &sources, options, &bar).map_err(|e| writer_failure(&e))?;
+    let report = writer::update(&lock, &sources, options, &bar).map_err(|e| writer_failure(&e))?;
     bar.finish();
-    keep_events(context)?;
+    forget::remove_mirrors(lock.data(), &forgotten).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
+    for repository in &forgotten {
+        context.say(&format!("{} is forgotten", text::line(&repository.path.to_string_lossy())));
+    }
+    trees::tell_unread(context)?;
+    keep_events(context, &lock)?;
     if arguments.rebuild_links {
         context.say("rebuilding the links");
     }
@@ -96,14 +129,50 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 /// A catalogue that does not load is for `query` to refuse; the mails are indexed all the same.
-fn keep_events(context: &Context) -> Result<(), Failure> {
+fn keep_events(context: &Context, lock: &Lock) -> Result<(), Failure> {
     match context.place.catalogue() {
-        Ok(catalogue) => Events::keep(&catalogue, context.place.data()).map_err(|e| writer_failure(&e)),
+        Ok(catalogue) => Events::keep(&catalogue, lock).map_err(|e| writer_failure(&e)),
         Err(failure) => {
             context.say(failure.text().trim_end());
             Ok(())
         }
     }
+}
+
+/// Takes archives from the list; their mails go with the commit that follows.
+fn forget_lists(lock: &Lock, names: &[String]) -> Result<Vec<Repository>, Failure> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sources = Sources::to_change(lock).map_err(|e| sources_failure(&e))?;
+    let mut gone = Vec::new();
+    for name in names {
+        let found = forget::forget(&mut sources, name);
+        gone.extend(found.map_err(|e| Failure::from_error(Exit::Usage, &e).hint("`provenance status` names all"))?);
+    }
+    sources.save(lock).map_err(|e| sources_failure(&e))?;
+    Ok(gone)
+}
+
+/// What is damaged is made anew where it can be, and is named where it cannot.
+fn keep_house(context: &Context, lock: &Lock) -> Result<Mended, Failure> {
+    let mended = mend::mend(lock).map_err(|error| {
+        let failure = Failure::from_error(Exit::Unreadable, &error);
+        match error {
+            MendError::Lost { .. } => failure.hint(
+                "bring it back and run `provenance index` again, or go without it: `provenance index --forget LIST`",
+            ),
+            MendError::List { .. } => {
+                failure.hint("both copies are damaged; move both away, then attach the archives and trees again")
+            }
+            _ => failure.hint("check the permissions and the space of the data directory"),
+        }
+    })?;
+    if Images::mend(lock).unwrap_or(false) {
+        context.say("the list of images was damaged, and is written anew from its copy");
+    }
+    mended.told.iter().for_each(|line| context.say(&text::line(line)));
+    Ok(mended)
 }
 
 #[derive(Default)]
@@ -144,15 +213,20 @@ fn take(context: &Context, sources: &mut Sources, path: &Path) -> Result<Taken, 
 }
 
 /// Attaches images; the exit code if one of them could not be read and others could.
-fn attach_images(context: &Context, paths: &[PathBuf]) -> Result<Option<Exit>, Failure> {
+fn attach_images(context: &Context, lock: &Lock, paths: &[PathBuf]) -> Result<Option<Exit>, Failure> {
     if paths.is_empty() {
         return Ok(None);
     }
-    let data = context.place.data();
     let unkept = |error: std::io::Error| {
-        Failure::from_error(Exit::Unreadable, &error).hint("check images.json in the data directory, or remove it")
+        let hint = match error.kind() {
+            std::io::ErrorKind::InvalidData => {
+                "both copies are damaged; move `images` and `images.copy` away, then attach the images again"
+            }
+            _ => "check the permissions and the space of the data directory",
+        };
+        Failure::from_error(Exit::Unreadable, &error).hint(hint)
     };
-    let mut images = Images::load(data).map_err(unkept)?;
+    let mut images = Images::load(lock.data()).map_err(unkept)?;
     let mut exit = None;
     for path in paths {
         match images.attach(path) {
@@ -172,7 +246,7 @@ fn attach_images(context: &Context, paths: &[PathBuf]) -> Result<Option<Exit>, F
             }
         }
     }
-    images.save(data).map_err(unkept)?;
+    images.save(lock).map_err(unkept)?;
     Ok(exit)
 }
 
@@ -190,7 +264,8 @@ fn rescan(sources: &mut Sources) -> bool {
     let mut changed = false;
     for root in roots {
         // A root that is gone keeps its mails in the index; the run will say that it cannot be read.
-        for repository in archive::detect(&root).map(|found| found.repositories).unwrap_or_default() {
+        let found = archive::detect(&root).map(|found| found.repositories).unwrap_or_default();
+        for repository in found.into_iter().filter(|r| !sources.is_forgotten(&r.path)).collect::<Vec<_>>() {
             changed |= attach(sources, &repository, &root);
         }
     }
@@ -253,6 +328,8 @@ fn sources_failure(error: &SourcesError) -> Failure {
 fn writer_failure(error: &WriterError) -> Failure {
     match error {
         WriterError::Store(error) => store_failure(error),
+        WriterError::Space { .. } => Failure::from_error(Exit::Unreadable, error)
+            .hint("nothing was begun; make room, or name another place with --data-dir"),
         _ => Failure::from_error(Exit::Unreadable, error)
             .hint("check the permissions and the space of the data directory, then run `provenance index` again"),
     }

@@ -23,6 +23,7 @@ pub mod scan;
 pub mod score;
 pub mod series;
 pub mod show;
+pub mod state;
 pub mod status;
 pub mod terminal;
 pub mod thread;
@@ -127,6 +128,8 @@ enum Command {
     Scan(scan::Arguments),
     /// Show what is indexed and what could not be read
     Status(status::Arguments),
+    /// Back up your verdicts, notes and drafts, or restore them
+    State(state::Arguments),
     /// Measure how good the links and rules are on what is indexed
     #[command(name = "__score", hide = true)]
     Score(score::Arguments),
@@ -236,6 +239,7 @@ fn run(context: &Context, command: Command, desk: Desk) -> Result<Exit, Failure>
         Command::Review(arguments) => desk(context, arguments),
         Command::Scan(arguments) => scan::run(context, &arguments),
         Command::Status(arguments) => status::run(context, arguments),
+        Command::State(arguments) => state::run(context, &arguments),
         Command::Score(arguments) => score::run(context, arguments),
         Command::Completions(arguments) => manual::completions(Cli::command(), arguments),
         Command::Man(arguments) => manual::man(Cli::command(), arguments),

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use provenance_index::history::Trees;
 use provenance_index::reader::Reader;
 use provenance_index::sources::Sources;
+use provenance_index::upkeep::verify::{self, Finding, Part};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::look::{Look, Style};
 use provenance_review::session::images::Images;
@@ -21,6 +22,9 @@ pub struct Arguments {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
+    /// Read everything in the data directory, check it, and say what is damaged
+    #[arg(long)]
+    verify: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -35,6 +39,9 @@ const NAMED: usize = 5;
 
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    if arguments.verify {
+        return look_through(context, arguments.format);
+    }
     let sources = Sources::load(context.place.data()).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
     let reader = context.place.required_reader()?;
     let missing = reader.missing_parents().map_err(|e| reader_failure(&e))?;
@@ -45,10 +52,14 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         Format::Text => {
             out.write_all(report(&reader, &sources, missing, &context.look).as_bytes())?;
             out.write_all(beside(&trees, &images, &context.look).as_bytes())?;
+            for line in trees::unread(context)? {
+                writeln!(out, "           {line}")?;
+            }
         }
         Format::Json => {
             let mut value = value(&reader, &sources, missing);
             value["trees"] = serde_json::json!(trees.trees);
+            value["unread"] = serde_json::json!(trees::unread(context)?);
             value["images"] = serde_json::json!(images.images);
             json::pretty(&mut out, &value)?;
         }
@@ -56,6 +67,60 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     out.finish()?;
     let unreadable = reader.state.repositories.values().any(|r| r.failed > 0 || r.refused.is_some());
     Ok(if unreadable { Exit::Unreadable } else { Exit::Done })
+}
+
+/// Everything in the data directory, read and checked.
+fn look_through(context: &Context, format: Format) -> Result<Exit, Failure> {
+    let data = context.place.data();
+    let found = verify::all(data);
+    let mut out = context.paged();
+    match format {
+        Format::Text if found.is_empty() => {
+            writeln!(out, "{}: everything is as it was written", text::line(&data.to_string_lossy()))?;
+        }
+        Format::Text => {
+            for finding in &found {
+                let path = finding.path.to_string_lossy();
+                let verdict = if finding.refused { "refused" } else { "damaged" };
+                writeln!(out, "{verdict}  {}: {}", text::line(&path), text::line(&finding.what))?;
+                writeln!(out, "         {}", remedy(finding))?;
+            }
+        }
+        Format::Json => {
+            let value = |finding: &Finding| {
+                serde_json::json!({
+                    "path": finding.path,
+                    "what": finding.what,
+                    "refused": finding.refused,
+                    "remedy": remedy(finding),
+                })
+            };
+            let value = serde_json::json!({
+                "format": json::FORMAT,
+                "damaged": found.iter().map(value).collect::<Vec<_>>(),
+            });
+            serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    out.finish()?;
+    Ok(if found.is_empty() { Exit::Done } else { Exit::Unreadable })
+}
+
+/// What to do about something damaged.
+fn remedy(finding: &Finding) -> &'static str {
+    match finding.part {
+        _ if finding.refused => "may this user read it?",
+        Part::Mails => "`provenance index` reads the mails again",
+        Part::Links => "`provenance index` derives the links anew",
+        Part::Events => "`provenance index` makes it anew",
+        Part::Tree(_) | Part::Weights(_) => "`provenance index` reads the tree again",
+        Part::List => "`provenance index` writes it anew from its copy, where that is whole",
+        Part::Imported => {
+            "it lies nowhere else: restore it from a backup, or import the mail again; `git fsck` tells more"
+        }
+        Part::Journal => "it lies nowhere else: the other lines are read; nothing is written over it",
+    }
 }
 
 fn report(reader: &Reader, sources: &Sources, missing: u64, look: &Look) -> String {

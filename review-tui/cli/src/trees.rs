@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use provenance_index::history::{self, HistoryError, Trees};
+use provenance_index::history::{self, HistoryError, Trees, missing};
+use provenance_index::store::Lock;
 use provenance_index::writer::Progress;
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::text::{self, count, plural};
@@ -22,8 +23,13 @@ pub struct Found {
 }
 
 /// Attaches these trees and reads what is new in all.
-pub fn update(context: &Context, paths: &[PathBuf], progress: &dyn Progress) -> Result<Found, Failure> {
-    let data = context.place.data();
+pub fn update(
+    context: &Context,
+    lock: &Lock,
+    paths: &[PathBuf],
+    fetch_missing: bool,
+    progress: &dyn Progress,
+) -> Result<Found, Failure> {
     let mut trees = load(context)?;
     for path in paths {
         if !trees.attach(path).map_err(|e| failure(&e))? {
@@ -33,10 +39,11 @@ pub fn update(context: &Context, paths: &[PathBuf], progress: &dyn Progress) -> 
     if trees.trees.is_empty() {
         return Ok(Found::default());
     }
+    let fetched = if fetch_missing { get_missing(context, &trees)? } else { 0 };
     let start = Instant::now();
-    let added = trees.update(data, progress).map_err(|e| failure(&e))?;
+    let added = trees.update(lock, progress).map_err(|e| failure(&e))?;
     let seconds = start.elapsed().as_secs_f64();
-    let mut found = Found { any: true, relink: added > 0 || !paths.is_empty(), refused: false };
+    let mut found = Found { any: true, relink: added + fetched > 0 || !paths.is_empty(), refused: false };
     for tree in &trees.trees {
         if let Some(reason) = &tree.refused {
             found.refused = true;
@@ -50,6 +57,45 @@ pub fn update(context: &Context, paths: &[PathBuf], progress: &dyn Progress) -> 
     Ok(found)
 }
 
+/// Gets what partial clones lack of the commits that meet a mail; returns how many files came.
+fn get_missing(context: &Context, trees: &Trees) -> Result<u64, Failure> {
+    let mut came = 0;
+    for tree in &trees.trees {
+        let commits = missing::unread(context.place.data(), tree).unwrap_or_default();
+        came += missing::fetch(tree, &commits, &|what| context.say(&text::line(what))).map_err(|e| failure(&e))?;
+    }
+    context.say(&format!("{} fetched", plural(came, "missing file", "missing files")));
+    Ok(came)
+}
+
+/// Says which trees lack files of commits that meet a mail.
+pub fn tell_unread(context: &Context) -> Result<(), Failure> {
+    for line in unread(context)? {
+        context.say(&line);
+    }
+    Ok(())
+}
+
+/// For each tree that lacks files of commits that meet a mail, how many commits, and what to do.
+pub fn unread(context: &Context) -> Result<Vec<String>, Failure> {
+    let data = context.place.data();
+    let mut lines = Vec::new();
+    for tree in load(context)?.trees {
+        let ids = missing::unread(data, &tree)
+            .map_err(|source| failure(&HistoryError::Io { path: history::dir(data), source }))?;
+        if !ids.is_empty() {
+            let path = tree.path.display().to_string();
+            lines.push(format!(
+                "{} in {} could not be read: files of theirs are not in this clone (`provenance index --repo '{}' --fetch-missing` asks git for them)",
+                plural(ids.len() as u64, "commit that may be a mail's", "commits that may be a mail's"),
+                text::line(&path),
+                text::line(&path),
+            ));
+        }
+    }
+    Ok(lines)
+}
+
 /// The git trees attached with `index --repo`.
 pub fn load(context: &Context) -> Result<Trees, Failure> {
     let data = context.place.data();
@@ -60,7 +106,10 @@ pub fn load(context: &Context) -> Result<Trees, Failure> {
 fn failure(error: &HistoryError) -> Failure {
     let hint = match error {
         HistoryError::Open { .. } => "name a git work tree or a git directory that `git -C PATH log` can read",
-        HistoryError::Io { .. } => "check the permissions and the space; the directory can be removed and read again",
+        HistoryError::Fetch { .. } => "check the network, and that `git -C PATH fetch` works; what came is kept",
+        HistoryError::Io { .. } => {
+            "check the permissions and the space; `provenance index` reads again what is damaged"
+        }
     };
     Failure::from_error(Exit::Unreadable, error).hint(hint)
 }

@@ -2,6 +2,7 @@
 //! a place of its own, so that every screen has something true to show.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use provenance_corpus::archive::mbox::Mbox;
 use provenance_corpus::catalogue::Catalogue;
@@ -10,6 +11,7 @@ use provenance_corpus::store::Store;
 use provenance_index::events::Events;
 use provenance_index::reader::Reader;
 use provenance_index::sources::Sources;
+use provenance_index::store::Lock;
 use provenance_index::writer::{self, Options};
 
 /// The mails, as mboxrd.
@@ -24,6 +26,7 @@ pub fn open(data: &Path, catalogue: &Catalogue) -> Result<(PathBuf, Reader), Box
     if let Ok(reader) = Reader::open(&place) {
         return Ok((place, reader));
     }
+    let lock = Lock::wait(&place, Duration::from_secs(10), &|_| {})?;
     let store = Store::open(&place.join("mail"))?;
     let mut import = store.begin()?;
     for mail in Mbox::new(MAILS) {
@@ -34,9 +37,9 @@ pub fn open(data: &Path, catalogue: &Catalogue) -> Result<(PathBuf, Reader), Box
     import.finish()?;
     let mut sources = Sources::default();
     sources.attach_own(&store.epoch());
-    sources.save(&place)?;
-    writer::update(&place, &sources, Options { threads: 1, memory: 64 << 20, relink: false }, &())?;
-    Events::keep(catalogue, &place)?;
+    sources.save(&lock)?;
+    writer::update(&lock, &sources, Options { threads: 1, memory: 64 << 20, relink: false }, &())?;
+    Events::keep(catalogue, &lock)?;
     let reader = Reader::open(&place)?;
     Ok((place, reader))
 }

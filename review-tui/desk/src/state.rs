@@ -1,13 +1,14 @@
 //! What the reader has judged, noted and remarked: the only primary data of the desk.
 //!
 //! `state/journal.jsonl` in the data directory holds one fact a line, appended and synced when it is made, never
-//! rewritten. A line that a crash cut short is passed over. All facts after one another make the [`Review`].
+//! rewritten, with a checksum ([`provenance_index::journal`]). A line that a crash cut short, or that is damaged, is passed over and told. All facts after one another make the [`Review`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use provenance_index::journal;
 use serde::{Deserialize, Serialize};
 
 /// Queries that are remembered.
@@ -182,20 +183,10 @@ impl Journal {
     /// # Errors
     /// A journal that is there and cannot be read.
     pub fn load(&self) -> io::Result<(Review, usize)> {
-        let mut bytes = Vec::new();
-        match File::open(&self.path) {
-            Ok(file) => file.take(LONGEST).read_to_end(&mut bytes)?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((Review::default(), 0)),
-            Err(e) => return Err(e),
-        };
-        let (mut review, mut torn) = (Review::default(), 0);
-        for line in bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-            match serde_json::from_slice(line) {
-                Ok(fact) => review.take(fact),
-                Err(_) => torn += 1,
-            }
-        }
-        Ok((review, torn))
+        let lines = journal::read(&self.path, LONGEST)?;
+        let mut review = Review::default();
+        lines.facts.into_iter().for_each(|fact| review.take(fact));
+        Ok((review, lines.damaged.len()))
     }
 
     /// Adds a fact; when this returns it is on the disk.
@@ -203,28 +194,14 @@ impl Journal {
     /// # Errors
     /// Where the journal cannot be written.
     pub fn append(&self, fact: &Fact) -> io::Result<()> {
-        if let Some(dir) = self.path.parent() {
-            fs::create_dir_all(dir)?;
-        }
-        let mut file = OpenOptions::new().append(true).read(true).create(true).open(&self.path)?;
-        let mut line = serde_json::to_vec(fact)?;
-        line.push(b'\n');
-        // A line that a crash cut short must not swallow this one.
-        if file.seek(SeekFrom::End(0))? > 0 {
-            file.seek(SeekFrom::End(-1))?;
-            let mut last = [0];
-            file.read_exact(&mut last)?;
-            if last != *b"\n" {
-                line.insert(0, b'\n');
-            }
-        }
-        file.write_all(&line)?;
-        file.sync_data()
+        journal::append(&self.path, fact)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -83,6 +83,12 @@ pub enum ReadError {
     },
 }
 
+/// The name of no bytes, `e69de29b...`: git knows it without having it.
+const EMPTY: &[u8] = &[
+    0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b, 0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2, 0xe4, 0x8c, 0x53,
+    0x91,
+];
+
 /// Reads mails for one thread. It holds its own handle on the objects, so that threads do not wait for each other's
 /// lock; take mails in the order of the history, in large contiguous pieces, because neighbours share delta bases.
 pub struct Reader {
@@ -103,6 +109,8 @@ impl Reader {
     /// The mail that a commit's tree names.
     pub fn mail(&self, tree: Oid) -> Result<Item<'_>, ReadError> {
         Ok(match self.entry(tree)? {
+            // What public-inbox-purge leaves of a mail.
+            Some((Entry::Mail, blob)) if blob.as_bytes() == EMPTY => Item::Nothing,
             Some((Entry::Mail, blob)) => Item::Added { blob, bytes: self.blob(blob)? },
             Some((Entry::Deletion, blob)) => Item::Deleted { blob },
             None => Item::Nothing,

@@ -97,7 +97,8 @@ impl Library {
         };
         let mut trouble = shelf.trouble.clone();
         if torn > 0 && trouble.is_none() {
-            trouble = Some(format!("{torn} lines of state/journal.jsonl were cut short and are passed over"));
+            trouble =
+                Some(format!("{torn} lines of state/journal.jsonl were cut short or are damaged, and are passed over"));
         }
         Opened {
             horizon: horizon::indexed(shelf.reader.as_ref()),

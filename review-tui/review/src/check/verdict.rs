@@ -1,13 +1,13 @@
 //! What the reader has judged of findings. `state/verdicts.jsonl` in the data directory holds one verdict a line, appended
-//! and synced when it is made, never rewritten; a line that a crash cut short is passed over, and of two on one finding the
-//! later counts. The key is the rule and the patch-id, so that a verdict survives a reroll that changes nothing.
+//! and synced when it is made, never rewritten ([`provenance_index::journal`]); a line that a crash cut short is passed over, and of
+//! two on one finding the later counts. The key is the rule and the patch-id, so that a verdict survives a reroll that changes nothing.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use provenance_corpus::patch_id;
+use provenance_index::journal;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -26,7 +26,10 @@ struct Line {
 
 /// Findings that were dismissed, with the reasons.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdicts(BTreeMap<String, String>);
+pub struct Verdicts {
+    found: BTreeMap<String, String>,
+    damaged: usize,
+}
 
 fn path(data: &Path) -> PathBuf {
     data.join("state/verdicts.jsonl")
@@ -52,15 +55,9 @@ impl Verdicts {
     /// # Errors
     /// What the file system says.
     pub fn load(data: &Path) -> io::Result<Verdicts> {
-        let mut text = Vec::new();
-        match File::open(path(data)) {
-            Ok(file) => file.take(LONGEST).read_to_end(&mut text)?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Verdicts::default()),
-            Err(e) => return Err(e),
-        };
-        let lines = text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+        let lines = journal::read::<Line>(&path(data), LONGEST)?;
         let mut found = BTreeMap::new();
-        for line in lines {
+        for line in lines.facts {
             // An empty reason takes the verdict back.
             if line.why.is_empty() {
                 found.remove(&line.id)
@@ -68,12 +65,17 @@ impl Verdicts {
                 found.insert(line.id, line.why)
             };
         }
-        Ok(Verdicts(found))
+        Ok(Verdicts { found, damaged: lines.damaged.len() })
+    }
+
+    /// How many lines of the journal are none: cut short by a crash, or damaged. What they dismissed is told again.
+    pub fn damaged(&self) -> usize {
+        self.damaged
     }
 
     /// Why a finding was dismissed, where it was.
     pub fn of(&self, id: &str) -> Option<&str> {
-        self.0.get(id).map(String::as_str)
+        self.found.get(id).map(String::as_str)
     }
 }
 
@@ -82,32 +84,13 @@ impl Verdicts {
 /// # Errors
 /// What the file system says.
 pub fn dismiss(data: &Path, id: &str, why: &str, when: i64) -> io::Result<()> {
-    let path = path(data);
-    if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir)?;
-    }
-    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-    let line =
-        serde_json::to_string(&Line { id: id.to_owned(), why: why.to_owned(), when }).map_err(io::Error::from)?;
-    // What a crash left of the last line must not swallow this one.
-    let gap = if ends_whole(&mut file)? { "" } else { "\n" };
-    file.write_all(format!("{gap}{line}\n").as_bytes())?;
-    file.sync_data()
-}
-
-fn ends_whole(file: &mut File) -> io::Result<bool> {
-    use std::io::{Seek, SeekFrom};
-    if file.seek(SeekFrom::End(0))? == 0 {
-        return Ok(true);
-    }
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
+    journal::append(&path(data), &Line { id: id.to_owned(), why: why.to_owned(), when })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

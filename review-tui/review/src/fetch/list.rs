@@ -97,26 +97,6 @@ struct Git<'c, 't> {
     client: &'c Client<'t>,
 }
 
-/// What git takes for the repository of the current directory, from the environment (`git rev-parse --local-env-vars`, 2.39).
-const LOCAL: [&str; 16] = [
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_CONFIG",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_CONFIG_COUNT",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_GRAFT_FILE",
-    "GIT_INDEX_FILE",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_PREFIX",
-    "GIT_SHALLOW_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_INTERNAL_SUPER_PREFIX",
-];
-
 impl Git<'_, '_> {
     /// Clones beside the place and moves the clone there when it is whole.
     fn clone(&self, place: &Path, epoch: &Epoch) -> Result<bool, FetchError> {
@@ -190,9 +170,7 @@ impl Git<'_, '_> {
             command.args(["-c", setting]);
         }
         command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true").env("LC_ALL", "C").stdin(Stdio::null());
-        for variable in LOCAL {
-            command.env_remove(variable);
-        }
+        provenance_index::child::apart(&mut command);
         command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::piped());
         command
     }

@@ -1,11 +1,12 @@
 //! Kernel images that were attached: a vmlinux or modules whose tables say who owns which byte. Only their paths are kept;
 //! the files are read in place whenever somebody asks about a function.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use provenance_engine::image::{Image, ImageError, Kind, Limits, Listing, Severity};
+use provenance_index::container::{self, Kind as FileKind};
+use provenance_index::store::Lock;
 use serde::{Deserialize, Serialize};
 
 /// An attached image.
@@ -20,6 +21,9 @@ pub struct Attached {
     /// Whether it is a linked kernel, and not a module.
     pub kernel: bool,
 }
+
+/// The file of the list.
+const FILE: FileKind = FileKind { name: *b"images\0\0", version: 1 };
 
 /// All attached images, in the order in which they were attached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,28 +80,37 @@ impl Attached {
 
 impl Images {
     fn file(data: &Path) -> PathBuf {
-        data.join("images.json")
+        data.join("images")
     }
 
     /// Reads the list; a data directory without one has no images.
     ///
     /// # Errors
-    /// What the file system says; `InvalidData` for a list that is not ours.
+    /// What the file system says; `InvalidData` where both copies of the list are damaged.
     pub fn load(data: &Path) -> io::Result<Images> {
-        match fs::read(Images::file(data)) {
-            Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Images::default()),
-            Err(e) => Err(e),
+        Ok(container::load(&Images::file(data), FILE)?.map_or_else(Images::default, |kept| kept.value))
+    }
+
+    /// Writes the list, where one of its two copies is damaged, from the other; tells whether one was.
+    ///
+    /// # Errors
+    /// As [`Images::load`], and what the file system says.
+    pub fn mend(lock: &Lock) -> io::Result<bool> {
+        let place = Images::file(lock.data());
+        let Some(kept) = container::load::<Images>(&place, FILE)? else { return Ok(false) };
+        let whole = container::is_whole(&place);
+        if !whole {
+            kept.value.save(lock)?;
         }
+        Ok(!whole)
     }
 
     /// Writes the list beside the old one and puts it in its place.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn save(&self, data: &Path) -> io::Result<()> {
-        let text = serde_json::to_vec_pretty(self).map_err(io::Error::from)?;
-        provenance_index::replace_file(&Images::file(data), &text)
+    pub fn save(&self, lock: &Lock) -> io::Result<()> {
+        container::save(&Images::file(lock.data()), FILE, self)
     }
 
     /// Attaches an image; of one that is attached already, what it is now is kept. Returns what it is, and whether it is new.

@@ -22,8 +22,7 @@ pub struct Letters<'r> {
 
 /// Links that cannot be read, with what to do.
 pub fn links_failure(error: &std::io::Error) -> Failure {
-    Failure::from_error(Exit::Unreadable, error)
-        .hint("the links can be rebuilt: move the index.* directory away and run `provenance index`")
+    Failure::from_error(Exit::Unreadable, error).hint(super::place::MEND)
 }
 
 impl<'r> Letters<'r> {

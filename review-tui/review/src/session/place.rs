@@ -1,10 +1,11 @@
 //! Where things lie: the data directory and what is in it, the catalogue with the user's additions.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use provenance_corpus::catalogue::Catalogue;
 use provenance_index::reader::{Reader, ReaderError};
-use provenance_index::store::StoreError;
+use provenance_index::store::{Lock, StoreError};
 
 use crate::failure::{Exit, Failure};
 
@@ -32,6 +33,11 @@ impl Place {
     /// The data directory.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// The writer's lock, which is waited for so long where another process has it; `tell` is told who that is.
+    pub fn lock(&self, limit: Duration, tell: &dyn Fn(&str)) -> Result<Lock, Failure> {
+        Lock::wait(&self.data, limit, tell).map_err(|e| store_failure(&e))
     }
 
     /// The program's own mail store.
@@ -65,18 +71,19 @@ impl Place {
     }
 }
 
+/// What to do about an index that is damaged. One that is whole is never to be moved or removed.
+pub const MEND: &str = "run `provenance index`: it looks through all of it, and makes anew what is damaged";
+
 /// A store that could not be opened, with what to do.
 pub fn store_failure(error: &StoreError) -> Failure {
     match error {
         StoreError::Schema { .. } => Failure::from_error(Exit::Schema, error)
             .hint("run `provenance index`: it builds the new index beside the old one"),
-        StoreError::Locked { .. } => {
-            Failure::from_error(Exit::Locked, error).hint("wait for it; queries go on meanwhile")
-        }
-        StoreError::Io { .. } => Failure::from_error(Exit::Unreadable, error)
+        StoreError::Locked { .. } => Failure::from_error(Exit::Locked, error)
+            .hint("nothing was changed; wait for it and run the same command again; queries go on meanwhile"),
+        error if error.is_refusal() => Failure::from_error(Exit::Unreadable, error)
             .hint("check the permissions and the space, or name another place with --data-dir"),
-        _ => Failure::from_error(Exit::Unreadable, error)
-            .hint("move the index.* directory away and run `provenance index`: it can always be rebuilt"),
+        _ => Failure::from_error(Exit::Unreadable, error).hint(MEND),
     }
 }
 
@@ -84,7 +91,6 @@ pub fn store_failure(error: &StoreError) -> Failure {
 pub fn reader_failure(error: &ReaderError) -> Failure {
     match error {
         ReaderError::Store(error) => store_failure(error),
-        _ => Failure::from_error(Exit::Unreadable, error)
-            .hint("move the index.* directory away and run `provenance index`: it can always be rebuilt"),
+        _ => Failure::from_error(Exit::Unreadable, error).hint(MEND),
     }
 }
