@@ -22,8 +22,8 @@ use crate::links::commit::Commit;
 use crate::links::edge::commit_node;
 use crate::links::fact::{Blob, Cited, Fact, Told};
 use crate::links::records::{self, FILES, Record, Records};
+use crate::progress::Progress;
 use crate::store::Lock;
-use crate::writer::Progress;
 
 /// A commit of a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

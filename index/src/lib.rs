@@ -16,6 +16,7 @@ pub mod lineage;
 pub mod links;
 pub mod people;
 pub mod prior_art;
+pub mod progress;
 pub mod query;
 pub mod raw;
 pub mod reader;

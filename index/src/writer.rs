@@ -14,6 +14,8 @@ use tantivy::{IndexWriter, Searcher, Term};
 
 use self::plan::{Item, Plan, Task};
 use self::work::{Added, Found};
+pub use crate::progress::Progress;
+
 use crate::guard::caught;
 use crate::hash;
 use crate::links::{self, Links, LinksError};
@@ -28,23 +30,6 @@ const BATCH: usize = 150_000;
 
 /// Below this many new mails one indexing thread is enough, and starts faster than several.
 const SMALL: usize = 2_000;
-
-/// Told how far a run is.
-pub trait Progress: Sync {
-    /// So many mails are to be read.
-    fn begin(&self, mails: u64);
-    /// So many more were read, of so many bytes.
-    fn advance(&self, mails: u64, bytes: u64);
-    /// Reading is done, this is being done now.
-    fn phase(&self, what: &str);
-}
-
-/// Nobody is told.
-impl Progress for () {
-    fn begin(&self, _: u64) {}
-    fn advance(&self, _: u64, _: u64) {}
-    fn phase(&self, _: &str) {}
-}
 
 /// How a run uses the machine.
 #[derive(Clone, Copy, Debug)]

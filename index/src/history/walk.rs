@@ -11,7 +11,7 @@ use super::changes::Trees;
 use super::{Entry, HistoryError, Tree};
 use crate::links::fact::{Blob, cited};
 use crate::links::told;
-use crate::writer::Progress;
+use crate::progress::Progress;
 
 /// Paths that are kept of one commit; a commit that moves a whole tree says nothing by more.
 const PATHS: usize = 512;
