@@ -60,7 +60,7 @@ impl Host {
             (self.virtual_machine, "virtual machine"),
             (!self.membarrier, "no membarrier"),
             (self.traced, "traced"),
-            (self.debug_build, "DEBUG BUILD: figures mean little"),
+            (self.debug_build, "DEBUG BUILD: do not trust the figures"),
         ] {
             if yes {
                 out.push_str(", ");

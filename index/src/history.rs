@@ -98,7 +98,7 @@ pub struct Trees {
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// Neither libgit2 nor the user's git opens it.
-    #[error("{path} is no git repository that can be read: {reason}")]
+    #[error("{path} is not a readable git repository: {reason}")]
     Open {
         /// What was asked for.
         path: PathBuf,

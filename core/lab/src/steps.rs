@@ -40,12 +40,12 @@ pub struct Steps {
 const fn words(phase: Phase) -> Option<(&'static str, &'static str)> {
     Some(match phase {
         Phase::Start => ("plan", "the old bytes are compared with those in memory; nothing is written"),
-        Phase::Trapped => ("int3", "who comes by traps, and acts as the new instruction"),
+        Phase::Trapped => ("int3", "a thread that gets here traps and gets the effect of the new instruction"),
         Phase::Sync1 => ("sync", "nobody runs the old instruction any more"),
         Phase::Tails => ("tail", "the bytes behind the first are the new ones"),
         Phase::Sync2 => ("sync", "everybody sees them"),
         Phase::Heads => ("first byte", "who comes by runs the new instruction"),
-        Phase::Sync3 => ("sync", "nobody meets the breakpoint any more"),
+        Phase::Sync3 => ("sync", "no thread can hit the breakpoint any more"),
         _ => return None,
     })
 }

@@ -115,7 +115,7 @@ fn remedy(finding: &Finding) -> &'static str {
         Part::Links => "`provenance index` derives the links anew",
         Part::Events => "`provenance index` makes it anew",
         Part::Tree(_) | Part::Weights(_) => "`provenance index` reads the tree again",
-        Part::List => "`provenance index` writes it anew from its copy, where that is whole",
+        Part::List => "`provenance index` rebuilds it from its copy, if that is whole",
         Part::Imported => {
             "it lies nowhere else: restore it from a backup, or import the mail again; `git fsck` tells more"
         }

@@ -333,7 +333,7 @@ pub fn no_series(letters: &Letters<'_>, id: &str) -> Result<Failure, Failure> {
         Some(root) => format!("the thread begins with {root}; `provenance thread {id}` shows it"),
         None => format!("`provenance show {id}` shows the mail"),
     };
-    Ok(Failure::new(Exit::Usage, format!("{id} is neither a patch nor a cover letter, and answers none")).hint(hint))
+    Ok(Failure::new(Exit::Usage, format!("{id} is neither a patch nor a cover letter, nor a reply to one")).hint(hint))
 }
 
 /// What a pairing or joining rests on, for a reader.

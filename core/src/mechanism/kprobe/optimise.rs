@@ -35,7 +35,7 @@ impl Kprobes {
         let mut state = self.lock();
         let Some(place) = state.places.get(&addr) else { return no("no probe is there") };
         let (stub, single) = match place.way {
-            Way::Ftrace => return no("it rides on ftrace"),
+            Way::Ftrace => return no("it goes through ftrace"),
             Way::Breakpoint { jump: Some(_), .. } => return Ok(Optimised::Yes),
             Way::Breakpoint { stubs: [Some(stub), _], detour, .. } => (stub, detour.region.addr()),
             Way::Breakpoint { .. } => return no("it has no handler"),

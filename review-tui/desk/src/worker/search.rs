@@ -11,15 +11,16 @@ use provenance_index::search::{self as index, Question, SearchError};
 use provenance_review::thread as threads;
 use rustc_hash::FxHashMap;
 
-use super::library::Shelf;
-use super::{Library, Tell};
+use super::Tell;
 use crate::facts::{Brief, HitRow, Tree, TreeRow};
+use crate::library::Library;
+use crate::library::Shelf;
 use crate::msg::{Effect, Msg, Order};
 use crate::page::build::{Beside, build, given};
 use crate::page::voices::heard;
 use crate::text::clean;
 
-/// Hits of the first answer, and of each that follows.
+/// Hits of the first page, and of each that follows.
 const FIRST: usize = 100;
 const MORE: usize = 400;
 /// Hits that are listed at all.

@@ -127,7 +127,7 @@ pub fn lists(case: &Case<'_>, reached: &Reached, outcome: &mut Outcome) -> Look<
         missing.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         let names: Vec<String> = missing.iter().map(|(address, _)| address.clone()).collect();
         let says = match names.split_last() {
-            Some((last, [])) => format!("{area}/ is touched; {last} is not in To or Cc"),
+            Some((last, [])) => format!("changes {area}/; {last} is not in To or Cc"),
             Some((last, rest)) => format!("{area}/ is touched; {} and {last} are not in To or Cc", rest.join(", ")),
             None => continue,
         };
