@@ -95,6 +95,7 @@ impl Model {
         while !self.desk.go.is_empty() {
             match self.desk.go.remove(0) {
                 Go::Push(screen) => self.stack.push(screen),
+                Go::Thread(id) => screen::thread::open(&mut self.desk, &id),
                 Go::Pop => self.back(),
                 Go::Ask(prompt) => self.prompt = Some(prompt),
                 Go::Pick(picker) => self.picker = Some(picker),

@@ -59,6 +59,8 @@ pub struct Desk {
 pub enum Go {
     /// Open a screen.
     Push(Box<dyn Screen>),
+    /// Open the thread of a mail, by its Message-ID.
+    Thread(String),
     /// Close the screen that is seen.
     Pop,
     /// Ask something on the last line.

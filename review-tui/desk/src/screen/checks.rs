@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::kind::{Kind, Screen};
-use super::{lab, text_map, thread};
+use super::{lab, text_map};
 use crate::desk::{Desk, Go, movement};
 use crate::facts::checked::{Detail, FindingRow, Lead};
 use crate::keys::{Action, Scope, on};
@@ -244,7 +244,7 @@ impl Checks {
     fn enter(&mut self, desk: &mut Desk) {
         match self.detail().map(|detail| detail.lead.clone()) {
             None => self.fold(),
-            Some(Lead::Mail(id)) => thread::open(desk, &id),
+            Some(Lead::Mail(id)) => desk.go.push(Go::Thread(id)),
             Some(Lead::Told(what)) => desk.say(what),
             Some(Lead::Scenario(slug)) => lab::open(desk, vec![slug]),
             Some(Lead::Image) => text_map::open(desk, &self.id),

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use rustc_hash::FxHashMap;
 
 use super::kind::{Item, Kind, Screen};
-use super::{lineage, thread};
+use super::lineage;
 use crate::desk::{Desk, Go, movement};
 use crate::facts::HitRow;
 use crate::keys::{Action, Scope, on};
@@ -269,7 +269,7 @@ impl Find {
         }
         let mails = || Mails { ids: vec![row.id.clone()], name: "1 mail".to_owned() };
         match (action, &row.event) {
-            (Action::Enter | Action::Thread, _) if row.is_mail => thread::open(desk, &row.id),
+            (Action::Enter | Action::Thread, _) if row.is_mail => desk.go.push(Go::Thread(row.id.clone())),
             (Action::Enter | Action::Mechanisms, Some((event, mechanism))) => {
                 lineage::open(desk, mechanism, Some(event.clone()));
             }

@@ -7,7 +7,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::kind::{Kind, Screen};
-use super::thread;
 use crate::canvas::{heading, put, select};
 use crate::desk::{Desk, Go, movement};
 use crate::facts::{LineageFacts, LineageRow};
@@ -105,7 +104,7 @@ impl Screen for LineageScreen {
         }
         match action {
             Action::Enter => match self.row().map(|row| (row.mail.clone(), row.evidence.clone())) {
-                Some((Some((id, true)), _)) => thread::open(desk, &id),
+                Some((Some((id, true)), _)) => desk.go.push(Go::Thread(id)),
                 Some((Some((id, false)), _)) => desk.say(format!("{id} is not in the indexed lists")),
                 Some((None, evidence)) => desk.say(format!("its evidence is not a mail: {evidence}")),
                 None => {}

@@ -7,8 +7,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use table::{Line, lines, own, part};
 
+use super::diff;
 use super::kind::{Kind, Screen};
-use super::{diff, thread};
 use crate::canvas::{heading, put, put_cut, select};
 use crate::desk::{Desk, Go, movement};
 use crate::facts::series::{Cell, Column, SeriesFacts};
@@ -115,13 +115,13 @@ impl Screen for Series {
             Action::Focus => desk.say("there are no remarks to look at"),
             Action::Enter if self.on_remarks => {
                 let id = facts.remarks.get(self.remarks.at).map(|remark| remark.id.clone());
-                id.filter(|id| !id.is_empty()).into_iter().for_each(|id| thread::open(desk, &id));
+                id.filter(|id| !id.is_empty()).into_iter().for_each(|id| desk.go.push(Go::Thread(id)));
             }
             Action::SearchNext | Action::SearchBack => self.seek(desk, action == Action::SearchNext),
             Action::Fold | Action::FoldAll => self.fold(),
             Action::Enter if matches!(self.lines.get(self.rows.at), Some(Line::Folded(_))) => self.fold(),
             Action::Enter => match self.cell().filter(|cell| !cell.id.is_empty()) {
-                Some(cell) => thread::open(desk, &cell.id.clone()),
+                Some(cell) => desk.go.push(Go::Thread(cell.id.clone())),
                 None => desk.say("this version has no such patch"),
             },
             Action::Diff | Action::DiffAll => self.compare(desk, action == Action::DiffAll),
