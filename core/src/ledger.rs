@@ -62,16 +62,16 @@ pub enum State {
 pub struct Claim {
     /// First byte.
     pub addr: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: usize,
-    /// Whose.
+    /// Who holds them.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub holder: HolderId,
-    /// How.
+    /// Whether others may hold them too.
     pub sharing: Sharing,
-    /// What.
+    /// What the bytes are to the holder.
     pub kind: Kind,
-    /// Since or not yet written.
+    /// Whether the holder has written them yet.
     pub state: State,
     /// The bytes that the holder believes to be there (the first eight).
     pub expected: Bytes,
@@ -84,15 +84,15 @@ pub struct Claim {
 pub struct Ask {
     /// First byte.
     pub addr: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: usize,
     /// What the asker expects there (the first eight).
     pub expect: Bytes,
     /// For whom.
     pub holder: HolderId,
-    /// How.
+    /// Whether others may hold them too.
     pub sharing: Sharing,
-    /// What.
+    /// The kind of site.
     pub kind: Kind,
     /// What the holder will accept from others.
     pub accepts: &'static str,
@@ -147,23 +147,23 @@ pub enum LedgerError {
     /// The holder has it already.
     #[error("{holder} holds {addr:#x}+{len} already, since step {since}")]
     AlreadyHeld {
-        /// Who.
+        /// The name of who holds it.
         holder: String,
-        /// Where.
+        /// The first byte of the range.
         addr: u64,
-        /// Bytes.
+        /// Length of the held range in bytes.
         len: usize,
-        /// Since.
+        /// The step of the journal at which it was claimed.
         since: u64,
     },
     /// The holder does not hold it.
     #[error("{holder} does not hold {addr:#x}+{len}; claim it first")]
     NotHeld {
-        /// Who.
+        /// The name of who holds it.
         holder: String,
-        /// Where.
+        /// The address of the site.
         addr: u64,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
     },
     /// The present holder would not give it up.
@@ -171,9 +171,9 @@ pub enum LedgerError {
     NoConsent {
         /// The present holder.
         holder: String,
-        /// Where.
+        /// The address of the site.
         addr: u64,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
         /// The asker.
         to: String,
@@ -183,9 +183,9 @@ pub enum LedgerError {
     ConsentPanicked {
         /// The present holder.
         holder: String,
-        /// Where.
+        /// The address of the site.
         addr: u64,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
     },
     /// A holder of another ledger.

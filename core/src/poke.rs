@@ -41,7 +41,7 @@ pub use stats::Stats;
 pub enum Protocol {
     /// Breakpoints where membarrier(2) can synchronise cores, else stop-the-world.
     Auto,
-    /// Breakpoints.
+    /// A breakpoint in the first byte while the others change.
     Int3,
     /// One aligned store of eight bytes for each site; refused where the vendor does not document it.
     Quad,

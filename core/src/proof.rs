@@ -75,7 +75,7 @@ impl Host {
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Proof {
-    /// Where.
+    /// The address of the site.
     pub addr: u64,
     /// The function.
     pub symbol: String,

@@ -24,9 +24,9 @@ pub enum Sort {
     /// Date header.
     #[default]
     Date,
-    /// Arrival.
+    /// The time at which the list received it, newest first.
     Received,
-    /// BM25.
+    /// How well it matches, by BM25.
     Relevance,
 }
 

@@ -24,7 +24,7 @@ pub struct Step {
     pub seen: String,
     /// The bytes of the site.
     pub bytes: String,
-    /// Disassembled.
+    /// The bytes, disassembled.
     pub text: Vec<Line>,
 }
 

@@ -32,7 +32,7 @@ impl Retired {
 /// Functions at their addresses, held by somebody.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Where.
+    /// The memory that it lies in.
     pub region: Region,
     assembled: Assembled,
 }

@@ -36,7 +36,7 @@ pub enum Placement {
 /// How an arena is made.
 #[derive(Debug, Clone, Copy)]
 pub struct ArenaOptions {
-    /// Where.
+    /// Where in the address space it may lie.
     pub placement: Placement,
     /// Bytes in a chunk; rounded up to whole pages.
     pub chunk_len: usize,

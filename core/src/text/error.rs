@@ -16,7 +16,7 @@ pub enum TextError {
     Map {
         /// Writable alias or executable view.
         what: &'static str,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
         /// The place asked for.
         at: String,
@@ -50,7 +50,7 @@ pub enum TextError {
     /// The address is not in this arena.
     #[error("{addr:#x}+{len} is not in this arena; only text that it laid out can be patched")]
     Foreign {
-        /// Where.
+        /// The address that was asked for.
         addr: u64,
         /// How many bytes.
         len: usize,
@@ -58,7 +58,7 @@ pub enum TextError {
     /// No single instruction covers these bytes.
     #[error("{addr:#x}+{len} is not one instruction of {function}: {why}")]
     Boundary {
-        /// Where.
+        /// The address that was asked for.
         addr: u64,
         /// How many bytes.
         len: usize,
@@ -76,7 +76,7 @@ pub enum TextError {
     /// The site's text was freed; what stands there now is other text.
     #[error("{addr:#x}+{len} is a site of text that was freed; ask for it again")]
     Stale {
-        /// Where.
+        /// The address that was asked for.
         addr: u64,
         /// How many bytes.
         len: usize,
@@ -123,7 +123,7 @@ pub enum TextError {
     /// Memory for what is known of the text ran out.
     #[error("no memory for {what} of {len} bytes")]
     Memory {
-        /// What.
+        /// What it was wanted for.
         what: &'static str,
         /// Its size in bytes.
         len: usize,

@@ -171,7 +171,7 @@ pub(crate) enum Layout {
     V1,
     /// No commit yet.
     Empty,
-    /// Neither.
+    /// Files of neither layout.
     Other,
     /// The tip or its tree cannot be read.
     Unreadable,

@@ -10,7 +10,7 @@ use crate::witness::{Kernel, record};
 pub struct Witness {
     /// Which kernel, and where it was run.
     pub kernel: String,
-    /// When.
+    /// The day on which it was recorded; empty where the record has none.
     #[serde(default)]
     pub date: String,
     /// The scenario whose record has it.
