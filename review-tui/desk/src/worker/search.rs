@@ -79,7 +79,7 @@ fn answer(
                 return None;
             }
         };
-        let total = found.total;
+        let (total, is_exact) = (found.total, found.is_exact);
         let rows = found.hits.iter().map(|hit| {
             let event = hit.event.as_ref().map(|e| &shelf.catalogue.events()[e.at]);
             let mut row = HitRow::of(hit, event.map(|e| (e.id.to_string(), e.mechanism.to_string())));
@@ -101,7 +101,7 @@ fn answer(
         };
         let from = question.offset;
         question.offset += found.hits.len();
-        let done = found.hits.is_empty() || question.offset >= total.min(MOST);
+        let done = found.hits.is_empty() || is_exact && question.offset >= total.min(MOST);
         if !tell(Msg::Hits { ask, from, hits: rows, total, done }) || done {
             return None;
         }
