@@ -130,9 +130,12 @@ impl Grace {
     }
 
     /// How many executors are registered.
-    #[must_use]
-    pub fn executors(&self) -> usize {
-        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).len()
+    ///
+    /// # Errors
+    /// [`GraceError::Poke`] in a child of fork, and from a signal handler that came upon its thread inside the engine.
+    pub fn executors(&self) -> Result<usize, GraceError> {
+        let _entry = self.enter()?;
+        Ok(self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).len())
     }
 }
 
@@ -177,9 +180,15 @@ impl Executor {
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        let mut slots = self.domain.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.retain(|s| !Arc::ptr_eq(s, &self.slot));
-        executors::leave(self.index);
+        // A child of fork has neither this thread's parent in its table, nor perhaps a lock that is ever free.
+        if entry::same_process(self.domain.pid).is_err() {
+            return;
+        }
+        entry::inside(|| {
+            let mut slots = self.domain.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.retain(|s| !Arc::ptr_eq(s, &self.slot));
+            executors::leave(self.index);
+        });
     }
 }
 
@@ -206,7 +215,7 @@ mod tests {
         let next = grace.begin();
         executor.offline(|| assert!(grace.try_reclaim(next).is_ok()));
         drop(executor);
-        assert_eq!(grace.executors(), 0);
+        assert_eq!(grace.executors().unwrap(), 0);
     }
 
     #[test]

@@ -28,10 +28,12 @@ use super::error::PokeError;
 use super::gate::{Gate, gate};
 use super::lock::lock;
 use super::stats::Stats;
+use super::stop;
 use crate::grace::executors;
 use crate::isa::{Frame, INT3, Stack};
 use crate::plan::Plan;
-use crate::text::bits::Bits;
+use crate::process::PerProcess;
+use crate::text::arena::Marks;
 use crate::text::error::TextError;
 
 const MAX_CHUNKS: usize = 256;
@@ -42,7 +44,7 @@ const TRAP_BRKPT: i32 = 1;
 /// A chunk as the handler sees it. One pointer leads to all of it, so that a handler never sees parts of two.
 struct Known {
     range: Range<u64>,
-    sites: Arc<Bits>,
+    marks: Arc<Marks>,
     /// A thread without an executor that trapped here, 0 for none (debug builds).
     breach: AtomicI32,
     /// What is to stay mapped as long as a handler may look at it.
@@ -61,7 +63,8 @@ static CURRENT: AtomicPtr<Plan> = AtomicPtr::new(null_mut());
 /// Handlers between entry and exit.
 static READERS: AtomicU64 = AtomicU64::new(0);
 /// Plans and chunks that were withdrawn while a handler was in flight; each is dropped when none is.
-static RETIRED: Mutex<Vec<Box<dyn Send + Sync>>> = Mutex::new(Vec::new());
+static RETIRED: PerProcess<Mutex<Retired>> = PerProcess::new();
+type Retired = Vec<Box<dyn Send + Sync>>;
 
 static TRAPS: AtomicU64 = AtomicU64::new(0);
 static LATE: AtomicU64 = AtomicU64::new(0);
@@ -83,10 +86,10 @@ unsafe impl Sync for Registration {}
 /// Makes a chunk known. `memory` is kept as long as a handler that has seen the chunk is in flight.
 pub(crate) fn register(
     range: Range<u64>,
-    sites: Arc<Bits>,
+    marks: Arc<Marks>,
     memory: Arc<dyn Send + Sync>,
 ) -> Result<Registration, TextError> {
-    let known = Box::into_raw(Box::new(Known { range, sites, breach: AtomicI32::new(0), _memory: memory }));
+    let known = Box::into_raw(Box::new(Known { range, marks, breach: AtomicI32::new(0), _memory: memory }));
     let take =
         |slot: &AtomicPtr<Known>| slot.compare_exchange(null_mut(), known, Ordering::SeqCst, Ordering::Relaxed).is_ok();
     let Some(index) = CHUNKS.iter().position(take) else {
@@ -118,7 +121,7 @@ impl Drop for Registration {
 
 /// Drops something when no handler can be looking at it: now, or by a later call. It is out of reach already.
 fn retire(what: Box<dyn Send + Sync>) {
-    let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut retired = RETIRED.get().lock().unwrap_or_else(PoisonError::into_inner);
     retired.push(what);
     // A handler that enters from here on does not find it; if none is inside now, none has found it.
     let gone = if READERS.load(Ordering::SeqCst) == 0 { std::mem::take(&mut *retired) } else { Vec::new() };
@@ -147,7 +150,14 @@ impl Looking {
 
     /// The chunk in which this is a site.
     fn site(&self, addr: u64) -> Option<&Known> {
-        self.chunk(addr).filter(|known| known.sites.get((addr - known.range.start) as usize))
+        self.chunk(addr).filter(|known| known.marks.sites.get((addr - known.range.start) as usize))
+    }
+
+    /// The chunk in which text is laid out there, and where in it.
+    fn live(&self, addr: u64) -> Option<(&Known, usize)> {
+        let known = self.chunk(addr)?;
+        let at = (addr - known.range.start) as usize;
+        known.marks.live.get(at).then_some((known, at))
     }
 }
 
@@ -157,9 +167,15 @@ impl Drop for Looking {
     }
 }
 
-/// Whether the address is in text of some engine of this process.
+/// Whether the address is in text that some engine of this process has laid out.
 pub(crate) fn owns(addr: u64) -> bool {
-    Looking::begin().chunk(addr).is_some()
+    Looking::begin().live(addr).is_some()
+}
+
+/// As [`owns`]; notes with the text that another engine's leads there. The caller holds the text lock, as whoever gives text
+/// back does.
+pub(crate) fn lead(addr: u64) -> bool {
+    Looking::begin().live(addr).map(|(known, at)| known.marks.led.set(at)).is_some()
 }
 
 /// Publishes a plan for the handler. The caller holds the text lock.
@@ -405,6 +421,9 @@ pub(crate) fn install() -> Result<(), PokeError> {
         CURRENT.store(null_mut(), Ordering::SeqCst);
         GENERATION.fetch_add(GENERATION.load(Ordering::SeqCst) & 1, Ordering::SeqCst);
         READERS.store(0, Ordering::SeqCst);
+        breakpoint::begin_anew();
+        executors::begin_anew();
+        stop::begin_anew();
     }
     if !INSTALLED.load(Ordering::Relaxed) {
         put()?;
