@@ -180,6 +180,7 @@ impl Run<'_> {
             self.store.index.writer_with_options(writer_options).map_err(|e| self.wrap(e))?;
         writer.set_merge_policy(Box::new(merging(items)));
         let mut tasks = plan.tasks;
+        let forgotten = !self.forgotten.is_empty();
         if tasks.is_empty() {
             self.batch(&mut writer, Vec::new(), threads, options.relink)?;
         }
@@ -188,7 +189,21 @@ impl Run<'_> {
             self.batch(&mut writer, batch, threads, options.relink)?;
         }
         self.progress.phase("merging");
+        if forgotten {
+            self.drop_deleted(&mut writer)?;
+        }
         writer.wait_merging_threads().map_err(|e| self.wrap(e))
+    }
+
+    /// Writes segments anew without the mails that were deleted from them: what was forgotten is to be gone from the disk, and
+    /// a segment keeps it until it is merged, which for a large one may be never.
+    fn drop_deleted(&self, writer: &mut IndexWriter<Row>) -> Result<(), WriterError> {
+        let segments = self.store.index.searchable_segment_metas().map_err(|e| self.wrap(e))?;
+        for segment in segments.iter().filter(|segment| segment.has_deletes()) {
+            writer.merge(&[segment.id()]).wait().map_err(|e| self.wrap(e))?;
+        }
+        writer.garbage_collect_files().wait().map_err(|e| self.wrap(e))?;
+        Ok(())
     }
 
     fn batch(
