@@ -43,3 +43,4 @@ mod process;
 pub mod proof;
 pub mod site;
 pub mod text;
+mod threads;

@@ -199,8 +199,10 @@ impl Run<'_> {
     /// a segment keeps it until it is merged, which for a large one may be never.
     fn drop_deleted(&self, writer: &mut IndexWriter<Row>) -> Result<(), WriterError> {
         let segments = self.store.index.searchable_segment_metas().map_err(|e| self.wrap(e))?;
-        for segment in segments.iter().filter(|segment| segment.has_deletes()) {
-            writer.merge(&[segment.id()]).wait().map_err(|e| self.wrap(e))?;
+        // Their names alone: while anybody holds what is known of a segment, its files are not collected.
+        let worn: Vec<_> = segments.into_iter().filter(|s| s.has_deletes()).map(|s| s.id()).collect();
+        for segment in worn {
+            writer.merge(&[segment]).wait().map_err(|e| self.wrap(e))?;
         }
         writer.garbage_collect_files().wait().map_err(|e| self.wrap(e))?;
         Ok(())

@@ -21,11 +21,12 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::{self, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::breakpoint;
 use super::error::PokeError;
 use super::gate::{Gate, gate};
+use super::inflight::{InFlight, Looking};
 use super::lock::lock;
 use super::stats::Stats;
 use super::stop;
@@ -61,7 +62,7 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 static CURRENT: AtomicPtr<Plan> = AtomicPtr::new(null_mut());
 /// Handlers between entry and exit.
-static READERS: AtomicU64 = AtomicU64::new(0);
+static READERS: InFlight = InFlight(AtomicU64::new(0));
 /// Plans and chunks that were withdrawn while a handler was in flight; each is dropped when none is.
 static RETIRED: PerProcess<Mutex<Retired>> = PerProcess::new();
 type Retired = Vec<Box<dyn Send + Sync>>;
@@ -121,23 +122,11 @@ impl Drop for Registration {
 
 /// Drops something when no handler can be looking at it: now, or by a later call. It is out of reach already.
 fn retire(what: Box<dyn Send + Sync>) {
-    let mut retired = RETIRED.get().lock().unwrap_or_else(PoisonError::into_inner);
-    retired.push(what);
-    // A handler that enters from here on does not find it; if none is inside now, none has found it.
-    let gone = if READERS.load(Ordering::SeqCst) == 0 { std::mem::take(&mut *retired) } else { Vec::new() };
-    drop(retired);
-    drop(gone);
+    READERS.retire(RETIRED.get(), what);
 }
 
 /// Looks at the chunks as the handler does: none of them goes meanwhile.
-struct Looking;
-
-impl Looking {
-    fn begin() -> Self {
-        READERS.fetch_add(1, Ordering::SeqCst);
-        Self
-    }
-
+impl Looking<'_> {
     fn chunk(&self, addr: u64) -> Option<&Known> {
         let used = CHUNKS_USED.load(Ordering::SeqCst).min(MAX_CHUNKS);
         CHUNKS[..used].iter().find_map(|slot| {
@@ -161,21 +150,15 @@ impl Looking {
     }
 }
 
-impl Drop for Looking {
-    fn drop(&mut self) {
-        READERS.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// Whether the address is in text that some engine of this process has laid out.
 pub(crate) fn owns(addr: u64) -> bool {
-    Looking::begin().live(addr).is_some()
+    READERS.look().live(addr).is_some()
 }
 
 /// As [`owns`]; notes with the text that another engine's leads there. The caller holds the text lock, as whoever gives text
 /// back does.
 pub(crate) fn lead(addr: u64) -> bool {
-    Looking::begin().live(addr).map(|(known, at)| known.marks.led.set(at)).is_some()
+    READERS.look().live(addr).map(|(known, at)| known.marks.led.set(at)).is_some()
 }
 
 /// Publishes a plan for the handler. The caller holds the text lock.
@@ -235,7 +218,7 @@ impl Stack for Memory {
 }
 
 extern "C" fn on_trap(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let looking = Looking::begin();
+    let looking = READERS.look();
     gate(Gate::Entry);
     // SAFETY: the kernel passes a valid siginfo and ucontext of the interrupted thread, ours alone until we return.
     let (code, regs) = unsafe { ((*info).si_code, &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs) };
@@ -265,7 +248,7 @@ pub(crate) fn deliver(ip: u64, sp: u64) -> (u64, u64) {
 }
 
 /// True if the trap was ours and the registers are set to go on.
-fn handle(looking: &Looking, regs: &mut [libc::greg_t; 23]) -> bool {
+fn handle(looking: &Looking<'_>, regs: &mut [libc::greg_t; 23]) -> bool {
     let ip = regs[libc::REG_RIP as usize] as u64;
     let (chunk, addr) = match (looking.site(ip.wrapping_sub(1)), looking.site(ip)) {
         (Some(chunk), _) => (chunk, ip - 1),
@@ -420,7 +403,7 @@ pub(crate) fn install() -> Result<(), PokeError> {
         CHUNKS.iter().for_each(|slot| slot.store(null_mut(), Ordering::SeqCst));
         CURRENT.store(null_mut(), Ordering::SeqCst);
         GENERATION.fetch_add(GENERATION.load(Ordering::SeqCst) & 1, Ordering::SeqCst);
-        READERS.store(0, Ordering::SeqCst);
+        READERS.0.store(0, Ordering::SeqCst);
         breakpoint::begin_anew();
         executors::begin_anew();
         stop::begin_anew();
