@@ -382,11 +382,16 @@ fn rip_at_site() -> Result<Value, ScenarioError> {
     let top = (&raw mut stack[3]) as u64;
     // SAFETY: the stack is of this function, and so are the eight bytes below its top.
     let at_rest = unsafe { internals::deliver(at, top) };
-    let mut trapped = None;
+    let (mut trapped, mut odd) = (None, None);
+    // A stack pointer that is a multiple of nothing, which the processor takes as well.
+    let mut bytes = [0u8; 33];
+    let crooked = (&raw mut bytes[17]) as u64 | 1;
     internals::apply_probed(&w.engine, &w.plan(0, 1)?, Protocol::Int3, &mut |phase| {
         if phase == Phase::Trapped {
             // SAFETY: as above.
             trapped = Some(unsafe { internals::deliver(at, top) });
+            // SAFETY: as above; sixteen bytes are before it, and fifteen behind.
+            odd = Some(unsafe { internals::deliver(at, crooked) });
         }
         Ok(())
     })?;
@@ -394,6 +399,7 @@ fn rip_at_site() -> Result<Value, ScenarioError> {
     Ok(json!({
         "at rest": at_rest == (at, top),
         "trapped": trapped == Some((target, top - 8)) && stack[2] == at + 5,
+        "odd": odd == Some((target, crooked - 8)) && bytes.windows(8).any(|word| word == (at + 5).to_le_bytes()),
         "late": stats.late - before.late, "traps": stats.traps - before.traps, "foreign": stats.foreign - before.foreign,
     }))
 }
