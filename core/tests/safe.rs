@@ -174,7 +174,7 @@ fn sizes_and_places_that_make_no_sense_are_errors() {
     for chunk_len in [usize::MAX, usize::MAX / 2, 1 << 60] {
         assert!(load(ArenaOptions { chunk_len, placement: Placement::PreferLow }).is_err(), "{chunk_len}");
     }
-    for at in [1, !4095, 1 << 47] {
+    for at in [0, 1, !4095, 1 << 47] {
         assert!(load(ArenaOptions { chunk_len: 4096, placement: Placement::At(at) }).is_err(), "{at:#x}");
     }
 }

@@ -385,11 +385,16 @@ const BYTES_A_MAIL: u64 = 16 << 10;
 fn look_for_space(data: &Path, mails: u64) -> Result<(), WriterError> {
     // A file system that does not say how full it is is taken at its word when it is.
     let Some(free) = rustix::fs::statvfs(data).ok().map(|disk| disk.f_bavail * disk.f_frsize) else { return Ok(()) };
-    let needed = mails * BYTES_A_MAIL;
-    if mails < MANY || needed <= free {
-        return Ok(());
+    match lacking(mails, free) {
+        Some(needed) => Err(WriterError::Space { data: data.to_owned(), mails, needed, free }),
+        None => Ok(()),
     }
-    Err(WriterError::Space { data: data.to_owned(), mails, needed, free })
+}
+
+/// What so many mails may need, where it is more than is free.
+fn lacking(mails: u64, free: u64) -> Option<u64> {
+    let needed = mails.saturating_mul(BYTES_A_MAIL);
+    (mails >= MANY && needed > free).then_some(needed)
 }
 
 /// Origins of the copies that these repositories have.
@@ -472,4 +477,17 @@ fn take_batch(tasks: &mut Vec<Task>) -> Vec<Task> {
         }
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_run_asks_for_room_and_a_small_one_does_not() {
+        assert_eq!(lacking(22_503, 31_000_000), Some(22_503 * BYTES_A_MAIL));
+        assert_eq!(lacking(22_503, 400_000_000), None);
+        assert_eq!(lacking(MANY - 1, 0), None);
+        assert_eq!(lacking(u64::MAX, 1), Some(u64::MAX));
+    }
 }

@@ -398,6 +398,8 @@ fn place(file: &File, len: usize, placement: Placement) -> Result<u64, (String, 
     match placement {
         Placement::Low => low(),
         Placement::PreferLow => low().or_else(|_| view(0, 0, "any address")),
+        // Who may map the first page would get a chunk whose first byte is the null pointer.
+        Placement::At(0) => Err(("0x0".to_owned(), io::Error::from_raw_os_error(libc::EINVAL))),
         Placement::At(addr) => view(addr, libc::MAP_FIXED_NOREPLACE, &format!("{addr:#x}")),
     }
 }
