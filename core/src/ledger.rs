@@ -5,8 +5,9 @@
 //! `ftrace_ops` on one record, `register_ftrace_direct()`, the `IPMODIFY` negotiation of v6.0. The kernel has
 //! no ledger; `*_text_reserved()` is asked by kprobes alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -222,6 +223,8 @@ pub struct Ledger {
     sites: Claims,
     images: Claims,
     longest_image: u64,
+    /// Sites that were given up with what was written there.
+    left: BTreeSet<(u64, usize)>,
     journal: Journal,
 }
 
@@ -241,6 +244,7 @@ impl Ledger {
             sites: Claims::new(),
             images: Claims::new(),
             longest_image: 0,
+            left: BTreeSet::new(),
             journal: Journal::default(),
         }
     }
@@ -297,9 +301,15 @@ impl Ledger {
         self.overlapping(addr, 1).filter_map(|c| Some((c, self.who(c.holder)?)))
     }
 
-    /// Address and length of every site that its holder has written.
+    /// Address and length of every site that its holder has written, or a former one: its bytes stayed.
     pub(crate) fn written(&self) -> impl Iterator<Item = (u64, usize)> {
-        self.sites.values().filter(|c| c.state == State::Written && c.kind == Kind::Site).map(|c| (c.addr, c.len))
+        let held = self.sites.values().filter(|c| c.state == State::Written && c.kind == Kind::Site);
+        held.map(|c| (c.addr, c.len)).chain(self.left.iter().copied())
+    }
+
+    /// Drops what is known of sites that nobody holds, in text that is gone.
+    pub(crate) fn forget(&mut self, range: &Range<u64>) {
+        self.left.retain(|(addr, _)| !range.contains(addr));
     }
 
     /// What this holder has.
@@ -393,7 +403,10 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::NotHeld`].
     pub fn release(&mut self, addr: u64, len: usize, holder: HolderId) -> Result<(), LedgerError> {
-        self.own(addr, len, holder)?;
+        let own = self.own(addr, len, holder)?;
+        if own.state == State::Written && own.kind == Kind::Site {
+            self.left.insert((addr, len));
+        }
         self.table(len).remove(&(addr, holder));
         self.journal.push(holder, Event::Released { addr, len });
         Ok(())

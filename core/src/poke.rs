@@ -16,6 +16,7 @@ pub(crate) mod breakpoint;
 mod cursor;
 pub(crate) mod error;
 pub(crate) mod gate;
+mod inflight;
 pub mod int3;
 pub(crate) mod lock;
 pub mod model;

@@ -193,6 +193,10 @@ impl Trees {
             tree.update(data, progress).map_err(|source| HistoryError::Io { path, source })?;
         }
         self.save(lock).map_err(|source| HistoryError::Io { path: dir(data), source })?;
+        // Only now: until the list says so, the files of before are those that count.
+        for tree in &self.trees {
+            Records::<Entry>::remove_older(&tree_dir(data, tree.number), tree.generation);
+        }
         Ok(self.trees.iter().map(|tree| tree.commits).sum::<u64>() - before)
     }
 }
@@ -275,7 +279,10 @@ impl Tree {
         self.generation += 1;
         let onto = if whole { 0 } else { old.newest() };
         records::write(&dir, self.generation, &entries, onto)?;
-        Records::<Entry>::remove_older(&dir, self.generation);
+        if self.tips.is_empty() {
+            // The first reading of a large tree, in many parts, of which none counts yet.
+            Records::<Entry>::remove_older(&dir, self.generation);
+        }
         Ok(())
     }
 

@@ -99,7 +99,10 @@ impl Reader {
 
     fn try_open(data: &Path) -> Result<Reader, ReaderError> {
         let store = Store::open(data)?;
-        let wrap = |source| ReaderError::Tantivy { data: data.to_owned(), source };
+        let wrap = |source| match StoreError::of(data, source) {
+            StoreError::Tantivy { data, source } => ReaderError::Tantivy { data, source },
+            refused => ReaderError::Store(refused),
+        };
         let builder = store.index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(64);
         let reader: IndexReader = guarded(|| builder.try_into()).map_err(wrap)?;
         let links = Links::open(&links_dir(data), store.state.generation)?;

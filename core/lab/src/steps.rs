@@ -53,7 +53,7 @@ const fn words(phase: Phase) -> Option<(&'static str, &'static str)> {
 /// Turns a five-byte nop into a call, and says what stood there when.
 pub(crate) fn run(_: &Value, reporter: &mut Reporter) -> Result<Value, ScenarioError> {
     let engine = Engine::new(Options { protocol: Protocol::Int3, ..Options::default() })?;
-    let me = engine.holder(MechanismId::FTRACE, "steps");
+    let me = engine.holder(MechanismId::FTRACE, "steps")?;
     let mut b = Builder::new();
     let target = b.function("tracer");
     b.code(&[0xc3]);
@@ -62,7 +62,7 @@ pub(crate) fn run(_: &Value, reporter: &mut Reporter) -> Result<Value, ScenarioE
     let pad = b.fentry(Fentry::Nop);
     b.code(&[0xb8, 7, 0, 0, 0, 0xc3]);
     let loaded = engine.load(b, me)?;
-    let site = engine.text().site(loaded.addr(pad)?, 5)?.as_call();
+    let site = engine.text().site(loaded.addr(pad)?, 5)?;
     let mut steps = Vec::new();
     let mut note = |name: &str, seen: &str| -> Result<(), ScenarioError> {
         let bytes = engine.text().read(site.addr(), 5)?;

@@ -97,6 +97,16 @@ pub enum TextError {
         /// Where it leads.
         target: u64,
     },
+    /// Another engine's site was made to lead into text that is to be retired.
+    #[error(
+        "a site of another engine was made to lead to {target:#x}, in the image at {addr:#x}, and this engine does not see whether it still does; only Engine::free gives it back"
+    )]
+    Led {
+        /// The image's address.
+        addr: u64,
+        /// Where it leads.
+        target: u64,
+    },
     /// Code that is longer than its region.
     #[error("{got} bytes were emitted for an image of {len} at {addr:#x}")]
     Oversize {

@@ -72,6 +72,13 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
 /// Everything in the data directory, read and checked.
 fn look_through(context: &Context, format: Format) -> Result<Exit, Failure> {
     let data = context.place.data();
+    if !data.is_dir() {
+        return Err(Failure::new(
+            Exit::Unreadable,
+            format!("there is nothing to be verified: {} is no directory", data.display()),
+        )
+        .hint("name the data directory with --data-dir"));
+    }
     let found = verify::all(data);
     let mut out = context.paged();
     match format {

@@ -79,8 +79,8 @@ impl Kprobes {
 
     /// `can_optimize()` and `copy_optimized_instructions()`.
     fn can(&self, state: &State, addr: u64, stub: u64) -> Result<Result<Detour, String>, MechanismError> {
-        let Some(symbol) = self.engine.text().symbol(addr) else { return Ok(Err("it is in no function".into())) };
-        let (code, end) = self.original(state, symbol.addr, symbol.len as usize);
+        let Some(symbol) = self.engine.text().symbol(addr)? else { return Ok(Err("it is in no function".into())) };
+        let (code, end) = self.original(state, symbol.addr, symbol.len as usize)?;
         let here = &code[(addr - symbol.addr) as usize..];
         let Some(insns) = detour::instructions(here, addr, PATCH_SIZE) else {
             return Ok(Err(format!("fewer than {PATCH_SIZE} bytes are left of the function")));
