@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Args, ValueEnum};
@@ -18,6 +17,7 @@ use provenance_review::session::place::reader_failure;
 use provenance_review::{horizon, json, text};
 
 use super::terminal::Output;
+use super::deliver::{Folder, FolderKind};
 use super::{Context, deliver, hits};
 
 /// `query TERMS...`
@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-    /// Write the mails to maildir:DIR or mboxrd:FILE; later runs add only new mails
+    /// Write the mails to maildir:DIR, mboxrd:FILE or FILE.mbox; later runs add only new mails
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<String>,
     /// Open the --output folder in a mail reader (mutt, mail, or a command with %f)
@@ -106,6 +106,7 @@ const LIMIT: usize = 50;
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let mut query = join_args(&arguments.terms);
+    let folder = arguments.output.as_deref().map(Folder::parse).transpose()?;
     let now = jiff::Timestamp::now().as_second();
     let as_of = match &arguments.as_of {
         Some(text) => Some(dates::as_of(text, now).map_err(|e| Failure::from_error(Exit::Usage, &e))?),
@@ -166,7 +167,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         }
     }
     let exit = if arguments.exit_code && answer.total == 0 { Exit::Findings } else { Exit::Done };
-    let printed = print(context, &arguments, &answer, reader.as_ref())?;
+    let printed = print(context, &arguments, &answer, reader.as_ref(), folder.as_ref())?;
     Ok(if printed == Exit::Done { exit } else { printed })
 }
 
@@ -180,12 +181,18 @@ fn named(query: &str, reader: Option<&Reader>) -> Option<String> {
     (query.contains("://") || id.contains('@') && reader.is_some_and(known)).then_some(id)
 }
 
-fn print(context: &Context, arguments: &Arguments, answer: &Answer, reader: Option<&Reader>) -> Result<Exit, Failure> {
+fn print(
+    context: &Context,
+    arguments: &Arguments,
+    answer: &Answer,
+    reader: Option<&Reader>,
+    folder: Option<&Folder>,
+) -> Result<Exit, Failure> {
     if arguments.count {
         writeln!(std::io::stdout(), "{}", answer.total)?;
         return Ok(Exit::Done);
     }
-    if let Some(folder) = &arguments.output {
+    if let Some(folder) = folder {
         return to_folder(context, arguments, answer, reader, folder);
     }
     match arguments.format {
@@ -230,27 +237,21 @@ fn to_folder(
     arguments: &Arguments,
     answer: &Answer,
     reader: Option<&Reader>,
-    folder: &str,
+    folder: &Folder,
 ) -> Result<Exit, Failure> {
-    let (kind, path) = folder.split_once(':').unwrap_or(("maildir", folder));
-    let path = PathBuf::from(path);
-    let exit = match kind {
-        "maildir" => deliver::maildir(context, answer, &path)?,
-        "mboxrd" => deliver::mboxrd_file(context, answer, &path)?,
-        _ => {
-            return Err(Failure::new(Exit::Usage, format!("unknown folder type `{kind}`"))
-                .hint("use -o maildir:DIR or -o mboxrd:FILE"));
-        }
+    let exit = match folder.kind {
+        FolderKind::Maildir => deliver::maildir(context, answer, &folder.path)?,
+        FolderKind::Mbox => deliver::mboxrd_file(context, answer, &folder.path)?,
     };
     context.say(&horizon::of_answer(answer, reader, arguments.offset));
     if let Some(mua) = &arguments.mua {
-        start(mua, kind, &path)?;
+        start(mua, folder)?;
     }
     Ok(exit)
 }
 
 /// Starts a mail reader as lei does: by name the ones whose options are known, else a command with `%f`.
-fn start(mua: &str, kind: &str, path: &std::path::Path) -> Result<(), Failure> {
+fn start(mua: &str, Folder { kind, path }: &Folder) -> Result<(), Failure> {
     let mut words = mua.split_whitespace();
     let program = words.next().unwrap_or("mutt");
     let mut command = Command::new(program);
@@ -259,7 +260,7 @@ fn start(mua: &str, kind: &str, path: &std::path::Path) -> Result<(), Failure> {
         command.args(rest.iter().map(|w| w.replace("%f", &path.to_string_lossy())));
     } else {
         command.args(rest).arg("-f").arg(path);
-        if kind == "mboxrd" && program == "mail" {
+        if *kind == FolderKind::Mbox && program == "mail" {
             command.arg("-R");
         }
     }

@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::session::letters::{Letters, id_of, links_failure};
 use crate::session::message_id;
 use crate::session::place::reader_failure;
-use crate::text::plural;
+use crate::text::{self, plural};
 
 /// One patch of a version.
 #[derive(Clone, Debug)]
@@ -247,6 +247,24 @@ pub fn versions(letters: &Letters<'_>, id: u64) -> Result<Vec<Version>, Failure>
         }
     }
     Ok(versions)
+}
+
+/// The version of this name (`v4`, `4`, `RFC v2`), as a place; the last of several that bear one number, which is the one that was
+/// meant to count.
+///
+/// # Errors
+/// There is none of this name.
+pub fn named(versions: &[Version], name: &str) -> Result<usize, Failure> {
+    let wanted = name.trim_start_matches(['v', 'V']);
+    let number = |version: &Version| version.name().rsplit('v').next().unwrap_or_default().to_owned();
+    let found = versions
+        .iter()
+        .rposition(|v| v.name().eq_ignore_ascii_case(name) || number(v).trim_end_matches(" again") == wanted);
+    found.ok_or_else(|| {
+        let list = versions.iter().map(Version::name).collect::<Vec<_>>().join(", ");
+        Failure::new(Exit::Usage, format!("there is no version {}", text::line(name)))
+            .hint(format!("the indexed versions are {list}"))
+    })
 }
 
 /// Whether a version may be a reroll of some patches of an earlier one: it has no cover letter and lacks some.
