@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 
-TRAILER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*): *(\S.*)$")
+TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*-by|Fixes|Link|Closes|Cc|Message-Id): *(\S.*)$", re.I)
 
 
 def run(words, **more):
@@ -45,10 +45,9 @@ def mails(raw, work):
             text = file.read()
         with open(patch, "rb") as file:
             diff = file.read()
-        lines = text.rstrip("\n").splitlines()
-        trailers = []
-        while lines and TRAILER.match(lines[-1]):
-            trailers.append(lines.pop())
+        lines = text.splitlines()
+        trailers = [line for line in lines if TRAILER.match(line)]
+        lines = [line for line in lines if not TRAILER.match(line)]
         found.append({
             "id": (email.message_from_bytes(mail)["message-id"] or "").strip("<> \n"),
             "author": (fields.get("Author"), fields.get("Email")),
@@ -68,7 +67,7 @@ def key(line):
 
 
 def version(subject):
-    number = re.search(r"\[[^\]]*\bv(\d+)(?!\.)", subject or "", re.I)
+    number = re.search(r"\[[^\]]*\bv(\d+(?:\.\d+)?)\b", subject or "", re.I)
     return number.group(1) if number else "1"
 
 
@@ -80,6 +79,13 @@ def differences(ours, theirs, said_ours, said_theirs, raw):
         lost = [name for name in names if name not in [one["id"] for one in ours]]
         if not extra and not lost:
             yield "the order of the patches", ""
+        robot = [name for name in lost if "tip-bot" in name]
+        if robot:
+            yield "b4 takes a robot's word of a commit for the patch", robot[0]
+            return
+        if len(extra) == len(ours):
+            yield "another sending of that version", f"{ours[0]['id']} / {names[0]}"
+            return
         if extra:
             yield "patches that b4 leaves out", f"{len(extra)} of {len(ours)}: {extra[0]}"
         if lost:
@@ -154,7 +160,7 @@ def main():
             if theirs:
                 subject = email.message_from_bytes(b4.stdout[start:].split(b"\n", 1)[1])["subject"]
                 wanted = version(str(email.header.make_header(email.header.decode_header(subject))))
-            am = run(ours + ["am", name] + (["-v", wanted] if wanted else []), env=environment)
+            am = run(ours + ["am", theirs[0]["id"] if theirs else name] + (["-v", wanted] if wanted else []), env=environment)
             mine = mails(am.stdout, os.path.join(home, f"{number}p")) if am.returncode == 0 else []
             seen.update(one["id"] for one in theirs + mine)
             told_us = am.stderr.decode("utf-8", "replace").splitlines()

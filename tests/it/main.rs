@@ -7,6 +7,7 @@
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
+//! - `am`: series as git am takes them, and whether they apply
 //! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
 //! - `check`: findings on a patch, and no false alarms
 //! - `blinds`: the same patch with less to go by, and what that costs
@@ -23,6 +24,7 @@
 //! - `events`: the catalogue's own index is kept, found stale, and mended
 //! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
 
+mod am;
 mod attach;
 mod bench;
 mod blinds;

@@ -56,7 +56,12 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let reader = context.place.required_reader()?;
     let mut letters = Letters::open(context.place.data(), &reader)?;
     let link = link_mask()?;
-    let wish = Wish { version: arguments.version, partial: arguments.partial, bare: arguments.no_trailers, link: link.clone() };
+    let wish = Wish {
+        version: arguments.version,
+        partial: arguments.partial,
+        bare: arguments.no_trailers,
+        link: link.clone(),
+    };
     let series = am::prepare(&mut letters, &id, &wish)?;
     tell(context, &series);
     if let Some(file) = &arguments.cover {
@@ -93,8 +98,11 @@ fn link_mask() -> Result<Option<String>, Failure> {
             return Ok(None);
         }
         if !mask.contains("%s") || mask.contains(char::is_control) {
-            return Err(Failure::new(Exit::Usage, format!("git config {name} is no form of a link: {}", text::line(&mask)))
-                .hint("it needs %s where the message-id stands, such as https://patch.msgid.link/%s"));
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("git config {name} is no form of a link: {}", text::line(&mask)),
+            )
+            .hint("it needs %s where the message-id stands, such as https://patch.msgid.link/%s"));
         }
         return Ok(Some(mask));
     }
@@ -227,7 +235,11 @@ fn check(context: &Context, letters: &mut Letters<'_>, series: &Series, base: &s
     }
     let mut out = context.paged();
     if let Some(commit) = rests.base.as_ref().filter(|_| own.is_none()) {
-        writeln!(out, "{}", context.look.paint(Style::Warning, &format!("base-commit {commit} is not in this repository")))?;
+        writeln!(
+            out,
+            "{}",
+            context.look.paint(Style::Warning, &format!("base-commit {commit} is not in this repository"))
+        )?;
     }
     let mut fits = false;
     for (number, target) in targets.iter().enumerate() {

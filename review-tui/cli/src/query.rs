@@ -16,8 +16,8 @@ use provenance_review::look::Style;
 use provenance_review::session::place::reader_failure;
 use provenance_review::{horizon, json, text};
 
-use super::terminal::Output;
 use super::deliver::{Folder, FolderKind};
+use super::terminal::Output;
 use super::{Context, deliver, hits};
 
 /// `query TERMS...`

@@ -70,21 +70,18 @@ pub fn prepare(letters: &mut Letters<'_>, id: &str, wish: &Wish) -> Result<Serie
         return Err(no_series(letters, id)?);
     }
     let mut remarks = Vec::new();
-    let mut chosen = choose(letters, &versions, wish, &mut remarks)?;
+    let mut chosen = choose(letters, &versions, mail, wish, &mut remarks)?;
     let parts = std::mem::take(&mut chosen.parts);
     let version = &versions[chosen.at];
-    let own = versions.iter().find(|v| v.head == mail || v.parts.iter().any(|part| part.mail == mail));
+    let own = versions.iter().find(|v| v.holds(mail));
     if let Some(own) = own.filter(|own| own.head != version.head) {
         remarks.push(format!("{} is {}; this is {}", text::line(id), own.name(), version.name()));
     }
     if chosen.at > 0 && versions[chosen.at - 1].address() != version.address() {
         remarks.push(format!("{} is by {}", version.name(), text::line(&version.author())));
     }
-    let gathered = if wish.bare {
-        answers::Gathered::default()
-    } else {
-        answers::gather(letters, &versions, chosen.at, &parts)?
-    };
+    let gathered =
+        if wish.bare { answers::Gathered::default() } else { answers::gather(letters, &versions, chosen.at, &parts)? };
     let mut patches = Vec::new();
     let mut added = gathered.added.into_iter();
     for (part, from) in parts {
@@ -129,11 +126,12 @@ struct Chosen {
 fn choose(
     letters: &Letters<'_>,
     versions: &[Version],
+    mail: u64,
     wish: &Wish,
     remarks: &mut Vec<String>,
 ) -> Result<Chosen, Failure> {
     if let Some(name) = &wish.version {
-        let at = series::named(versions, name)?;
+        let at = series::named(versions, name, mail)?;
         let (parts, missing) = filled(letters, versions, at)?;
         if !missing.is_empty() && !wish.partial {
             return Err(not_whole(&versions[at], &missing));
@@ -189,9 +187,8 @@ fn rerolls(letters: &Letters<'_>, versions: &[Version], at: usize) -> Result<boo
     if version.version.1 > 0 {
         return Ok(true);
     }
-    let earlier = |id: u64| {
-        versions[..at].iter().any(|other| other.head == id || other.parts.iter().any(|part| part.mail == id))
-    };
+    let earlier =
+        |id: u64| versions[..at].iter().any(|other| other.head == id || other.parts.iter().any(|part| part.mail == id));
     for part in &version.parts {
         let stored = letters.stored(part.mail)?;
         if !stored.is_some_and(|stored| stored.references.iter().any(|id| earlier(hash::message_id(id)))) {

@@ -72,7 +72,7 @@ pub fn compare(letters: &mut Letters<'_>, id: &str, asked: &[String], all: bool)
 /// Which two versions are compared, as places.
 fn choose(versions: &[Version], mail: u64, asked: &[String]) -> Result<(usize, usize), Failure> {
     let list = || versions.iter().map(Version::name).collect::<Vec<_>>().join(", ");
-    let find = |name: &str| series::named(versions, name);
+    let find = |name: &str| series::named(versions, name, 0);
     let apart = |one: usize, two: usize| {
         if one != two {
             return Ok(());

@@ -88,6 +88,11 @@ impl Version {
         format!("{rfc}{number}{again}")
     }
 
+    /// Whether a mail is its cover letter or one of its patches.
+    pub fn holds(&self, mail: u64) -> bool {
+        self.head == mail || self.parts.iter().any(|part| part.mail == mail)
+    }
+
     /// Message-ID of the head.
     pub fn head_id(&self) -> &str {
         &self.stored.message_id
@@ -249,17 +254,17 @@ pub fn versions(letters: &Letters<'_>, id: u64) -> Result<Vec<Version>, Failure>
     Ok(versions)
 }
 
-/// The version of this name (`v4`, `4`, `RFC v2`), as a place; the last of several that bear one number, which is the one that was
-/// meant to count.
+/// The version of this name (`v4`, `4`, `RFC v2`), as a place. Of several that bear one number that of `mail`, else the last,
+/// which is the one that was meant to count.
 ///
 /// # Errors
 /// There is none of this name.
-pub fn named(versions: &[Version], name: &str) -> Result<usize, Failure> {
+pub fn named(versions: &[Version], name: &str, mail: u64) -> Result<usize, Failure> {
     let wanted = name.trim_start_matches(['v', 'V']);
     let number = |version: &Version| version.name().rsplit('v').next().unwrap_or_default().to_owned();
-    let found = versions
-        .iter()
-        .rposition(|v| v.name().eq_ignore_ascii_case(name) || number(v).trim_end_matches(" again") == wanted);
+    let fits = |v: &Version| v.name().eq_ignore_ascii_case(name) || number(v).trim_end_matches(" again") == wanted;
+    let own = versions.iter().position(|v| fits(v) && v.holds(mail));
+    let found = own.or_else(|| versions.iter().rposition(fits));
     found.ok_or_else(|| {
         let list = versions.iter().map(Version::name).collect::<Vec<_>>().join(", ");
         Failure::new(Exit::Usage, format!("there is no version {}", text::line(name)))

@@ -42,6 +42,8 @@ pub struct Left {
     pub message_id: String,
     /// Why it was not added.
     pub why: String,
+    /// The patches, by place, that it would have been added to.
+    fits: Vec<usize>,
 }
 
 /// What was found.
@@ -103,7 +105,12 @@ pub fn gather(
         let sender = message.author();
         let about = match number {
             0 => format!("{} cover letter", versions[version].name()),
-            _ => format!("{} {}/{}", versions[version].name(), provenance_corpus::subject::place(number), versions[version].total),
+            _ => format!(
+                "{} {}/{}",
+                versions[version].name(),
+                provenance_corpus::subject::place(number),
+                versions[version].total
+            ),
         };
         // A cover letter stands for all patches of its version.
         let targets: Vec<u64> = match number {
@@ -133,10 +140,11 @@ pub fn gather(
             if let Some(why) = why {
                 // What the series has by now needs no word.
                 let there = |has: &FxHashSet<(String, String)>| has.contains(&key);
-                let relevant = if fits.is_empty() { known.iter().any(there) } else { fits.iter().all(|p| there(&known[*p])) };
+                let relevant =
+                    if fits.is_empty() { known.iter().any(there) } else { fits.iter().all(|p| there(&known[*p])) };
                 if !relevant {
                     let (line, message_id) = (spoken.line, message.message_id.to_string());
-                    found.left.push(Left { line, about: about.clone(), message_id, why });
+                    found.left.push(Left { line, about: about.clone(), message_id, why, fits });
                 }
                 continue;
             }
@@ -157,10 +165,11 @@ pub fn gather(
             }
         }
     }
-    // What another answer gave without a condition is not left out.
-    found.left.retain(|left| {
-        let added = |given: &Vec<Given>| given.iter().any(|given| key(&given.line) == key(&left.line));
-        !found.added.iter().any(added) || left.why.starts_with("an objection")
+    // What another answer gave to the same patches without a condition needs no word.
+    let Gathered { added, left } = &mut found;
+    left.retain(|left| {
+        let given = |place: &usize| added[*place].iter().any(|given| key(&given.line) == key(&left.line));
+        left.fits.is_empty() || !left.fits.iter().all(given)
     });
     Ok(found)
 }
@@ -174,13 +183,16 @@ fn refused(spoken: &Spoken, sender: Option<&Address>) -> Option<String> {
             if is_own {
                 return None;
             }
-            return Some(format!("its name and address are not those of the sender, {}", sender.map_or_else(String::new, ToString::to_string)));
+            return Some(format!(
+                "its name and address are not those of the sender, {}",
+                sender.map_or_else(String::new, ToString::to_string)
+            ));
         }
         Meant::Condition => "on a condition",
         Meant::Sentence => "inside a sentence",
         Meant::Objection => "an objection",
         Meant::Link => "a link; git config b4.linkmask or provenance.linkmask asks for one",
-        Meant::NoAddress => "it names no address",
+        Meant::NoAddress => "it names no whole address",
         Meant::Control => "it holds control characters",
     };
     Some(why.to_owned())
@@ -196,11 +208,8 @@ fn is_one(one: &Address, other: &Address) -> bool {
     let name = |who: &Address| -> Vec<String> {
         let said = who.name.as_deref().unwrap_or_default();
         let said = said.split_once('(').map_or(said, |(said, _)| said);
-        let mut words: Vec<String> = said
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_lowercase)
-            .collect();
+        let mut words: Vec<String> =
+            said.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
         // `Example, Ada` is Ada Example.
         words.sort_unstable();
         words
@@ -228,7 +237,8 @@ fn key(line: &str) -> (String, String) {
 fn own(letters: &mut Letters<'_>, part: &Part) -> Result<FxHashSet<(String, String)>, Failure> {
     let Some(copy) = letters.copy(part.mail)? else { return Ok(FxHashSet::default()) };
     let text = letters.text(&copy)?;
-    let message = provenance_corpus::patch::Patch::parse(&text).map_or(text.as_str(), |patch| patch.slice(patch.message));
+    let message =
+        provenance_corpus::patch::Patch::parse(&text).map_or(text.as_str(), |patch| patch.slice(patch.message));
     Ok(trailer::parse(message).iter().map(|one| key(&message[one.span.clone()])).collect())
 }
 

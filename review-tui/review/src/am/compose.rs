@@ -66,7 +66,11 @@ fn header(message: &Message<'_>) -> Vec<u8> {
             _ => {
                 let plain: Vec<u8> = raw.trim_ascii().iter().copied().filter(|byte| *byte != b'\r').collect();
                 match String::from_utf8(plain) {
-                    Ok(value) if value.is_ascii() && !value.contains(|c: char| c.is_control() && !"\n\t".contains(c)) => value,
+                    Ok(value)
+                        if value.is_ascii() && !value.contains(|c: char| c.is_control() && !"\n\t".contains(c)) =>
+                    {
+                        value
+                    }
                     // Bytes that no charset was said of: as they were understood.
                     _ => match (name, author.as_ref()) {
                         ("From", Some(author)) => encoded_word::mailbox(author),
@@ -216,7 +220,10 @@ mod tests {
         assert_eq!(of(""), "Acked-by: C D <c@d>\n");
         assert_eq!(of("Note: one thing\n"), "Note: one thing\n\nAcked-by: C D <c@d>\n");
         let whole = String::from_utf8(composed(raw("why\n").as_bytes(), &[]).bytes).unwrap();
-        assert!(whole.starts_with("From: A B <a@b>\nSubject: [PATCH] x\nMessage-ID: <m@x>\nMIME-Version: 1.0\n"), "{whole}");
+        assert!(
+            whole.starts_with("From: A B <a@b>\nSubject: [PATCH] x\nMessage-ID: <m@x>\nMIME-Version: 1.0\n"),
+            "{whole}"
+        );
         assert!(whole.ends_with(&format!("\n\nwhy\n{DIFF}")), "{whole}");
     }
 

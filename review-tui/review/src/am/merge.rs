@@ -42,7 +42,8 @@ fn told(text: &str) -> String {
 
 /// b4 puts changes, diffstat and base below `---`; text that goes on without them is the author's.
 fn ends_here(below: &[&str]) -> bool {
-    (0..below.len()).any(|at| shortlog(&below[at..]) > 0 || diffstat(&below[at..]) > 0 || is_base(below[at])) || below.is_empty()
+    (0..below.len()).any(|at| shortlog(&below[at..]) > 0 || diffstat(&below[at..]) > 0 || is_base(below[at]))
+        || below.is_empty()
 }
 
 fn is_base(line: &str) -> bool {
@@ -52,7 +53,8 @@ fn is_base(line: &str) -> bool {
 
 /// Lines of `Ada Example (2):` with as many indented titles below it.
 fn shortlog(lines: &[&str]) -> usize {
-    let count = lines[0].strip_suffix("):").and_then(|head| head.rsplit_once(" (")).and_then(|(_, count)| count.parse().ok());
+    let count =
+        lines[0].strip_suffix("):").and_then(|head| head.rsplit_once(" (")).and_then(|(_, count)| count.parse().ok());
     let Some(count): Option<usize> = count.filter(|count| (1..10_000).contains(count)) else { return 0 };
     let titles = lines[1..].iter().take_while(|line| line.starts_with("  ")).count();
     // A long title is folded.
@@ -63,7 +65,10 @@ fn shortlog(lines: &[&str]) -> usize {
 fn diffstat(lines: &[&str]) -> usize {
     let is_row = |line: &str| {
         let plain = line.starts_with(' ') && (line.contains(" | ") || line.contains(" => "));
-        plain || [" create mode ", " delete mode ", " rename ", " copy ", " mode change ", " rewrite "].iter().any(|word| line.starts_with(word))
+        plain
+            || [" create mode ", " delete mode ", " rename ", " copy ", " mode change ", " rewrite "]
+                .iter()
+                .any(|word| line.starts_with(word))
     };
     let is_total = |line: &str| line.starts_with(' ') && line.contains(" changed") && line.contains(" file");
     let rows = lines.iter().take_while(|line| is_row(line) || is_total(line)).count();
@@ -77,7 +82,8 @@ mod tests {
     #[test]
     fn a_cover_letter_is_told_without_what_tools_add() {
         let text = "Why all this.\n\nMore - with  blanks.\n\nAda Example (2):\n  one: two\n  three: four that is\n    folded\n\n a.c | 2 +-\n b.c => c.c | 0\n 2 files changed, 1 insertion(+), 1 deletion(-)\n create mode 100644 x\n\nbase-commit: 0123456789012345678901234567890123456789\nprerequisite-patch-id: 01\n-- \n2.39\n";
-        let said = message("[PATCH v2 0/2] make it go", "Ada Example <ada@example.org>", text, Some("Link: https://x/y"));
+        let said =
+            message("[PATCH v2 0/2] make it go", "Ada Example <ada@example.org>", text, Some("Link: https://x/y"));
         assert_eq!(
             said,
             "Merge series \"make it go\"\n\nFrom Ada Example <ada@example.org>:\n\nWhy all this.\n\nMore - with  blanks.\n\nLink: https://x/y\n"

@@ -67,7 +67,12 @@ fn needed(letters: &mut Letters<'_>, prerequisites: &[Prerequisite<'_>]) -> Resu
     let by_id = prerequisites.iter().any(|one| matches!(one, Prerequisite::PatchId(_)));
     let mut found = Vec::new();
     for one in prerequisites.iter().filter(|one| !by_id || matches!(one, Prerequisite::PatchId(_))).take(MOST) {
-        let unknown = |name: String, patch_id: &str| Needed { name, patch_id: patch_id.to_owned(), paths: Vec::new(), patch: None };
+        let unknown = |name: String, patch_id: &str| Needed {
+            name,
+            patch_id: patch_id.to_owned(),
+            paths: Vec::new(),
+            patch: None,
+        };
         match one {
             Prerequisite::PatchId(id) => match mail(letters, &format!("patchid:{id}"))? {
                 Some(mail) => found.push(read(letters, mail, id)?),
@@ -118,9 +123,11 @@ fn mail(letters: &Letters<'_>, query: &str) -> Result<Option<u64>, Failure> {
         mail_only: true,
     };
     match search::search(&question, Some(letters.reader), &Catalogue::default()) {
-        Ok(answer) => {
-            Ok(answer.hits.first().and_then(|hit| hit.mail.as_ref()).map(|mail| hash::message_id(&mail.shown().stored.message_id)))
-        }
+        Ok(answer) => Ok(answer
+            .hits
+            .first()
+            .and_then(|hit| hit.mail.as_ref())
+            .map(|mail| hash::message_id(&mail.shown().stored.message_id))),
         Err(search::SearchError::Reader(error)) => Err(reader_failure(&error)),
         // What a mail calls an id makes no query.
         Err(_) => Ok(None),
@@ -131,14 +138,15 @@ fn mail(letters: &Letters<'_>, query: &str) -> Result<Option<u64>, Failure> {
 fn parts(letters: &Letters<'_>, mail: u64, wanted: Option<&str>) -> Result<Vec<Part>, Failure> {
     let versions = series::versions(letters, mail)?;
     let at = match wanted {
-        Some(name) => series::named(&versions, name).ok(),
-        None => versions.iter().position(|v| v.head == mail || v.parts.iter().any(|part| part.mail == mail)),
+        Some(name) => series::named(&versions, name, mail).ok(),
+        None => versions.iter().position(|v| v.holds(mail)),
     };
     Ok(at.map(|at| versions[at].parts.clone()).unwrap_or_default())
 }
 
 fn read(letters: &mut Letters<'_>, mail: u64, patch_id: &str) -> Result<Needed, Failure> {
-    let copy = letters.copy(mail)?.ok_or_else(|| Failure::new(Exit::Unreadable, "a mail of the links is no longer there"))?;
+    let copy =
+        letters.copy(mail)?.ok_or_else(|| Failure::new(Exit::Unreadable, "a mail of the links is no longer there"))?;
     let bytes = letters.bytes(&copy)?;
     let message = Message::parse(&bytes);
     let composed = compose::mail(&message, &[])?;

@@ -30,7 +30,7 @@ pub enum Meant {
     Objection,
     /// As a link, which the configuration alone adds.
     Link,
-    /// It names a person without an address.
+    /// It names a person without an address, or with half of one.
     NoAddress,
     /// It holds characters that disturb a terminal or turn the direction of writing.
     Control,
@@ -86,7 +86,8 @@ fn own(text: &str) -> &str {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let content = line.trim_end();
-        let appended = content.starts_with("-----Original Message") || content.starts_with("________________________________");
+        let appended =
+            content.starts_with("-----Original Message") || content.starts_with("________________________________");
         if line.trim_end_matches(['\r', '\n']) == "-- " || appended {
             end = start;
             break;
@@ -99,7 +100,13 @@ fn own(text: &str) -> &str {
             let first = patch.files.first().map_or(text.len(), |file| file.span.start as usize);
             let message = patch.slice(patch.message);
             let signed = message.lines().any(|line| is_named(line, "signed-off-by:"));
-            let cut = if patch.message.start > 0 { patch.message.start as usize } else if signed { 0 } else { first };
+            let cut = if patch.message.start > 0 {
+                patch.message.start as usize
+            } else if signed {
+                0
+            } else {
+                first
+            };
             &text[..cut]
         }
         None => text,
@@ -152,6 +159,7 @@ fn one(line: &str) -> Option<Spoken> {
         _ if line.chars().any(is_disturbing) => Meant::Control,
         Kind::Link if name == "link" => Meant::Link,
         Kind::Person if name.starts_with("nack") || name.starts_with("nak") => Meant::Objection,
+        Kind::Person if value.contains('<') != value.contains('>') => Meant::NoAddress,
         Kind::Person if !person.as_ref().is_some_and(|one| one.address.contains('@')) => Meant::NoAddress,
         Kind::Person if !remark => Meant::Sentence,
         _ => Meant::Given,
@@ -163,7 +171,8 @@ fn one(line: &str) -> Option<Spoken> {
 
 /// Control characters, and those that turn the direction of writing (Unicode Standard Annex 9, section 2).
 fn is_disturbing(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Trailers in the middle of a line: `you may add my Reviewed-by: Ada Example <ada@example.org>`.
@@ -173,9 +182,9 @@ fn within(line: &str) -> Vec<Spoken> {
     }
     let mut found = Vec::new();
     for (colon, _) in line.match_indices("-by:") {
-        let start = line[..colon].rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).map_or(0, |at| {
-            at + line[at..].chars().next().map_or(1, char::len_utf8)
-        });
+        let start = line[..colon]
+            .rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .map_or(0, |at| at + line[at..].chars().next().map_or(1, char::len_utf8));
         let rest = &line[start..];
         let Some(end) = rest.find('>').filter(|end| rest[..*end].contains('@')) else { continue };
         if start > 0
@@ -215,11 +224,27 @@ fn is_on_condition(lines: &[&str], from: usize, to: usize) -> bool {
     }
     lead.reverse();
     let mut below = lines[to..].iter().map(|line| line.trim());
-    let after: Vec<&str> =
-        below.by_ref().take(LEAD).take_while(|line| !line.is_empty() && !is_quoted(line) && one(line).is_none()).collect();
+    let after: Vec<&str> = below
+        .by_ref()
+        .take(LEAD)
+        .take_while(|line| !line.is_empty() && !is_quoted(line) && one(line).is_none())
+        .collect();
     let after = after.join(" ");
     let goes_on = after.starts_with(|c: char| c.is_lowercase()) && is_condition(first_sentence(&after));
-    is_condition(last_sentence(&lead.join(" "))) || goes_on
+    leads(&lead.join(" "), blank > 0) || goes_on
+}
+
+/// Whether what leads to a trailer makes a condition of it. A sentence that ended before, in a paragraph of its own, has to
+/// speak of the patch as a whole: it may as well be the last of the remarks above.
+fn leads(lead: &str, apart: bool) -> bool {
+    const WHOLE: [&str; 14] = [
+        "ack", "acked", "add", "tag", "review", "reviewed", "good", "fine", "ok", "okay", "lgtm", "happy", "free",
+        "great",
+    ];
+    let sentence = last_sentence(lead);
+    let ended = apart && lead.trim_end().ends_with(['.', '!', '?', ')']);
+    let whole = || sentence.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| WHOLE.contains(&word));
+    is_condition(sentence) && (!ended || whole())
 }
 
 fn last_sentence(text: &str) -> &str {
@@ -235,30 +260,43 @@ fn first_sentence(text: &str) -> &str {
 
 /// What one does to a patch that is not right yet, as its stem.
 const MENDING: [&str; 26] = [
-    "fix", "chang", "address", "resolv", "correct", "updat", "renam", "remov", "dropp", "split", "adjust", "reword", "amend",
-    "mov", "clean", "sort", "fold", "squash", "add", "replac", "mention", "clarif", "tweak", "adapt", "rework", "drop",
+    "fix", "chang", "address", "resolv", "correct", "updat", "renam", "remov", "dropp", "split", "adjust", "reword",
+    "amend", "mov", "clean", "sort", "fold", "squash", "add", "replac", "mention", "clarif", "tweak", "adapt",
+    "rework", "drop",
+];
+
+/// What follows an `if` of a sentence, and not of code.
+const SUBJECTS: [&str; 22] = [
+    "you", "you're", "that", "that's", "this", "it", "it's", "the", "we", "so", "not", "those", "these", "they",
+    "there", "nobody", "no", "and", "all", "with", "others", "everyone",
 ];
 
 /// Whether a sentence sets a condition on the patch: `if you fix that`, `with the nit addressed`, `once it is renamed`.
 fn is_condition(sentence: &str) -> bool {
     let lower = sentence.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> =
+        lower.split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|w| !w.is_empty()).collect();
     let mends = |word: &&str| MENDING.iter().any(|stem| word.starts_with(stem));
-    let done = |word: &&str| mends(word) && (word.ends_with("ed") || word.ends_with("split")) || *word == "done" || *word == "gone";
+    let done = |word: &&str| {
+        mends(word) && (word.ends_with("ed") || word.ends_with("split")) || *word == "done" || *word == "gone"
+    };
     for (at, word) in words.iter().enumerate() {
         let rest = &words[at + 1..];
         let polite = |words: &[&str]| {
             let words = words.strip_prefix(&["you"]).unwrap_or(words);
             let words = words.strip_prefix(&["it"]).or_else(|| words.strip_prefix(&["it's"])).unwrap_or(words);
             words.first().is_some_and(|word| {
-                ["want", "like", "need", "needed", "wish", "care", "useful", "helps", "help", "not", "matters", "still", "desired", "wanted", "any"]
-                    .contains(word)
+                [
+                    "want", "like", "need", "needed", "wish", "care", "useful", "helps", "help", "not", "matters",
+                    "still", "desired", "wanted", "any",
+                ]
+                .contains(word)
             })
         };
         // What the writer did himself is no condition: `after I changed my config`.
         let own = rest.iter().take(3).any(|word| ["i", "i've", "my", "we"].contains(word));
         let found = match *word {
-            "if" => !polite(rest) && !own,
+            "if" => !polite(rest) && !own && rest.first().is_some_and(|word| SUBJECTS.contains(word)),
             "assuming" | "provided" | "unless" | "until" | "modulo" | "conditional" | "pending" => true,
             "once" => !own,
             "with" | "when" => !own && rest.iter().take(12).any(|word| done(&word)),
@@ -307,6 +345,8 @@ mod tests {
             "With this patch my machine boots again:\nTested-by: BOB",
             "After I fixed my toolchain it works.\nTested-by: BOB",
             "Please fix the typo in v2.\n\nElse it is fine.\n\nReviewed-by: BOB",
+            "Could be $(and), too; I think the $(if) is easier to parse.\n\nReviewed-by: BOB",
+            "It breaks once that was changed in v5.10.\n\nReviewed-by: BOB",
             "Reviewed-by: Bob Other\n<bob@example.org>",
             "Reviewed-by: BOB # the mm parts",
             "Acked-by: BOB.",
@@ -327,6 +367,9 @@ mod tests {
             "Please fix the comment and add\nAcked-by: BOB",
             "Reviewed-by: BOB\nonce the comment is fixed",
             "Modulo that one:\nReviewed-by: BOB",
+            "It looks okay to me, so feel free to add my ACK once you've dropped the audit bits.\n\nAcked-by: BOB",
+            "With the typo fixed:\n\nAcked-by: BOB",
+            "If you keep it separate though here's a tag:\n\nReviewed-by: BOB",
         ] {
             one_meant(text, Meant::Condition);
         }
@@ -340,6 +383,7 @@ mod tests {
         one_meant("Nacked-by: BOB", Meant::Objection);
         one_meant("NAKed-by: BOB", Meant::Objection);
         one_meant("Acked-by: Bob Other", Meant::NoAddress);
+        one_meant("Acked-by: Bob Other <bob@example.or", Meant::NoAddress);
         one_meant("Link: https://lore.kernel.org/r/x@y", Meant::Link);
         one_meant("Fixes: 0123456789ab (\"x\")", Meant::Given);
         one_meant("Acked-by: B\u{202e}ob <bob@example.org>", Meant::Control);
@@ -358,7 +402,9 @@ mod tests {
             let text = text.replace("BOB", BOB);
             assert_eq!(meant(&text), [], "{text}");
         }
-        let beside = format!("Acked-by: {BOB}\n\nmaybe so\n-- >8 --\nSubject: x\n\nSigned-off-by: C D <c@d>\n---\ndiff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+b\n");
+        let beside = format!(
+            "Acked-by: {BOB}\n\nmaybe so\n-- >8 --\nSubject: x\n\nSigned-off-by: C D <c@d>\n---\ndiff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+b\n"
+        );
         assert_eq!(meant(&beside), [(format!("Acked-by: {BOB}"), Meant::Given)]);
     }
 

@@ -102,7 +102,8 @@ impl Repository {
                 .hint("-C DIR runs it in one, as if started there")
         };
         let here = Path::new(".");
-        let common = says(here, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?.ok_or_else(outside)?;
+        let common =
+            says(here, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?.ok_or_else(outside)?;
         let borrowed = std::env::var("GIT_ALTERNATE_OBJECT_DIRECTORIES").unwrap_or_default();
         // A path with a colon is quoted (git(1)).
         let quoted = if common.contains([':', '"', '\\']) {
@@ -111,7 +112,8 @@ impl Repository {
             common
         };
         // A bare one has no work tree, and its paths begin everywhere.
-        let top = says(here, &["rev-parse", "--path-format=absolute", "--show-toplevel"])?.unwrap_or_else(|| ".".to_owned());
+        let top =
+            says(here, &["rev-parse", "--path-format=absolute", "--show-toplevel"])?.unwrap_or_else(|| ".".to_owned());
         let top = PathBuf::from(top);
         Ok(Repository { top, objects: if borrowed.is_empty() { quoted } else { format!("{quoted}:{borrowed}") } })
     }
@@ -125,10 +127,12 @@ impl Repository {
         let Some(commit) = says(&self.top, &words)? else { return Ok(None) };
         let title = says(&self.top, &["log", "-1", "--format=%h \"%s\"", &commit, "--"])?.unwrap_or_default();
         let branch = match name {
-            "HEAD" => says(&self.top, &["symbolic-ref", "--short", "--quiet", "HEAD"])?.map(|branch| format!(", branch {branch}")),
+            "HEAD" => says(&self.top, &["symbolic-ref", "--short", "--quiet", "HEAD"])?
+                .map(|branch| format!(", branch {branch}")),
             _ => None,
         };
-        let name = if commit.starts_with(name) { String::new() } else { format!("{name}{}, ", branch.unwrap_or_default()) };
+        let name =
+            if commit.starts_with(name) { String::new() } else { format!("{name}{}, ", branch.unwrap_or_default()) };
         Ok(Some(Target { commit, name: format!("{name}{title}") }))
     }
 
@@ -142,7 +146,18 @@ impl Repository {
             return Ok(false);
         }
         let range = format!("{base}..{target}");
-        let mut words = vec!["log", "-p", "--no-merges", "--full-diff", "--no-ext-diff", "--no-textconv", "-n", MOST_COMMITS, &range, "--"];
+        let mut words = vec![
+            "log",
+            "-p",
+            "--no-merges",
+            "--full-diff",
+            "--no-ext-diff",
+            "--no-textconv",
+            "-n",
+            MOST_COMMITS,
+            &range,
+            "--",
+        ];
         words.extend(paths.iter().map(String::as_str));
         let set = [("GIT_LITERAL_PATHSPECS", "1".to_owned())];
         let log = run(&self.top, &words, &set, b"")?;
@@ -210,8 +225,12 @@ impl Trial<'_> {
 /// What a three-way merge could not join.
 fn conflicts(out: &Output) -> Vec<String> {
     let said = String::from_utf8_lossy(&out.stderr);
-    let files: Vec<&str> =
-        said.lines().filter_map(|line| line.strip_prefix("U ").or_else(|| line.strip_suffix("' with conflicts.")?.split_once('\'').map(|x| x.1))).collect();
+    let files: Vec<&str> = said
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("U ").or_else(|| line.strip_suffix("' with conflicts.")?.split_once('\'').map(|x| x.1))
+        })
+        .collect();
     let mut files: Vec<String> = files.into_iter().map(str::to_owned).collect();
     files.sort();
     files.dedup();
