@@ -6,6 +6,7 @@
 //! - `fetch`: threads and lists of a real server, and servers that misbehave
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
+//! - `query`: threads, folders, and the page of the query language
 //! - `real`: the real archives and threads, as snapshots
 //! - `am`: series as git am takes them, and whether they apply
 //! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
@@ -46,6 +47,7 @@ mod killed;
 mod links;
 mod maintainers;
 mod parity;
+mod query;
 mod real;
 mod remarks;
 mod scan;

@@ -28,6 +28,7 @@ pub mod state;
 pub mod status;
 pub mod terminal;
 pub mod thread;
+pub mod threads;
 pub mod trees;
 
 use std::io::Write;

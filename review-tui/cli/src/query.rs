@@ -18,12 +18,13 @@ use provenance_review::{horizon, json, text};
 
 use super::deliver::{Folder, FolderKind};
 use super::terminal::Output;
-use super::{Context, deliver, hits};
+use super::{Context, deliver, hits, threads};
 
 /// `query TERMS...`
 #[derive(Args)]
 pub struct Arguments {
-    /// The query, with the prefixes of public-inbox (s: f: d: dfn: dfb: ...) and mech: id: rev: is: trailer: as-of:
+    /// The query, with the prefixes of public-inbox (s: f: d: dfn: dfb: ...) and mech: id: rev: is: trailer: as-of:;
+    /// provenance-search-terms(7) lists them
     #[arg(required = true, value_name = "TERMS")]
     terms: Vec<String>,
     /// Output format
@@ -80,6 +81,8 @@ pub enum Format {
     Json,
     /// One JSON object per line
     Jsonl,
+    /// One line for each thread with a hit: last activity, hits and mails, people
+    Threads,
     /// The mails themselves, for b4 and git am
     Mboxrd,
 }
@@ -125,7 +128,8 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         out.finish()?;
         return Ok(Exit::Done);
     }
-    let mails_wanted = arguments.output.is_some() || arguments.format == Format::Mboxrd;
+    let mails_wanted = folder.is_some() || arguments.format == Format::Mboxrd;
+    let threads = arguments.format == Format::Threads && folder.is_none();
     let limit = match arguments.limit {
         Some(0) => None,
         Some(n) => Some(n),
@@ -147,8 +151,13 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         },
         reverse: arguments.reverse,
         threads: arguments.threads,
-        limit: if arguments.count { Some(0) } else { limit },
-        offset: arguments.offset,
+        // Threads are counted when all hits are known.
+        limit: match (threads, arguments.count) {
+            (true, _) => None,
+            (false, true) => Some(0),
+            (false, false) => limit,
+        },
+        offset: if threads { 0 } else { arguments.offset },
         now,
         mail_only: arguments.mail_only,
     };
@@ -167,6 +176,17 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         }
     }
     let exit = if arguments.exit_code && answer.total == 0 { Exit::Findings } else { Exit::Done };
+    if threads {
+        let asked = threads::Asked {
+            limit,
+            offset: arguments.offset,
+            by_activity: arguments.sort != SortBy::Relevance,
+            reverse: arguments.reverse,
+            count: arguments.count,
+        };
+        threads::print(context, &answer, reader.as_ref(), &asked)?;
+        return Ok(exit);
+    }
     let printed = print(context, &arguments, &answer, reader.as_ref(), folder.as_ref())?;
     Ok(if printed == Exit::Done { exit } else { printed })
 }
@@ -223,6 +243,8 @@ fn print(
             out.finish()?;
             Ok(Exit::Done)
         }
+        // Printed before.
+        Format::Threads => Ok(Exit::Done),
         Format::Mboxrd => {
             let mut out = context.bytes();
             let exit = deliver::mboxrd(context, answer, &mut out)?;
@@ -280,7 +302,7 @@ fn start(mua: &str, Folder { kind, path }: &Folder) -> Result<(), Failure> {
 pub fn failure(error: &SearchError, query: &str) -> Failure {
     match error {
         SearchError::Query(error) => Failure::new(Exit::Usage, format!("{error}\n{}", error.render(query)))
-            .hint("`provenance query --help` and `man provenance-query` list the prefixes"),
+            .hint("`man provenance-search-terms` lists the prefixes; `provenance man DIR` writes it"),
         SearchError::Reader(error) => reader_failure(error),
         SearchError::Events(_) => Failure::from_error(Exit::Unreadable, error),
     }

@@ -223,7 +223,8 @@ fn tell(version: &Version, parts: &[(Part, Option<String>)], missing: &[u32], re
         }
     }
     for (name, numbers) in from {
-        remarks.push(format!("{} did not send {} again: taken from {name}", version.name(), numbers.join(", ")));
+        let which = if numbers.len() > 6 { format!("{} patches", numbers.len()) } else { numbers.join(", ") };
+        remarks.push(format!("{} did not send {which} again: taken from {name}", version.name()));
     }
     for number in &version.doubled {
         remarks.push(format!("{number}/{} was sent more than once; the last is taken", version.total));
