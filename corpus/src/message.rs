@@ -15,7 +15,7 @@ use crate::archive::web_page;
 pub(crate) mod charset;
 pub mod date;
 pub mod defect;
-pub(crate) mod encoded_word;
+pub mod encoded_word;
 pub mod flowed;
 pub mod header;
 pub mod id;
