@@ -104,6 +104,21 @@ pub(super) fn all(
     Ok(())
 }
 
+/// First halves of the patch-ids of a commit, by the algorithms that people use; none where its files are not there, or are too
+/// many for anybody to have sent them. Nothing is kept.
+pub fn patch_ids(tree: &Tree, id: &[u8]) -> Vec<u64> {
+    let repository = Repository::open(&tree.path).ok().filter(|_| tree.by_command.is_none());
+    let mut trees = repository.as_ref().and_then(|repository| repository.odb().ok()).map(Trees::new);
+    let found = match (&repository, &mut trees) {
+        (Some(repository), Some(trees)) => by_libgit2(repository, trees, id),
+        _ => by_command(&tree.path, id),
+    };
+    match found {
+        Compared::Weighed(weight) => weight.patch_ids,
+        Compared::TooLarge | Compared::Absent => Vec::new(),
+    }
+}
+
 /// How comparing a commit with its parent went.
 enum Compared {
     Weighed(Weight),

@@ -34,6 +34,8 @@ pub struct Commit {
     pub id: Vec<u8>,
     /// Author, title, date, blobs, citations.
     pub fact: Fact,
+    /// The main line of its tree does not hold it.
+    pub aside: bool,
 }
 
 /// The links of a mail that tells of commits: with each that it tells of as merged, the patches that became it.
@@ -47,6 +49,7 @@ pub fn told(fact: &Fact, facts: &[Fact], known: &Candidates<'_>, place: &FxHashM
                 edges.extend(find(node, fact, true, facts, known, place));
             }
             Told::Backport | Told::Picked => edges.push(link(Kind::Backport, fact.id, node, Class::Text, 1000)),
+            Told::Reverts => {}
         }
     }
     edges

@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cited;
 use super::commit::{self, Commit};
-use super::edge::{Edge, Kind};
+use super::edge::{Edge, Kind, commit_node};
 use super::fact::Fact;
 use super::revision::{self, Revisions};
 use super::sending::{self, Sendings};
@@ -59,19 +59,25 @@ pub fn derive(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u64)
     commits.extend(facts.iter().flat_map(|f| f.tells.iter().map(|(id, _)| id.clone())));
     commits.sort_unstable();
     commits.dedup();
-    let landed = landed(&facts, &sendings, &edges);
+    // What is on a branch beside the main line has not become part of the project.
+    let aside: FxHashSet<u64> = trees.iter().filter(|commit| commit.aside).map(|commit| commit_node(&commit.id)).collect();
+    let landed = landed(&facts, &sendings, &edges, &aside);
     Derived { facts, sendings, revisions, edges, commits, landed }
 }
 
 /// What a commit was made from, all earlier forms of it, and the cover letters of both.
-fn landed(facts: &[Fact], sendings: &Sendings, edges: &[Edge]) -> FxHashSet<u64> {
+fn landed(facts: &[Fact], sendings: &Sendings, edges: &[Edge], aside: &FxHashSet<u64>) -> FxHashSet<u64> {
     let mut earlier: FxHashMap<u64, Vec<u64>> = FxHashMap::default();
     for edge in edges.iter().filter(|e| matches!(e.kind, Kind::Revision | Kind::Taken)) {
         earlier.entry(edge.from).or_default().push(edge.to);
     }
     let mut landed: FxHashSet<u64> = FxHashSet::default();
     let mut open: Vec<u64> =
-        edges.iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form)).map(|e| e.from).collect();
+        edges
+            .iter()
+            .filter(|e| matches!(e.kind, Kind::Commit | Kind::Form) && !aside.contains(&e.to))
+            .map(|e| e.from)
+            .collect();
     while let Some(id) = open.pop() {
         if landed.insert(id) {
             open.extend(earlier.get(&id).into_iter().flatten());

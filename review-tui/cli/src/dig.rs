@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use provenance_corpus::citation;
-use provenance_index::document::hex;
+use provenance_index::document::{hex, unhex};
 use provenance_index::hash;
+use provenance_index::history::kin::{self, Word};
 use provenance_index::history::{self, command, walk};
 use provenance_index::links::edge::{Class, Edge, Kind, commit_node};
+use provenance_review::commit::{self, About, Relative};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::look::{Look, Style};
 use provenance_review::series::{self, reason};
@@ -119,9 +121,63 @@ fn resolve(context: &Context, letters: &Letters<'_>, arguments: &Arguments) -> R
     let mut found = letters.reader.links.graph.commits(&digits).map_err(|e| links_failure(&e))?;
     let kept = history::beginning(context.place.data(), &digits, 16).map_err(|e| links_failure(&e))?;
     found.extend(kept);
+    if found.is_empty() {
+        // What backports and reverts name need not be in any tree.
+        found = kin::named(context.place.data(), &digits, 16).map_err(|e| links_failure(&e))?;
+    }
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Where a commit is and what belongs to it, for a reader: a line for each place, two for each other commit.
+fn standing(about: &About, look: &Look) -> String {
+    let mut out = String::new();
+    let mut detail = |verb: &str, text: &str| {
+        for (at, line) in text::wrap(&text::line(text), look.width.map(|width| width.saturating_sub(13)), 0).iter().enumerate() {
+            let head = if at == 0 { text::pad(verb, 10) } else { " ".repeat(10) };
+            let line = if verb.is_empty() { look.paint(Style::Dim, &format!("  {line}")) } else { line.clone() };
+            out.push_str(&format!("{head} {line}\n"));
+        }
+    };
+    for place in &about.places {
+        detail("on", &format!("{}: {}", place.name(), place.line()));
+    }
+    let mut list = |verb: &str, relatives: &[Relative]| {
+        for relative in relatives {
+            let title = if relative.subject.is_empty() { String::new() } else { format!(" (\"{}\")", relative.subject) };
+            detail(verb, &format!("commit {}", look.paint(Style::Name, &hex(&relative.id))));
+            let mut said: Vec<String> = relative.places.iter().map(|place| format!("{}: {}", place.name(), place.line())).collect();
+            if said.is_empty() {
+                said.push("in no attached tree".to_owned());
+            }
+            said.extend(relative.reverted.iter().map(|id| format!("reverted by {}", short(&hex(id)))));
+            detail("", &format!("{}; by {}{title}", said.join("; "), by(relative.word)));
+        }
+    };
+    let of = |words: &[Word]| -> Vec<Relative> {
+        about.says.iter().filter(|relative| words.contains(&relative.word)).cloned().collect()
+    };
+    list("picked", &of(&[Word::Upstream, Word::Picked]));
+    list("reverts", &of(&[Word::Reverts]));
+    list("twin", &about.twins);
+    list("backport", &about.backports);
+    list("reverted", &about.reverts);
+    out
+}
+
+fn short(id: &str) -> &str {
+    &id[..id.len().min(12)]
+}
+
+/// What one commit says of another, for a reader.
+fn by(word: Word) -> &'static str {
+    match word {
+        Word::Upstream => "its line of the upstream commit",
+        Word::Picked => "its line of git cherry-pick",
+        Word::Reverts => "its line of git revert",
+        Word::Written => "equal patch-id, author and author date",
+    }
 }
 
 fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments) -> Result<Answer, Failure> {
@@ -179,6 +235,8 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
             tree.path.display()
         ));
     }
+    let about = commit::about(context.place.data(), id)?;
+    out.push_str(&standing(&about, look));
     for mail in &told {
         out.push_str(&format!("named by   {}\n", mail.draw(look)));
     }
@@ -191,7 +249,7 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
     if sources.is_empty() {
         out.push_str("no mail is known for it\n");
     }
-    let json = json!({
+    let mut json = json!({
         "format": json::FORMAT,
         "commit": name,
         "subject": kept.as_ref().map(|(_, entry)| entry.subject.clone()),
@@ -201,6 +259,7 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
         "backports": backports.iter().map(Line::value).collect::<Vec<_>>(),
         "searched": searched(context, letters)?,
     });
+    about.add_to(&mut json);
     Ok(Answer { text: out, json, found: !sources.is_empty() })
 }
 
@@ -302,6 +361,49 @@ impl Source {
     }
 }
 
+/// A commit that a mail leads to.
+struct Landed {
+    commit: String,
+    edge: Edge,
+    /// Subject of the part, where a cover letter was asked for.
+    part: String,
+    about: About,
+}
+
+impl Landed {
+    fn is_aside(&self) -> bool {
+        commit::is_merged(&self.about.places) == Some(false)
+    }
+
+    fn order(&self) -> (bool, bool) {
+        (self.about.is_backport(), self.is_aside())
+    }
+
+    /// What the patch is to the commit. A branch beside the main line is not what it became.
+    fn verb(&self) -> &'static str {
+        match self.edge.kind {
+            Kind::Commit if self.about.is_backport() => "backport  ",
+            Kind::Commit if self.is_aside() => "beside    ",
+            Kind::Commit => "became    ",
+            Kind::Form => "other form",
+            Kind::Tells => "tells of  ",
+            _ => "backports ",
+        }
+    }
+
+    fn value(&self) -> serde_json::Value {
+        let mut value = commit_value(&self.commit, &self.edge);
+        value["part"] = (!self.part.is_empty()).then_some(self.part.as_str()).into();
+        self.about.add_to(&mut value);
+        value
+    }
+}
+
+fn commit_value(commit: &str, edge: &Edge) -> serde_json::Value {
+    let confidence = f64::from(edge.confidence) / 1000.0;
+    json!({ "commit": commit, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": confidence })
+}
+
 fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer, Failure> {
     let look = &context.look;
     let node = id_of(letters.reader, id);
@@ -319,7 +421,7 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
         ),
         None => format!("{} is not in the indexed lists; other mails or commits name it\n", text::line(id)),
     };
-    let mut commits = Vec::new();
+    let mut commits: Vec<Landed> = Vec::new();
     // A cover letter stands for its patches.
     let mut patches = vec![node];
     if let Some((head, 0)) = letters.reader.links.graph.sending(node).map_err(|e| links_failure(&e))? {
@@ -328,8 +430,9 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
     }
     for patch in &patches {
         for (commit, edge) in letters.commits(*patch)? {
-            let about = if *patch == node { String::new() } else { line(letters, *patch)?.subject };
-            commits.push((commit, edge, about));
+            let part = if *patch == node { String::new() } else { line(letters, *patch)?.subject };
+            let about = commit::about(context.place.data(), &unhex(&commit).unwrap_or_default())?;
+            commits.push(Landed { commit, edge, part, about });
         }
     }
     // What this form did not become, a later one may have.
@@ -343,15 +446,13 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
             }
         }
     }
-    for (commit, edge, about) in &commits {
-        let verb = match edge.kind {
-            Kind::Commit => "became    ",
-            Kind::Form => "other form",
-            Kind::Tells => "tells of  ",
-            _ => "backports ",
-        };
-        let about = if about.is_empty() { String::new() } else { format!("   {}", text::line(about)) };
-        out.push_str(&format!("{verb} commit {}   by {}{about}\n", look.paint(Style::Name, commit), why(edge)));
+    // What the main line holds before what lies beside it.
+    commits.sort_by_key(|landed| landed.order());
+    for landed in &commits {
+        let part = if landed.part.is_empty() { String::new() } else { format!("   {}", text::line(&landed.part)) };
+        let (verb, edge) = (landed.verb(), why(&landed.edge));
+        out.push_str(&format!("{verb} commit {}   by {edge}{part}\n", look.paint(Style::Name, &landed.commit)));
+        out.push_str(&standing(&landed.about, look));
     }
     for (commit, edge, mail) in &later {
         out.push_str(&format!(
@@ -380,7 +481,6 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
     if !found {
         out.push_str("not known to have become a commit\n");
     }
-    let commit = |(id, edge): (&String, &Edge)| json!({ "commit": id, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": f64::from(edge.confidence) / 1000.0 });
     let cited = |list: &[(Line, Class)]| {
         let value = |(line, class): &(Line, Class)| {
             let mut value = line.value();
@@ -392,9 +492,9 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
     let json = json!({
         "format": json::FORMAT,
         "message_id": id,
-        "commits": commits.iter().map(|(id, edge, _)| commit((id, edge))).collect::<Vec<_>>(),
+        "commits": commits.iter().map(Landed::value).collect::<Vec<_>>(),
         "later_forms": later.iter().map(|(id, edge, mail)| {
-            let mut value = commit((id, edge));
+            let mut value = commit_value(id, edge);
             value["mail"] = mail.value();
             value
         }).collect::<Vec<_>>(),

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod check;
+pub mod commit;
 pub mod dates;
 pub mod diff;
 pub mod failure;
