@@ -350,6 +350,11 @@ pub fn beginning_in(data: &Path, trees: &[Tree], digits: &str, limit: usize) -> 
     Ok(found)
 }
 
+/// The whole message of a commit, from the repository; `None` where that cannot be had.
+pub fn message(tree: &Tree, id: &[u8]) -> Option<String> {
+    if tree.by_command.is_some() { command::message(&tree.path, id) } else { walk::message(&tree.path, id) }
+}
+
 /// What is compared with mails of a commit.
 fn fact(entry: &Entry) -> Fact {
     let mut files: Vec<u32> = entry.paths.iter().map(|path| crate::links::fact::path_hash(path)).collect();

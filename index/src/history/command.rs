@@ -64,6 +64,11 @@ pub fn patch(path: &Path, id: &str, algorithm: &str) -> Option<String> {
     .ok()
 }
 
+/// The message of a commit.
+pub(super) fn message(path: &Path, id: &[u8]) -> Option<String> {
+    output(git(path).args(["log", "-1", "--no-show-signature", "--format=%B", "--end-of-options", &hex(id)])).ok()
+}
+
 /// What was read of a tree.
 pub struct Read {
     /// New commits.

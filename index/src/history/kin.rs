@@ -96,7 +96,7 @@ fn words(entry: &Entry) -> Vec<Kin> {
 
 /// The ids that a message says it reverts, as it gives them: `This reverts commit ID.`, `This reverts commits ID, ID and ID.`
 /// (git-revert(1)). Of a merge, the commit to which its changes are reverted is none of them.
-pub(super) fn reverts(message: &str) -> Vec<String> {
+pub fn reverts(message: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for line in message.lines() {
         let Some(rest) = line.trim_start().strip_prefix("This reverts commit") else { continue };

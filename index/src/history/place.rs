@@ -39,7 +39,7 @@ struct Place {
     node: u64,
     /// Its parents, the first first.
     parents: Box<[u64]>,
-    /// Committer date, or that of its newest ancestor where the clocks were wrong (seconds since 1970): never before a parent's.
+    /// Committer date in seconds since 1970; where the clocks were wrong, a second after its newest parent's: always after those.
     date: i64,
     /// Number of the step of the main line that holds it first; 0 where none does.
     step: u32,

@@ -51,6 +51,13 @@ pub fn resolve(path: &Path, name: &str) -> Option<Vec<u8>> {
     Some(commit.id().as_bytes().to_vec())
 }
 
+/// The message of a commit.
+pub(super) fn message(path: &Path, id: &[u8]) -> Option<String> {
+    let repository = Repository::open(path).ok()?;
+    let commit = repository.find_commit(Oid::from_bytes(id).ok()?).ok()?;
+    Some(String::from_utf8_lossy(commit.message_bytes()).into_owned())
+}
+
 /// Finds the commits that are new since the last time; an error is libgit2's reason.
 pub fn find(tree: &Tree) -> Result<Walk, String> {
     let say = |e: git2::Error| e.message().to_owned();

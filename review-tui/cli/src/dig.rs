@@ -10,10 +10,12 @@ use provenance_index::hash;
 use provenance_index::history::kin::{self, Word};
 use provenance_index::history::{self, command, walk};
 use provenance_index::links::edge::{Class, Edge, Kind, commit_node};
+use provenance_index::links::told;
+use provenance_index::reason::{self, Reason};
 use provenance_review::commit::{self, About, Relative};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::look::{Look, Style};
-use provenance_review::series::{self, reason};
+use provenance_review::series::{self, reason as on};
 use provenance_review::session::letters::{Letters, id_of, links_failure};
 use provenance_review::session::message_id;
 use provenance_review::{dates, horizon, json, text};
@@ -30,6 +32,9 @@ pub struct Arguments {
     /// The repository to look REV up in [default: that of the current directory]
     #[arg(long, value_name = "PATH")]
     repo: Option<PathBuf>,
+    /// Look for the thread that the commit came out of, where none of its lines names one; a guess, with its clues
+    #[arg(long)]
+    reason: bool,
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
@@ -131,7 +136,7 @@ fn resolve(context: &Context, letters: &Letters<'_>, arguments: &Arguments) -> R
 }
 
 /// Where a commit is and what belongs to it, for a reader: a line for each place, two for each other commit.
-fn standing(about: &About, look: &Look) -> String {
+fn standing(id: &[u8], about: &About, look: &Look) -> String {
     let mut out = String::new();
     let mut detail = |verb: &str, text: &str| {
         for (at, line) in text::wrap(&text::line(text), look.width.map(|width| width.saturating_sub(13)), 0).iter().enumerate() {
@@ -146,13 +151,15 @@ fn standing(about: &About, look: &Look) -> String {
     let mut list = |verb: &str, relatives: &[Relative]| {
         for relative in relatives {
             let title = if relative.subject.is_empty() { String::new() } else { format!(" (\"{}\")", relative.subject) };
-            detail(verb, &format!("commit {}", look.paint(Style::Name, &hex(&relative.id))));
-            let mut said: Vec<String> = relative.places.iter().map(|place| format!("{}: {}", place.name(), place.line())).collect();
+            detail(verb, &format!("{}{title}", look.paint(Style::Name, short(&hex(&relative.id)))));
+            let mut said: Vec<String> =
+                relative.places.iter().map(|place| format!("{}: {}", place.name(), place.line())).collect();
             if said.is_empty() {
                 said.push("in no attached tree".to_owned());
             }
-            said.extend(relative.reverted.iter().map(|id| format!("reverted by {}", short(&hex(id)))));
-            detail("", &format!("{}; by {}{title}", said.join("; "), by(relative.word)));
+            let others = relative.reverted.iter().filter(|other| other.as_slice() != id);
+            said.extend(others.map(|id| format!("reverted by {}", short(&hex(id)))));
+            detail("", &format!("{}; by {}", said.join("; "), by(relative.word)));
         }
     };
     let of = |words: &[Word]| -> Vec<Relative> {
@@ -236,7 +243,7 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
         ));
     }
     let about = commit::about(context.place.data(), id)?;
-    out.push_str(&standing(&about, look));
+    out.push_str(&standing(id, &about, look));
     for mail in &told {
         out.push_str(&format!("named by   {}\n", mail.draw(look)));
     }
@@ -249,6 +256,18 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
     if sources.is_empty() {
         out.push_str("no mail is known for it\n");
     }
+    let reason = if arguments.reason { reason_of(context, letters, id, &sources, &told)? } else { None };
+    match &reason {
+        Some((mail, reason)) => {
+            out.push_str(&format!("reason?    {}\n", mail.draw(look)));
+            for clue in &reason.clues {
+                let rows = text::wrap(&text::line(&clue.to_string()), look.width.map(|width| width.saturating_sub(13)), 0);
+                rows.iter().for_each(|row| out.push_str(&look.paint(Style::Dim, &format!("             {row}\n"))));
+            }
+        }
+        None if arguments.reason => out.push_str("no thread is clearly the reason for it in the indexed lists\n"),
+        None => {}
+    }
     let mut json = json!({
         "format": json::FORMAT,
         "commit": name,
@@ -260,7 +279,42 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
         "searched": searched(context, letters)?,
     });
     about.add_to(&mut json);
+    if arguments.reason {
+        json["reason"] = reason.as_ref().map_or(serde_json::Value::Null, |(mail, reason)| {
+            let mut value = mail.value();
+            value["clues"] = reason.clues.iter().map(|clue| clue.to_string()).collect();
+            value["weight"] = reason.weight.into();
+            value
+        });
+    }
     Ok(Answer { text: out, json, found: !sources.is_empty() })
+}
+
+/// The mail that a commit most likely came out of. Its message is asked of its tree, else of the mail that tells of it.
+fn reason_of(
+    context: &Context,
+    letters: &mut Letters<'_>,
+    id: &[u8],
+    sources: &[Source],
+    told: &[Line],
+) -> Result<Option<(Line, Reason)>, Failure> {
+    let kept = history::find(context.place.data(), id).map_err(|e| links_failure(&e))?;
+    let of_tree = kept.and_then(|(tree, entry)| Some((history::message(&tree, id)?, entry)));
+    let (message, author, dates) = match of_tree {
+        Some((message, entry)) => (message, entry.author, entry.dates),
+        None => {
+            let Some(mail) = told.iter().find_map(|mail| mail.message_id.as_deref()) else { return Ok(None) };
+            let Some(copy) = letters.copy(id_of(letters.reader, mail))? else { return Ok(None) };
+            let commit = told::commit_of(&letters.text(&copy)?);
+            let date = copy.stored.date;
+            (commit.message, commit.author, (commit.authored.unwrap_or(date), date))
+        }
+    };
+    let indexed = sources.iter().map(|source| &source.mail).chain(told);
+    let own = indexed.filter_map(|mail| Some(id_of(letters.reader, mail.message_id.as_deref()?))).collect();
+    let question = reason::Question { message: &message, author: (&author.0, &author.1), dates, own };
+    let found = letters.reason(&question)?;
+    found.map(|reason| Ok((line(letters, reason.id)?, reason))).transpose()
 }
 
 fn source(letters: &Letters<'_>, edge: Edge) -> Result<Source, Failure> {
@@ -327,7 +381,7 @@ impl Line {
 
 fn why(edge: &Edge) -> String {
     let lines = if edge.similarity > 0 { format!(", {} % of lines", edge.similarity / 10) } else { String::new() };
-    format!("{}{lines}, {:.1} %", reason(edge.class), f64::from(edge.confidence) / 10.0)
+    format!("{}{lines}, {:.1} %", on(edge.class), f64::from(edge.confidence) / 10.0)
 }
 
 impl Source {
@@ -336,7 +390,7 @@ impl Source {
         let mut out = format!("{verb} {}\n", self.mail.draw(look));
         out.push_str(&look.paint(Style::Dim, &format!("             by {}\n", why(&self.edge))));
         for (version, mail, class) in &self.versions {
-            let by = look.paint(Style::Dim, &format!("({})", reason(*class)));
+            let by = look.paint(Style::Dim, &format!("({})", on(*class)));
             out.push_str(&format!("    {} {} {by}\n", text::pad(version, 5), mail.draw(look)));
         }
         out
@@ -452,7 +506,7 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
         let part = if landed.part.is_empty() { String::new() } else { format!("   {}", text::line(&landed.part)) };
         let (verb, edge) = (landed.verb(), why(&landed.edge));
         out.push_str(&format!("{verb} commit {}   by {edge}{part}\n", look.paint(Style::Name, &landed.commit)));
-        out.push_str(&standing(&landed.about, look));
+        out.push_str(&standing(&unhex(&landed.commit).unwrap_or_default(), &landed.about, look));
     }
     for (commit, edge, mail) in &later {
         out.push_str(&format!(

@@ -58,7 +58,7 @@ impl Graph {
                 continue;
             }
             for parent in &*parents {
-                date = date.max(self.get(*parent)?.map_or(i64::MIN, |place| place.date));
+                date = date.max(self.get(*parent)?.map_or(i64::MIN, |place| place.date.saturating_add(1)));
             }
             self.change(node)?.date = date;
             done.insert(node);
