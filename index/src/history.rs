@@ -382,8 +382,12 @@ pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
     let mut titles: FxHashSet<u64> = FxHashSet::default();
     let mut blobs: FxHashSet<u32> = FxHashSet::default();
     let mut patch_ids: FxHashSet<u64> = FxHashSet::default();
+    // Changed lines of the largest patch of a title.
+    let mut sizes: FxHashMap<u64, u32> = FxHashMap::default();
     for fact in facts.iter().filter(|f| f.flags.patch && !f.flags.told) {
         titles.insert(fact.title);
+        let size = sizes.entry(fact.title).or_default();
+        *size = fact.lines.max(*size);
         blobs.extend(fact.blobs.iter().map(|blob| blob.short()));
         patch_ids.insert(fact.patch_id);
     }
@@ -407,7 +411,13 @@ pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
                 }
             },
         )?;
-        weigh::all(&tree_dir(data, tree.number), tree, &compared, &patch_ids, &mut met)?;
+        let place = tree_dir(data, tree.number);
+        let mut absent = weigh::all(&place, tree, &compared, &patch_ids, &mut met)?;
+        let before = halves_before(data, tree, &met, &sizes)?;
+        let also: Vec<Vec<u8>> = before.iter().map(|commit| commit.id.clone()).collect();
+        met.extend(before.into_iter().map(|commit| (commit.id.clone(), commit)));
+        absent.extend(weigh::all(&place, tree, &also, &patch_ids, &mut met)?);
+        missing::keep(&place, absent)?;
         let aside = place::aside(data, tree, &mut met.keys().map(|id| commit_node(id)))?;
         let aside: FxHashSet<u64> = aside.into_iter().collect();
         found.extend(met.into_values().map(|commit| Commit { aside: aside.contains(&commit_node(&commit.id)), ..commit }));
@@ -416,4 +426,29 @@ pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
     found.sort_unstable_by(|a, b| (&a.id, a.aside).cmp(&(&b.id, b.aside)));
     found.dedup_by(|a, b| a.id == b.id);
     Ok(found)
+}
+
+/// Of commits that may be the second half of a patch - they meet it by a blob alone, or are smaller than what bears their title - the
+/// first half: the commit before, where the same author wrote it within a day and it changes one of the same files.
+fn halves_before(
+    data: &Path,
+    tree: &Tree,
+    met: &FxHashMap<Vec<u8>, Commit>,
+    sizes: &FxHashMap<u64, u32>,
+) -> io::Result<Vec<Commit>> {
+    let smaller = |fact: &Fact| fact.lines > 0 && sizes.get(&fact.title).is_none_or(|size| fact.lines < *size);
+    let halves: Vec<&Commit> = met.values().filter(|commit| smaller(&commit.fact)).collect();
+    let records = tree.records(data)?;
+    let mut found: FxHashMap<Vec<u8>, Commit> = FxHashMap::default();
+    for (commit, parents) in place::parents(data, tree, &halves)? {
+        for entry in parents.iter().map(|node| records.of(*node)).collect::<io::Result<Vec<_>>>()?.into_iter().flatten() {
+            let before = fact(&entry);
+            let near = (commit.fact.date - before.date).abs() < 86_400 && before.author.0 == commit.fact.author.0;
+            let file = before.files.iter().any(|file| commit.fact.files.binary_search(file).is_ok());
+            if near && file && !entry.merge && !met.get(&entry.id).is_some_and(|known| known.fact.lines > 0) {
+                found.insert(entry.id.clone(), Commit { id: entry.id, fact: before, aside: false });
+            }
+        }
+    }
+    Ok(found.into_values().collect())
 }

@@ -194,7 +194,7 @@ fn threads_of_commit(reader: &Reader, digits: &str) -> std::io::Result<Vec<u64>>
     let mut mails = Vec::new();
     for id in graph.commits(digits)?.into_iter().take(2) {
         let edges = graph.edges(commit_node(&id))?;
-        mails.extend(edges.iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form | Kind::Tells)).map(|e| e.from));
+        mails.extend(edges.iter().filter(|e| e.kind.is_made() || e.kind == Kind::Tells).map(|e| e.from));
     }
     Ok(mails)
 }

@@ -24,6 +24,7 @@ use self::paint::{Graph, Rewound};
 use super::refs::{self, Refs};
 use super::{Tree, tree_dir, walk};
 use crate::container::{self, Container, Kind};
+use crate::links::commit::Commit;
 use crate::links::edge::commit_node;
 use crate::links::records::{self, FILES, Record, Records};
 
@@ -191,17 +192,17 @@ pub fn find(data: &Path, tree: &Tree, id: &[u8]) -> io::Result<Option<Standing>>
     Ok(records.of(commit_node(id))?.first().map(|place| state.standing(place)))
 }
 
-/// The parents of a commit, by the first eight bytes of their ids; none where it is not known.
+/// The nodes of the parents of these commits.
 ///
 /// # Errors
 /// What the file system says, or damage.
-pub(super) fn parents(data: &Path, tree: &Tree, ids: &[Vec<u8>]) -> io::Result<Vec<u64>> {
+pub(super) fn parents<'c>(data: &Path, tree: &Tree, commits: &[&'c Commit]) -> io::Result<Vec<(&'c Commit, Box<[u64]>)>> {
     let dir = dir(data, tree);
     let Some(state) = load(&dir)? else { return Ok(Vec::new()) };
     let records = Records::<Place>::open(&dir, state.generation)?;
     let mut found = Vec::new();
-    for id in ids {
-        found.extend(records.of(commit_node(id))?.iter().flat_map(|place| place.parents.iter().copied()));
+    for commit in commits {
+        found.extend(records.of(commit_node(&commit.id))?.into_iter().map(|place| (*commit, place.parents)));
     }
     Ok(found)
 }

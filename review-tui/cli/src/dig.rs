@@ -215,7 +215,7 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
     for (_, value) in kept.iter().flat_map(|(_, entry)| &entry.trailers) {
         named.extend(citation::message_name(value));
     }
-    for edge in edges.iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form)) {
+    for edge in edges.iter().filter(|e| e.kind.is_made()) {
         let mut source = source(letters, *edge)?;
         if source.mail.message_id.is_none() {
             source.mail.unindexed = named.iter().find(|id| hash::message_id(id) == edge.from).cloned();
@@ -380,13 +380,24 @@ impl Line {
 }
 
 fn why(edge: &Edge) -> String {
+    let share = edge.similarity / 10;
+    match edge.kind {
+        Kind::Squashed => return format!("{share} % of the patch's changed lines, beside those of others"),
+        Kind::Split => return format!("{share} % of the patch's changed lines; the rest became other commits"),
+        _ => {}
+    }
     let lines = if edge.similarity > 0 { format!(", {} % of lines", edge.similarity / 10) } else { String::new() };
     format!("{}{lines}, {:.1} %", on(edge.class), f64::from(edge.confidence) / 10.0)
 }
 
 impl Source {
     fn draw(&self, look: &Look) -> String {
-        let verb = if self.edge.kind == Kind::Commit { "came from " } else { "other form" };
+        let verb = match self.edge.kind {
+            Kind::Commit => "came from ",
+            Kind::Squashed => "squashed  ",
+            Kind::Split => "split from",
+            _ => "other form",
+        };
         let mut out = format!("{verb} {}\n", self.mail.draw(look));
         out.push_str(&look.paint(Style::Dim, &format!("             by {}\n", why(&self.edge))));
         for (version, mail, class) in &self.versions {
@@ -440,6 +451,8 @@ impl Landed {
             Kind::Commit if self.is_aside() => "beside    ",
             Kind::Commit => "became    ",
             Kind::Form => "other form",
+            Kind::Squashed => "squashed  ",
+            Kind::Split => "split into",
             Kind::Tells => "tells of  ",
             _ => "backports ",
         }

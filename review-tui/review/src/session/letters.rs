@@ -81,7 +81,7 @@ impl<'r> Letters<'r> {
     pub fn commits(&self, mail: u64) -> Result<Vec<(String, Edge)>, Failure> {
         let mut commits = Vec::new();
         for edge in self.edges(mail)?.into_iter().filter(|e| e.from == mail) {
-            if matches!(edge.kind, Kind::Commit | Kind::Form | Kind::Tells | Kind::Backport)
+            if (edge.kind.is_made() || matches!(edge.kind, Kind::Tells | Kind::Backport))
                 && let Some(id) = self.reader.links.graph.commit(edge.to).map_err(|e| links_failure(&e))?
             {
                 commits.push((hex(&id), edge));
