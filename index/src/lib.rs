@@ -21,6 +21,7 @@ pub mod progress;
 pub mod query;
 pub mod raw;
 pub mod reader;
+pub mod reason;
 pub mod row;
 pub mod schema;
 pub mod scope;

@@ -142,6 +142,26 @@ impl Moment {
         blob(&self.tree.path, self.tree.by_command.is_some(), &self.step.id, path)
     }
 
+    /// Whether one of these paths is a file or directory of the tree at this moment.
+    pub fn has_one<'p>(&self, paths: impl IntoIterator<Item = &'p str>) -> bool {
+        let mut paths = paths.into_iter();
+        if self.tree.by_command.is_some() {
+            let has = |path: &str| {
+                let name = format!("{}:{path}", hex(&self.step.id));
+                let said = command::git(&self.tree.path).args(["cat-file", "-e", &name]).stderr(Stdio::null()).status();
+                said.is_ok_and(|status| status.success())
+            };
+            return paths.any(has);
+        }
+        let mut open = || {
+            let repository = Repository::open(&self.tree.path)?;
+            let id = repository.find_commit(Oid::from_bytes(&self.step.id)?)?.tree_id();
+            let tree = repository.find_tree(id)?;
+            Ok::<bool, git2::Error>(paths.any(|path| tree.get_path(Path::new(path)).is_ok()))
+        };
+        open().unwrap_or(false)
+    }
+
     /// First line of the commit's message, where it was read.
     pub fn subject(&self, data: &Path) -> String {
         self.tree.entry(data, &self.step.id).ok().flatten().map(|entry| entry.subject).unwrap_or_default()

@@ -1,6 +1,7 @@
 //! `provenance __score`: how good the links are, measured on what is indexed. Hidden: it is for those who work on them.
 
 pub mod cc;
+pub mod reasons;
 
 use std::io::Write;
 
@@ -40,6 +41,8 @@ enum What {
     Covers,
     /// From a patch to the people who joined its thread without being in Cc
     Cc,
+    /// From a commit to the mail that it came out of, with the lines hidden that name it
+    Reasons,
     /// Ownership warnings over every indexed patch, as of its date, and what each is about
     Alarms,
 }
@@ -50,6 +53,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::Alarms => return alarms(context, &reader),
         What::Cc => return cc::run(context, &reader, arguments.verbose),
+        What::Reasons => return reasons::run(context, &reader, arguments.verbose),
         What::Dig | What::Revisions | What::Covers => {}
     }
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
@@ -69,7 +73,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms | What::Cc => {}
+        What::Alarms | What::Cc | What::Reasons => {}
         What::Covers => {
             let score = score::covers(facts, &roots);
             out.write_all(score.text().as_bytes())?;

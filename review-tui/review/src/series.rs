@@ -147,7 +147,7 @@ pub fn about(letters: &Letters<'_>, id: u64) -> Result<u64, Failure> {
     }
     let mut others = Vec::new();
     for told in letters.edges(id)?.into_iter().filter(|e| e.kind == Kind::Tells && e.from == id) {
-        let made = letters.edges(told.to)?.into_iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form));
+        let made = letters.edges(told.to)?.into_iter().filter(|e| e.kind.is_made());
         others.extend(made.map(|e| e.from));
     }
     let stored = letters.stored(id)?;
