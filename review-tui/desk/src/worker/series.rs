@@ -149,7 +149,8 @@ fn remarks(library: &Library, id: &str) -> Vec<Remark> {
     let world = World::new(&shelf.catalogue, shelf.reader.as_ref(), library.shelf_data());
     let case = Case::new(&target, &world);
     // What cannot be read is said where the patch is checked.
-    let finding = case.earlier().ok().flatten().and_then(|earlier| check::revision::remarks::check(&target, earlier));
+    let open = |earlier| check::revision::remarks::check(&case, earlier).ok().flatten();
+    let finding = case.earlier().ok().flatten().and_then(open);
     let mut remarks = Vec::new();
     for (at, fact) in finding.iter().flat_map(|finding| finding.facts.iter().enumerate()) {
         let Fact::Remark { on, date, who, says } = fact else { continue };

@@ -43,7 +43,7 @@ pub fn check(target: &Target<'_>, earlier: &Earlier) -> Option<Finding> {
 }
 
 /// Name and address of each trailer that a reader gave.
-fn given(text: &str) -> Vec<(String, String)> {
+pub(super) fn given(text: &str) -> Vec<(String, String)> {
     let parsed = trailer::parse(text);
     let people = parsed.iter().filter(|t| t.kind == TrailerKind::Person);
     people
