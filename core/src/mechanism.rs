@@ -41,6 +41,8 @@ pub enum Errno {
     EFAULT,
     /// Not for such a function.
     ENOTSUPP,
+    /// Not any more.
+    EOPNOTSUPP,
     /// Not now, or not like this.
     EPERM,
 }

@@ -9,11 +9,14 @@ fn the_model_does_what_the_kernels_did() {
     let (mut unknown, mut known, mut steps) = (Vec::new(), 0, 0);
     for &name in SCENARIOS {
         for kernel in Kernel::ALL {
-            let record = witness::record(kernel, name).unwrap_or_else(|| panic!("{name} has no record on {kernel:?}"));
+            // A scenario that was not run there says nothing; the store tells which those are.
+            let Some(record) = witness::record(kernel, name) else { continue };
             assert_eq!((record.scenario.as_str(), record.ended.as_str()), (name, "whole"));
             assert!(record.kernel.starts_with(kernel.version()), "{}", record.kernel);
             let model = witness::predict(&runner, kernel, name).unwrap().unwrap_or_else(|e| panic!("{name}: {e:?}"));
+            let before = steps;
             steps += model.len();
+            assert!(steps > before, "{name} has no steps");
             for d in witness::compare(&record, &model) {
                 match witness::reason(kernel, name, &d) {
                     Some(_) => known += 1,
@@ -30,7 +33,11 @@ fn the_model_does_what_the_kernels_did() {
             }
         }
     }
-    println!("{} scenarios on two kernels, {steps} steps, {known} known differences", SCENARIOS.len());
+    println!(
+        "{} scenarios on {} kernels, {steps} steps, {known} known differences",
+        SCENARIOS.len(),
+        Kernel::ALL.len()
+    );
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));
     assert_eq!(known, KNOWN.len(), "a known difference is gone");
     assert!(SCENARIOS.len() >= 8);

@@ -87,6 +87,15 @@ impl Layout {
 
     /// The function of 2022: the same nop, then a tail call through a static call.
     pub fn static_call(b: &mut Builder, name: &str) -> Self {
+        Self::tail_call(b, name, &[])
+    }
+
+    /// The same in a kernel that marks where indirect branches may land (`CONFIG_X86_KERNEL_IBT`, v5.18): behind `endbr64`.
+    pub fn static_call_with_ibt(b: &mut Builder, name: &str) -> Self {
+        Self::tail_call(b, name, &crate::isa::ENDBR64)
+    }
+
+    fn tail_call(b: &mut Builder, name: &str, mark: &[u8]) -> Self {
         let thunk = retpoline(b);
         b.at(8, 0);
         let trampoline = b.function(&format!("__SCT__{name}"));
@@ -94,6 +103,7 @@ impl Layout {
         b.data(&crate::isa::TRAMP_SIGNATURE);
         b.at(16, 0);
         let function = b.function(name);
+        b.code(mark);
         let fentry = b.fentry(crate::text::builder::Fentry::Nop);
         b.jmp(trampoline);
         Self { function, fentry, trampoline: Some(trampoline), thunk }

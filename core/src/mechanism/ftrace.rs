@@ -66,6 +66,8 @@ struct State {
     enabled: bool,
     /// `direct_ops` is a permanent ops (v5.5 to v5.19).
     directs_permanent: bool,
+    /// The sysctl switches nothing off any more (v7.3).
+    sysctl_deprecated: bool,
     /// Sites whose direct call and IPMODIFY were negotiated.
     shared: BTreeSet<u64>,
     retired: Vec<(Retired, Ops)>,
@@ -121,6 +123,7 @@ impl Ftrace {
             dead: None,
             enabled: true,
             directs_permanent: true,
+            sysctl_deprecated: false,
             shared: BTreeSet::new(),
             retired: Vec::new(),
         };
@@ -391,10 +394,21 @@ impl Ftrace {
     /// The sysctl `kernel.ftrace_enabled`: all sites to nops, or back.
     ///
     /// # Errors
-    /// `-EBUSY` while a permanent ops is registered; `-ENODEV` when dead.
+    /// `-EBUSY` while a permanent ops is registered; `-ENODEV` when dead; `-EOPNOTSUPP` where the file is deprecated.
     pub fn set_enabled(&self, on: bool) -> Result<(), MechanismError> {
         const RULE: &str = "kernel/trace/ftrace.c: ftrace_enable_sysctl(), v5.5";
+        const DEPRECATED: &str = "kernel/trace/ftrace.c: ftrace_enable_sysctl(), v7.3";
         let mut state = self.lock();
+        if state.sysctl_deprecated {
+            return match on {
+                true => Ok(()),
+                false => Err(MechanismError::kernel(
+                    Errno::EOPNOTSUPP,
+                    DEPRECATED,
+                    "the file is deprecated and switches nothing off",
+                )),
+            };
+        }
         if let Some(bug) = &state.dead {
             return Err(dead(bug, RULE));
         }

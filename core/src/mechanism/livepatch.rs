@@ -252,7 +252,14 @@ impl Livepatch {
                 return true;
             }
             match self.ftrace.unregister(&f.ops) {
-                Ok(()) => false,
+                Ok(()) => {
+                    let trampolines = self.trampolines.lock().unwrap_or_else(PoisonError::into_inner);
+                    for trampoline in trampolines.iter().filter(|t| t.site() == f.site) {
+                        // cleanup_direct_functions_after_ipmodify() looks at no result either.
+                        let _ = trampoline.unshare_ipmodify();
+                    }
+                    false
+                }
                 // ftrace has died: the site stays armed, and the handler finds an empty stack.
                 Err(e) => {
                     failed = Err(e);

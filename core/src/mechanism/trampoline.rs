@@ -49,6 +49,16 @@ struct Image {
     region: Region,
     /// The nop behind the call of the original, and where it is to jump when the image is retired.
     after_call: Option<(u64, u64)>,
+    /// The function's entry jumps to it.
+    by_jump: bool,
+}
+
+impl Image {
+    /// What the function's entry is while this is its image.
+    fn entry(&self) -> Insn {
+        let addr = self.region.addr();
+        if self.by_jump { Insn::Jmp(addr) } else { Insn::Call(addr) }
+    }
 }
 
 #[derive(Default)]
@@ -69,6 +79,7 @@ pub struct Trampoline {
     ftrace: Option<Arc<Ftrace>>,
     site: Site,
     ipmodify: Ipmodify,
+    jumps: bool,
     state: Mutex<State>,
 }
 
@@ -103,8 +114,18 @@ impl Trampoline {
             ftrace: around.and(ftrace).cloned(),
             site,
             ipmodify,
+            jumps: false,
             state: Mutex::default(),
         })
+    }
+
+    /// As since v6.19: where the image calls the function itself, because a program runs behind it or in its place, the
+    /// function's entry jumps there. A call's return address would never be used, and breaks the pairing of calls and returns
+    /// that the processor predicts by.
+    #[must_use]
+    pub fn with_jumps(mut self) -> Self {
+        self.jumps = true;
+        self
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -162,7 +183,7 @@ impl Trampoline {
                 let _ = self.engine.discard(image, self.holder);
                 return Err(e);
             }
-            state.image = Some(Image { region: image, after_call: None });
+            state.image = Some(Image { region: image, after_call: None, by_jump: true });
             state.replaced = Some(program.clone());
             return Ok(());
         }
@@ -186,8 +207,7 @@ impl Trampoline {
     pub fn detach(&self, program: &Program) -> Result<(), MechanismError> {
         let mut state = self.lock();
         if state.replaced.as_ref().is_some_and(|p| p.is(program)) {
-            let old = state.image.as_ref().map(|i| Insn::Jmp(i.region.addr()));
-            self.turn(old, None)?;
+            self.turn(state.image.as_ref().map(Image::entry), None)?;
             let gone = state.replaced.take().into_iter().collect();
             self.retire(&mut state, None, gone)?;
             return Ok(());
@@ -220,6 +240,22 @@ impl Trampoline {
         self.update(&mut state)
     }
 
+    /// Told by a livepatch that has left the function (`FTRACE_OPS_CMD_DISABLE_SHARE_IPMODIFY_PEER`, v6.0): the image calls the
+    /// body again.
+    ///
+    /// # Errors
+    /// As [`Trampoline::attach`]; the image stays as it was, which still calls what it is told.
+    pub(crate) fn unshare_ipmodify(&self) -> Result<(), MechanismError> {
+        let mut state = self.lock();
+        if let Some(ftrace) = &self.ftrace {
+            ftrace.unshare_direct(self.site.addr());
+        }
+        if !std::mem::take(&mut state.orig_stack) || state.programs.is_empty() {
+            return Ok(());
+        }
+        self.update(&mut state).inspect_err(|_| state.orig_stack = true)
+    }
+
     fn share(&self, state: &mut State) -> Result<(), MechanismError> {
         let Some(other) = self.ftrace.as_ref().and_then(|f| f.ipmodify(self.site.addr())) else { return Ok(()) };
         match self.ipmodify {
@@ -237,17 +273,16 @@ impl Trampoline {
     /// `bpf_trampoline_update()`: a new image for the programs there are, then the site, then the old image.
     fn update(&self, state: &mut State) -> Result<(), MechanismError> {
         self.collect(state);
-        let old = state.image.as_ref().map(|i| i.region.addr());
+        let old = state.image.as_ref().map(Image::entry);
         let new = if state.programs.is_empty() {
             None
         } else {
             state.generation += 1;
             let name = format!("bpf_trampoline_{:x}_{}", self.site.addr(), state.generation);
             let body = if state.orig_stack { None } else { Some(self.site.addr() + PATCH_SIZE as u64) };
-            Some(image::build(&self.engine, self.holder, &name, &state.programs, body)?)
+            Some(image::build(&self.engine, self.holder, &name, &state.programs, body, self.jumps)?)
         };
-        let call = |addr: Option<u64>| addr.map(Insn::Call);
-        if let Err(e) = self.turn(call(old), call(new.as_ref().map(|i| i.region.addr()))) {
+        if let Err(e) = self.turn(old, new.as_ref().map(Image::entry)) {
             if let Some(image) = new {
                 let _ = self.engine.discard(image.region, self.holder);
             }

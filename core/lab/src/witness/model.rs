@@ -9,7 +9,7 @@ use crate::runner::ScenarioError;
 use provenance_engine::engine::{Engine, Options};
 use provenance_engine::grace::Executor;
 use provenance_engine::holder::MechanismId;
-use provenance_engine::isa::hex;
+use provenance_engine::isa::{ENDBR64, hex};
 use provenance_engine::ledger::Policy;
 use provenance_engine::mechanism::dispatcher::{Dispatcher, Layout};
 use provenance_engine::mechanism::ftrace::{Flags, Ftrace, Ops};
@@ -55,15 +55,21 @@ impl World {
         let holder = engine.holder(MechanismId::TEXT, "kernel")?;
         let patched: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(0)));
         let mut b = Builder::new();
+        // Debian's kernels are built with CONFIG_X86_KERNEL_IBT from 6.12 on.
+        let ibt = kernel >= Kernel::V6_12;
         let layout = match kernel {
             Kernel::V5_10 => Layout::fentry(&mut b, DISPATCHER),
             Kernel::V6_1 => Layout::static_call(&mut b, DISPATCHER),
+            _ => Layout::static_call_with_ibt(&mut b, DISPATCHER),
         };
         b.at(16, 0);
         let program = b.function("bpf_prog");
         b.ret();
         b.at(16, 0);
         let shown = b.function(SHOWN);
+        if ibt {
+            b.code(&ENDBR64);
+        }
         let pad = b.fentry(Fentry::Nop);
         b.code(&[0x48, 0x8d, 0x44, 0x37, 0x01]); // lea rax, [rdi+rsi+1]
         b.code(&[0x48, 0x85, 0xc0]).ret();
@@ -82,8 +88,11 @@ impl World {
         let sites = [at(layout.fentry)?, at(pad)?];
         let table = sites.iter().map(|&s| engine.text().site(s, 5)).collect::<Result<Vec<_>, _>>()?;
         ftrace.add_sites(&table, 0)?;
-        if kernel == Kernel::V6_1 {
+        if kernel >= Kernel::V6_1 {
             ftrace.let_directs_be_switched_off();
+        }
+        if kernel >= Kernel::V7_3 {
+            ftrace.deprecate_sysctl();
         }
         let dispatcher = match layout.trampoline {
             None => Dispatcher::fentry(&engine, "xdp", table[0], at(layout.thunk)?)?,
@@ -98,13 +107,14 @@ impl World {
         let tail = sites[0] + 5;
         let kprobes = match kernel {
             Kernel::V5_10 => kprobes,
-            Kernel::V6_1 => kprobes.ask("static_call_text_reserved", move |from, to| from < tail + 5 && to >= tail),
+            _ => kprobes.ask("static_call_text_reserved", move |from, to| from < tail + 5 && to >= tail),
         };
         let rule = if kernel == Kernel::V5_10 { Ipmodify::Refuse } else { Ipmodify::Negotiate };
         let mut klp = Livepatch::new(ftrace.clone());
         let mut trampolines = BTreeMap::new();
         for (name, site) in [DISPATCHER, SHOWN].into_iter().zip(&table) {
-            let trampoline = Arc::new(Trampoline::new(&engine, Some(&ftrace), *site, 6, rule)?);
+            let trampoline = Trampoline::new(&engine, Some(&ftrace), *site, 6, rule)?;
+            let trampoline = Arc::new(if kernel >= Kernel::V6_19 { trampoline.with_jumps() } else { trampoline });
             klp = klp.beside(trampoline.clone());
             trampolines.insert(name, trampoline);
         }
@@ -215,10 +225,11 @@ impl World {
         Ok(())
     }
 
+    /// Events of tracefs: each is a probe of its own, named by the place that was asked for.
     fn probe(&mut self, at: u64, on: bool) -> Result<(), MechanismError> {
         if on {
             let probe = Kprobe::new("w", |_| {});
-            let at = self.kprobes.register(at, &probe)?;
+            self.kprobes.register(at, &probe)?;
             self.probes.insert(at, probe);
             return Ok(());
         }

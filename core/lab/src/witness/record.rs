@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A kernel that was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Kernel {
     /// Debian bullseye's.
@@ -12,18 +12,30 @@ pub enum Kernel {
     /// Debian bookworm's.
     #[serde(rename = "6.1")]
     V6_1,
+    /// Debian trixie's.
+    #[serde(rename = "6.12")]
+    V6_12,
+    /// A backport for trixie.
+    #[serde(rename = "6.19")]
+    V6_19,
+    /// Its successor.
+    #[serde(rename = "7.3")]
+    V7_3,
 }
 
 impl Kernel {
-    /// Both eras, the older first.
-    pub const ALL: [Self; 2] = [Self::V5_10, Self::V6_1];
+    /// All of them, the oldest first.
+    pub const ALL: [Self; 5] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V6_19, Self::V7_3];
 
-    /// `5.10`, `6.1`.
+    /// `5.10`, `6.1` and so on.
     #[must_use]
     pub fn version(self) -> &'static str {
         match self {
             Self::V5_10 => "5.10",
             Self::V6_1 => "6.1",
+            Self::V6_12 => "6.12",
+            Self::V6_19 => "6.19",
+            Self::V7_3 => "7.3",
         }
     }
 }

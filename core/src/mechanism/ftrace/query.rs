@@ -58,9 +58,19 @@ impl Ftrace {
         self.lock().directs_permanent = false;
     }
 
+    /// Since v7.3 `kernel.ftrace_enabled` is deprecated: writing 0 to it is refused, and every user runs on.
+    pub fn deprecate_sysctl(&self) {
+        self.lock().sysctl_deprecated = true;
+    }
+
     /// The owner of the direct call at `ip` has agreed to share it with a user of IPMODIFY (`ops_func`, v6.0).
     pub(crate) fn share_direct(&self, ip: u64) {
         self.lock().shared.insert(ip);
+    }
+
+    /// The user of IPMODIFY has left; the next one asks again.
+    pub(crate) fn unshare_direct(&self, ip: u64) {
+        self.lock().shared.remove(&ip);
     }
 
     /// What `echo function > current_tracer` does: registers, and does not look at the result

@@ -237,6 +237,8 @@ fn under_fire_no_result_is_wrong() {
                 }
             });
         }
+        // A panic here has to end the runners too: the scope waits for them.
+        let _stop = Stop(&stop);
         for _ in 0..40 {
             let probes = [count("a"), count("b")];
             kprobes.register(w.at[0], &probes[0]).unwrap();
@@ -244,6 +246,14 @@ fn under_fire_no_result_is_wrong() {
             kprobes.register(w.at[2], &probes[1]).unwrap();
             probes.iter().for_each(|p| kprobes.unregister(p).unwrap());
         }
-        stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Says stop when it goes.
+struct Stop<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

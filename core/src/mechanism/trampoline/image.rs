@@ -1,7 +1,7 @@
 //! The image: a frame, the programs, the function if it is called from here, and back.
 //!
-//! Entered by a call at the traced entry: above the return address to the function's body stands its caller's. Integer
-//! arguments only, as in BPF; vector registers are the programs'.
+//! Entered by a call at the traced entry: above the return address to the function's body stands its caller's. Entered by a
+//! jump it puts that address there itself. Integer arguments only, as in BPF; vector registers are the programs'.
 
 use std::sync::Arc;
 
@@ -47,18 +47,25 @@ fn call(b: &mut Builder, program: &Program) {
     b.mov_rax(program::enter as *const () as u64).code(&[0xff, 0xd0]);
 }
 
-/// `body` is where the function goes on; without it the return address says where.
+/// `body` is where the function goes on; without it the return address says where. With `jumps` an image that calls the body
+/// is made to be jumped to.
 pub(super) fn build(
     engine: &Engine,
     holder: HolderId,
     name: &str,
     programs: &[Program],
     body: Option<u64>,
+    jumps: bool,
 ) -> Result<Image, MechanismError> {
     let of = |kind: Kind| programs.iter().filter(move |p| p.kind() == kind);
     let calls = of(Kind::Fexit).chain(of(Kind::ModifyReturn)).next().is_some();
     let mut b = Builder::new();
     b.function(name);
+    // push imm32, which is extended by its sign: text lies low.
+    let pushed = body.filter(|_| jumps && calls).and_then(|body| i32::try_from(body).ok());
+    if let Some(body) = pushed {
+        b.code(&[0x68]).code(&body.to_le_bytes());
+    }
     frame(&mut b);
     // mov rax, [rbp+8]; sub rax, 5; mov [rbp-16], rax
     b.code(&[0x48, 0x8b, 0x45, 0x08, 0x48, 0x83, 0xe8, 0x05, 0x48, 0x89, 0x45, 0xf0]);
@@ -98,7 +105,7 @@ pub(super) fn build(
         Some(nop) => Some((loaded.addr(nop)?, loaded.addr(end)?)),
         None => None,
     };
-    Ok(Image { region: loaded.region, after_call })
+    Ok(Image { region: loaded.region, after_call, by_jump: pushed.is_some() })
 }
 
 /// Code that runs in a function's place: entered by a jump, returns to its caller.

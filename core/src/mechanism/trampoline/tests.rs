@@ -1,6 +1,7 @@
 use super::*;
 use crate::engine::Options;
 use crate::grace::Executor;
+use crate::mechanism::ftrace::{Flags, Ops};
 use crate::text::Builder;
 use crate::text::builder::Fentry;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,8 +64,9 @@ fn nothing(kind: Kind) -> Program {
 #[test]
 fn each_kind_sees_what_it_should() {
     let w = world();
-    for managed in [true, false] {
+    for (managed, jumps) in [(true, false), (false, false), (true, true), (false, true)] {
         let t = w.trampoline(managed);
+        let t = if jumps { t.with_jumps() } else { t };
         assert_eq!(t.ftrace_managed(), managed);
         let at = w.f;
         let fentry = Program::new("fentry", Kind::Fentry, move |c| u64::from((c.args, c.ip) != (ARGS, at)));
@@ -116,6 +118,32 @@ fn modify_return_skips_the_function_and_fexit_sees_its_result() {
 }
 
 #[test]
+fn since_6_19_an_image_that_calls_the_function_is_jumped_to() {
+    let w = world();
+    let t = w.trampoline(true).with_jumps();
+    let (fentry, fexit) = (nothing(Kind::Fentry), nothing(Kind::Fexit));
+    let veto = Program::new("veto", Kind::ModifyReturn, |_| 7);
+    let opcode = || w.engine.text().read(w.f, 1).unwrap()[0];
+    t.attach(&fentry).unwrap();
+    assert_eq!((opcode(), call(w.f, ARGS)), (0xe8, SUM));
+    t.attach(&fexit).unwrap();
+    assert_eq!((opcode(), call(w.f, ARGS)), (0xe9, SUM));
+    let tracer = Ops::new("tracer", Flags::default(), |_| {});
+    w.ftrace.set_filter_ip(&tracer, w.f, false).unwrap();
+    w.ftrace.register(&tracer).unwrap();
+    // The list of ops is called, and jumps to the image.
+    assert_eq!((opcode(), call(w.f, ARGS), tracer.hits()), (0xe8, SUM, 1));
+    w.ftrace.unregister(&tracer).unwrap();
+    t.detach(&fentry).unwrap();
+    t.attach(&veto).unwrap();
+    assert_eq!((opcode(), call(w.f, ARGS)), (0xe9, 7));
+    t.detach(&fexit).unwrap();
+    t.detach(&veto).unwrap();
+    assert_eq!((opcode(), call(w.f, ARGS)), (0x0f, SUM));
+    assert_eq!((fentry.hits(), fexit.hits(), veto.hits()), (3, 3, 1));
+}
+
+#[test]
 fn thirty_eight_programs_and_no_more() {
     let w = world();
     let t = w.trampoline(true);
@@ -160,7 +188,6 @@ fn what_is_refused_at_once() {
 
 #[test]
 fn four_orders_with_a_tracer_on_the_same_function() {
-    use crate::mechanism::ftrace::{Flags, Ops};
     let w = world();
     // Tracer on, direct on, and off in either order; and the other way round.
     for order in [[0, 1, 0, 1], [0, 1, 1, 0], [1, 0, 1, 0], [1, 0, 0, 1]] {
@@ -226,7 +253,6 @@ fn an_image_that_somebody_is_in_stays_and_skips_its_programs() {
 
 #[test]
 fn two_functions_with_programs_probes_and_a_tracer_in_every_order() {
-    use crate::mechanism::ftrace::{Flags, Ops};
     use crate::mechanism::kprobe::{Kprobe, Kprobes};
     let w = world();
     let holder = w.engine.holder(MechanismId::TEXT, "second").unwrap();
