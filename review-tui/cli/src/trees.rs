@@ -39,11 +39,11 @@ pub fn update(
     if trees.trees.is_empty() {
         return Ok(Found::default());
     }
-    let fetched = if fetch_missing { get_missing(context, &trees)? } else { 0 };
+    let (fetched, failed) = if fetch_missing { get_missing(context, &trees) } else { (0, false) };
     let start = Instant::now();
     let (added, moved) = trees.update(lock, progress).map_err(|e| failure(&e))?;
     let seconds = start.elapsed().as_secs_f64();
-    let mut found = Found { any: true, relink: added + fetched > 0 || moved || !paths.is_empty(), refused: false };
+    let mut found = Found { any: true, relink: added + fetched > 0 || moved || !paths.is_empty(), refused: failed };
     for tree in &trees.trees {
         if let Some(reason) = &tree.refused {
             found.refused = true;
@@ -57,15 +57,24 @@ pub fn update(
     Ok(found)
 }
 
-/// Gets what partial clones lack of the commits that meet a mail; returns how many files came.
-fn get_missing(context: &Context, trees: &Trees) -> Result<u64, Failure> {
-    let mut came = 0;
+/// Gets what partial clones lack of the commits that meet a mail; returns how many files came, and whether some did not. One
+/// server that does not answer keeps neither the others from being asked nor the mails from being indexed.
+fn get_missing(context: &Context, trees: &Trees) -> (u64, bool) {
+    let (mut came, mut failed) = (0, false);
     for tree in &trees.trees {
-        let commits = missing::unread(context.place.data(), tree).unwrap_or_default();
-        came += missing::fetch(tree, &commits, &|what| context.say(&text::line(what))).map_err(|e| failure(&e))?;
+        let got = missing::unread(context.place.data(), tree)
+            .map_err(|source| HistoryError::Io { path: tree.path.clone(), source })
+            .and_then(|commits| missing::fetch(tree, &commits, &|what| context.say(&text::line(what))));
+        match got {
+            Ok(files) => came += files,
+            Err(error) => {
+                context.say(failure(&error).text().trim_end());
+                failed = true;
+            }
+        }
     }
     context.say(&format!("{} fetched", plural(came, "missing file", "missing files")));
-    Ok(came)
+    (came, failed)
 }
 
 /// Says which trees lack files of commits that meet a mail.

@@ -133,6 +133,13 @@ fn a_partial_clone_is_said_to_be_one_and_is_completed_when_asked() {
     // Nothing was fetched unasked.
     let missing = || git(&user.path("clone"), &["rev-list", "--objects", "--all", "--missing=print"]);
     assert!(missing().lines().any(|line| line.starts_with('?')));
+    // A server that does not answer keeps no mail from being indexed.
+    std::fs::rename(user.path("tree"), user.path("away")).unwrap();
+    user.write("b.eml", mail("other@x", "other", &[], "body"));
+    let said = user.run(["index", "b.eml", "--repo", "clone", "--fetch-missing"]).ends(3);
+    assert!(said.err.contains("were not fetched") && said.err.contains("1 mail indexed"), "{}", said.err);
+    assert_eq!(count(&user, "mid:other@x"), 1);
+    std::fs::rename(user.path("away"), user.path("tree")).unwrap();
     let said = user.run(["index", "--repo", "clone", "--fetch-missing"]).ok();
     assert!(said.err.contains("2 missing files fetched") && !said.err.contains(told), "{}", said.err);
     assert!(patch_id(&user.run(["dig", &head]).ok().out));
