@@ -256,7 +256,8 @@ fn compare(question: &Question<'_>, keys: &[Key<'_>], added: &[&str]) -> Option<
     if shared.len() < enough {
         return None;
     }
-    let piece = |lines: &[&str], first: usize, last: usize| lines[first..=last].iter().map(|l| (*l).to_owned()).collect();
+    let piece =
+        |lines: &[&str], first: usize, last: usize| lines[first..=last].iter().map(|l| (*l).to_owned()).collect();
     Some(Likeness {
         id: 0,
         date: 0,

@@ -455,7 +455,12 @@ fn a_user_of_any_functions_entry_that_keeps_others_out_is_warned_about() {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let said = check_one(&user, name, "[PATCH] e: x", "drivers/one/bpf/look.c", &lines);
         assert_eq!(said.code == 1, warns, "{name}: {}", said.all());
-        assert_eq!(said.out.contains("warning[ownership]: puts a BPF program that moves"), warns, "{name}: {}", said.out);
+        assert_eq!(
+            said.out.contains("warning[ownership]: puts a BPF program that moves"),
+            warns,
+            "{name}: {}",
+            said.out
+        );
         assert!(!warns || said.out.contains("entry of do_one_thing()"), "{}", said.out);
     }
     // One that moves the pointer and declares nothing is worse.

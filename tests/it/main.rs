@@ -9,6 +9,7 @@
 //! - `real`: the real archives and threads, as snapshots
 //! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
 //! - `check`: findings on a patch, and no false alarms
+//! - `b4`: b4 of PyPI runs the check
 //! - `blinds`: the same patch with less to go by, and what that costs
 //! - `maintainers`: whom MAINTAINERS of the patch's day names
 //! - `remarks`: a later revision against the one before, what others did before, and verdicts
@@ -24,6 +25,7 @@
 //! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
 
 mod attach;
+mod b4;
 mod bench;
 mod blinds;
 mod cases;

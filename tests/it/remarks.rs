@@ -147,9 +147,17 @@ fn three_rare_lines_of_another_author_are_prior_art_and_an_own_revision_is_not()
     made.add(letter("m@x", 3, BOB, "[PATCH] old: make", None, &patch("x", "old/m.c", "\tgo();", &makes)));
     // What one has posted before under another title is history, told with how it ended.
     let work = ["	very_own_idea(first_part);", "	very_own_idea(second_part);", "	very_own_idea(third_part);"];
-    let posted = |id: &str, day, subject: &str| letter(id, day, ADA, subject, None, &patch("x", "own/w.c", "\tgo();", &work));
+    let posted =
+        |id: &str, day, subject: &str| letter(id, day, ADA, subject, None, &patch("x", "own/w.c", "\tgo();", &work));
     made.add(posted("h1@x", 4, "[PATCH] own: an old name"));
-    made.add(letter("h2@x", 5, BOB, "Re: [PATCH] own: an old name", Some("h1@x"), "> why\n\nNAK, this races with unload.\n"));
+    made.add(letter(
+        "h2@x",
+        5,
+        BOB,
+        "Re: [PATCH] own: an old name",
+        Some("h1@x"),
+        "> why\n\nNAK, this races with unload.\n",
+    ));
     made.add(posted("h3@x", 9, "[PATCH] own: quite another title"));
     let uses = ["	a = unheard_of_one();", "	b = unheard_of_two();", "	c = unheard_of_three();"];
     made.add(letter("u@x", 8, ADA, "[PATCH] new: use", None, &patch("x", "new/u.c", "\tgo();", &uses)));

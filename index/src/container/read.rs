@@ -130,7 +130,17 @@ impl Container {
             return Err(damaged("it is shorter or longer than its head says"));
         }
         let (generation, onto, salt) = (number(head, 24), number(head, 32), number(head, 40));
-        Ok(Container { bytes, path: path.to_owned(), generation, onto, salt, start, sections, length: all, kept: Mutex::default() })
+        Ok(Container {
+            bytes,
+            path: path.to_owned(),
+            generation,
+            onto,
+            salt,
+            start,
+            sections,
+            length: all,
+            kept: Mutex::default(),
+        })
     }
 
     /// The generation that wrote it.

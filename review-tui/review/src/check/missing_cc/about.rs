@@ -43,7 +43,12 @@ impl<'a> About<'a> {
         symbols.extend(code.functions.iter().filter(|f| f.added).map(|f| f.name.clone()));
         symbols.retain(|name| name.len() >= SHORTEST && name.contains('_') && !name.contains("##"));
         let mut seen = Vec::new();
-        symbols.retain(|name| !seen.contains(name) && { seen.push(name.clone()); true });
+        symbols.retain(|name| {
+            !seen.contains(name) && {
+                seen.push(name.clone());
+                true
+            }
+        });
         symbols.truncate(SYMBOLS);
         About { symbols, files: target.patch.files.iter().map(|file| file.path()).collect() }
     }
@@ -93,7 +98,8 @@ fn is_said(line: &str) -> bool {
     let trimmed = line.trim();
     let diff = ["diff ", "index ", "@@", "+", "-", ">", "|", "---"].iter().any(|head| line.starts_with(head));
     let trailer = trimmed.split_once(": ").is_some_and(|(name, _)| {
-        name.contains('-') && !name.contains(' ') || matches!(name, "Link" | "Fixes" | "Cc" | "From" | "Subject" | "Gitweb")
+        name.contains('-') && !name.contains(' ')
+            || matches!(name, "Link" | "Fixes" | "Cc" | "From" | "Subject" | "Gitweb")
     });
     let stat = line.contains(" | ") || trimmed.starts_with("create mode");
     !(diff || trailer || stat || trimmed.ends_with("wrote:")) && letters(trimmed) >= LETTERS
@@ -120,11 +126,15 @@ mod tests {
 
     #[test]
     fn what_is_said_comes_before_what_is_changed() {
-        let said = about().line("Hi,\n\n> some_function() is odd\n\nin some_function() the lock is not held.\n").unwrap();
+        let said =
+            about().line("Hi,\n\n> some_function() is odd\n\nin some_function() the lock is not held.\n").unwrap();
         assert_eq!((said.line.as_str(), said.changed), ("in some_function() the lock is not held.", false));
         let text = format!("why\n---\n k/x.c | 2 +-\n\n{DIFF}");
         let changed = about().line(&text).unwrap();
-        assert_eq!((changed.about.as_str(), changed.line.as_str(), changed.changed), ("k/x.c", "- old_call(one);", true));
+        assert_eq!(
+            (changed.about.as_str(), changed.line.as_str(), changed.changed),
+            ("k/x.c", "- old_call(one);", true)
+        );
         let inside = DIFF.replace("other(void)", "some_function(void)");
         assert_eq!(about().line(&format!("why\n---\n{inside}")).unwrap().about, "some_function");
     }

@@ -104,9 +104,12 @@ pub fn lists(case: &Case<'_>, reached: &Reached, outcome: &mut Outcome) -> Look<
         let (message, stored) = (Message::parse(&bytes), &copy.stored);
         let text = message.text();
         people.extend(message.from.iter().map(|p| p.address.to_lowercase()));
-        people.extend(trailer::parse(&text).iter().filter(|t| t.kind == TrailerKind::Person).filter_map(|t| {
-            Some(t.address()?.address.to_lowercase())
-        }));
+        people.extend(
+            trailer::parse(&text)
+                .iter()
+                .filter(|t| t.kind == TrailerKind::Person)
+                .filter_map(|t| Some(t.address()?.address.to_lowercase())),
+        );
         // A robot writes where its tree's mails go, whatever they touch; and so does who touches everything.
         if robot::is(&stored.author, &stored.address) || Patch::parse(&text).is_none_or(|p| p.files.len() > FILES) {
             continue;
@@ -116,7 +119,8 @@ pub fn lists(case: &Case<'_>, reached: &Reached, outcome: &mut Outcome) -> Look<
         authors.insert(author.clone());
         // That all of a list's archive went to the list says nothing of who else writes to it.
         let only = (stored.lists.len() == 1).then(|| &stored.lists[0]);
-        let addresses: FxHashSet<String> = message.to.iter().chain(&message.cc).map(|p| p.address.to_lowercase()).collect();
+        let addresses: FxHashSet<String> =
+            message.to.iter().chain(&message.cc).map(|p| p.address.to_lowercase()).collect();
         for address in addresses.into_iter().filter(|address| Some(&address.replace('@', ".")) != only) {
             let known = to.entry(address).or_default();
             if known.threads == 0 {

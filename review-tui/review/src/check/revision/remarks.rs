@@ -34,11 +34,56 @@ struct Remark<'t> {
 }
 
 /// What a reader writes who wants something; whoever only agrees or praises needs none of these.
-const WANTS: [&str; 44] = [
-    "should", "shouldn", "could", "couldn", "would", "wouldn", "please", "pls", "why", "what", "how", "need", "needs", "must",
-    "instead", "missing", "wrong", "bug", "buggy", "typo", "don", "doesn", "can", "cannot", "isn", "better", "prefer",
-    "suggest", "nit", "drop", "remove", "rename", "unless", "rather", "race", "racy", "leak", "leaks", "breaks", "broken",
-    "incorrect", "unnecessary", "useless", "think",
+const WANTS: [&str; 49] = [
+    "should",
+    "shouldn",
+    "could",
+    "couldn",
+    "would",
+    "wouldn",
+    "please",
+    "pls",
+    "why",
+    "what",
+    "how",
+    "need",
+    "needs",
+    "must",
+    "instead",
+    "missing",
+    "wrong",
+    "bug",
+    "buggy",
+    "typo",
+    "don",
+    "doesn",
+    "can",
+    "cannot",
+    "isn",
+    "better",
+    "prefer",
+    "suggest",
+    "nit",
+    "drop",
+    "remove",
+    "rename",
+    "unless",
+    "rather",
+    "race",
+    "racy",
+    "leak",
+    "leaks",
+    "breaks",
+    "broken",
+    "incorrect",
+    "unnecessary",
+    "useless",
+    "think",
+    "who",
+    "want",
+    "wants",
+    "when",
+    "where",
 ];
 
 /// Whether a remark asks for something. A question does, whatever words it has; `s/a/b/` is a wish as well.
@@ -47,7 +92,8 @@ fn asks(all: &[&str]) -> bool {
         return true;
     }
     let first = all.first().map_or("", |line| line.trim()).to_lowercase();
-    let agrees = ["agreed", "yes", "right", "ok", "okay", "lgtm", "nice", "good", "thanks", "great", "applied", "ack", "looks"];
+    let agrees =
+        ["agreed", "yes", "right", "ok", "okay", "lgtm", "nice", "good", "thanks", "great", "applied", "ack", "looks"];
     let opens = first.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
     let words = all.iter().flat_map(|line| line.split(|c: char| !c.is_ascii_alphabetic())).map(str::to_lowercase);
     !agrees.contains(&opens) && words.into_iter().any(|word| word.len() > 1 && WANTS.contains(&word.as_str()))
@@ -121,11 +167,14 @@ fn changed(patch: &Patch<'_>) -> FxHashSet<String> {
 fn answered(answer: &Answer, remark: &Remark<'_>, earlier: &Earlier) -> bool {
     let words = squeezed(remark.says);
     let quotes = |text: &str| {
-        text.lines().filter_map(|line| line.strip_prefix('>')).any(|line| squeezed(line.trim_start_matches(['>', ' '])) == words)
+        text.lines()
+            .filter_map(|line| line.strip_prefix('>'))
+            .any(|line| squeezed(line.trim_start_matches(['>', ' '])) == words)
     };
-    earlier.answers.iter().any(|other| {
-        other.parent == answer.message_id || other.message_id != answer.message_id && quotes(&other.text)
-    })
+    earlier
+        .answers
+        .iter()
+        .any(|other| other.parent == answer.message_id || other.message_id != answer.message_id && quotes(&other.text))
 }
 
 /// Whether a reader is content: gave a trailer in this mail or in a later one.
@@ -137,8 +186,8 @@ fn content(answer: &Answer, earlier: &Earlier) -> bool {
 
 /// Whether a changelog speaks of a person, by a part of the name: who is named there was heard.
 fn named(log: &str, name: &str) -> bool {
-    let words: FxHashSet<String> = log.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
-    name.split_whitespace().filter(|part| part.chars().count() > 2).any(|part| words.contains(&part.to_lowercase()))
+    let words: FxHashSet<&str> = log.split(|c: char| !c.is_alphanumeric()).collect();
+    name.split_whitespace().filter(|part| part.chars().count() > 2).any(|part| words.contains(part))
 }
 
 /// The finding.
@@ -152,7 +201,10 @@ pub fn check(case: &Case<'_>, earlier: &Earlier) -> Look<Option<Finding>> {
     let (places, places_now) = (changelog::places(&old), changelog::places(&target.patch));
     let log = changelog::of(case)?;
     // Who says that the comments were addressed is not asked about each.
-    if ["comments", "feedback", "review"].iter().any(|word| log.to_lowercase().split_whitespace().any(|w| w.starts_with(word))) {
+    if ["comments", "feedback", "review"]
+        .iter()
+        .any(|word| log.to_lowercase().split_whitespace().any(|w| w.starts_with(word)))
+    {
         return Ok(None);
     }
     let told: FxHashSet<&str> = names(&log).map(|(_, name)| name).filter(|name| name.len() >= SHORTEST).collect();
@@ -175,7 +227,9 @@ pub fn check(case: &Case<'_>, earlier: &Earlier) -> Look<Option<Finding>> {
         (target.message.from.iter()).map(|a| identity(a.name.as_deref().unwrap_or_default(), &a.address)).collect();
     let counts = |answer: &&Answer| {
         let (name, address) = &answer.author;
-        !robot::is(name, address) && !author.contains(&identity(name, address)) && !content(answer, earlier)
+        !robot::is(name, address)
+            && !author.contains(&identity(name, address))
+            && !content(answer, earlier)
             && !named(&log, name)
     };
     let mut open: Vec<(&Answer, String, &str)> = Vec::new();
@@ -236,7 +290,9 @@ mod tests {
         for wish in ["is this needed?", "this should be static", "s/foo/bar/", "please drop it", "Ok, but why twice?"] {
             assert!(asks(&[wish]), "{wish}");
         }
-        for praise in ["looks good to me, thanks a lot", "Agreed, that should be it.", "this made the code much shorter"] {
+        for praise in
+            ["looks good to me, thanks a lot", "Agreed, that should be it.", "this made the code much shorter"]
+        {
             assert!(!asks(&[praise]), "{praise}");
         }
         assert!(asks(&["this made it shorter", "but the lock must be held"]));
@@ -244,7 +300,7 @@ mod tests {
 
     #[test]
     fn who_is_named_in_the_changelog_was_heard() {
-        assert!(named("v2: use a mutex (Bob)", "Bob Other") && named("as OTHER said", "Bob Other"));
-        assert!(!named("v2: rebased", "Bob Other") && !named("v2: bobbed", "Bob Other"));
+        assert!(named("v2: use a mutex (Bob)", "Bob Other") && named("as Other said", "Bob Other"));
+        assert!(!named("v2: rebased", "Bob Other") && !named("v2: the other one", "Bob Other"));
     }
 }
