@@ -3,7 +3,6 @@
 
 use provenance_corpus::address::Address;
 use provenance_corpus::maintainers::{EVERYTHING, Maintainers, Match, text};
-use provenance_corpus::patch::LineKind;
 use provenance_corpus::robot;
 use provenance_index::document::hex;
 use provenance_index::history::mainline;
@@ -36,6 +35,11 @@ pub struct Kept {
     date: i64,
     paths: Vec<String>,
     changed: Vec<String>,
+}
+
+/// Lines in which the keywords of MAINTAINERS are looked for: all that begin with a sign, as scripts/get_maintainer.pl has it.
+fn signed(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.starts_with(['+', '-'])).map(|line| &line[1..]).take(LINES).collect()
 }
 
 impl Files {
@@ -76,14 +80,21 @@ impl Files {
         let all = Maintainers::parse(&self.file);
         let paths: Vec<&str> =
             patch.files.iter().flat_map(|f| [Some(f.path()), f.old_path.as_deref()]).flatten().collect();
-        let lines = patch.all_lines().iter().filter(|line| line.kind != LineKind::Context).take(LINES);
-        let changed: Vec<&str> = lines.map(|line| patch.slice(line.span)).collect();
+        let changed = signed(patch.text());
         let mut found: Vec<String> = Vec::new();
+        // As there: of several addresses of one name the first counts.
+        let mut known: Vec<String> = Vec::new();
         for m in all.of(&paths, &changed) {
             found.extend(m.section.lists.iter().map(|list| list.to_lowercase()));
             if !m.section.is_rest() {
-                let people = m.section.maintainers.iter().chain(&m.section.reviewers);
-                found.extend(people.map(|person| self.proper(person).address.to_lowercase()));
+                for person in m.section.maintainers.iter().chain(&m.section.reviewers) {
+                    let proper = self.proper(person);
+                    let name = proper.name.unwrap_or_default().to_lowercase();
+                    if name.is_empty() || !known.contains(&name) {
+                        known.push(name);
+                        found.push(proper.address.to_lowercase());
+                    }
+                }
             }
         }
         found.retain(|address| !self.ignores(address));
@@ -125,10 +136,7 @@ impl Kept {
                 (files, commit, moment.step.date)
             }
         };
-        let mut changed: Vec<String> = Vec::new();
-        for line in target.patch.all_lines().iter().filter(|line| line.kind != LineKind::Context).take(LINES) {
-            changed.push(target.patch.slice(line.span).to_owned());
-        }
+        let changed = signed(target.text).into_iter().map(str::to_owned).collect();
         Ok(Some(Kept {
             files,
             commit,
