@@ -13,7 +13,7 @@ fn seed() -> Option<PathBuf> {
 fn the_seeds_patch_takes_bytes_of_ftrace() {
     let (Some(user), Some(seed)) = (reviewer(), seed()) else { return };
     let said = user.run(["check".as_ref(), seed.as_os_str()]).ends(1).out;
-    assert!(said.contains("2019-12-11; read as of that day"), "{said}");
+    assert!(said.contains("2019-12-11; checked as of that day"), "{said}");
     assert!(said.contains("warning[ownership]: takes five bytes that ftrace records"), "{said}");
     assert!(said.contains("ftrace first, then bpf-dispatcher: dropped, nobody is told"), "{said}");
     assert!(said.contains("bpf-dispatcher first, then ftrace:"), "{said}");
@@ -207,7 +207,7 @@ fn a_patch_is_judged_by_the_rules_of_its_own_day_which_are_named() {
     ] {
         let facts = of(name, date);
         let holds = |(label, text): &(String, String)| {
-            label == "owner" && text.starts_with("ftrace finds other bytes than its own: -EINVAL, ftrace_bug()")
+            label == "owner" && text.starts_with("if ftrace finds bytes it did not write: -EINVAL, ftrace_bug()")
         };
         assert!(facts.iter().any(holds), "{name}: {facts:?}");
         let ran: Vec<&str> =

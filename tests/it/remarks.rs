@@ -46,7 +46,7 @@ fn remarks_on_unchanged_lines_without_an_answer_are_listed() {
     inbox(&user, "v2: other third call");
     user.run(["index", "made"]).ok();
     let said = check(&user, &["v2@x"]).ok().out;
-    assert!(said.contains("note[revision]: remarks on lines that are as they were"), "{said}");
+    assert!(said.contains("note[revision]: unanswered remarks on unchanged lines"), "{said}");
     assert!(said.contains("+second_call(beta);") && said.contains("Bob Other: what if this one fails"), "{said}");
     assert!(!said.contains("implicit declaration"), "a robot remarks nothing: {said}");
     assert!(!said.contains("right order"), "this one was answered: {said}");
@@ -59,7 +59,7 @@ fn remarks_on_unchanged_lines_without_an_answer_are_listed() {
 fn a_change_is_named_in_the_changelog_or_listed() {
     for (notes, says) in [
         ("", Some("and there is no changelog")),
-        ("v2: rebased", Some("not named in the changelog")),
+        ("v2: rebased", Some("but not in the changelog")),
         ("v2: third_call() takes another argument", None),
         ("Changes since v1:\n - one.c was cleaned up", None),
     ] {

@@ -5,6 +5,7 @@ pub mod citations;
 mod happened;
 mod maintainers;
 mod patches;
+pub mod reasons;
 
 use std::io::Write;
 
@@ -50,6 +51,8 @@ enum What {
     Covers,
     /// From a patch to the people who joined its thread without being in Cc
     Cc,
+    /// From a commit to the mail that it came out of, with the lines hidden that name it
+    Reasons,
     /// Ownership warnings over every indexed patch, as of its date, and what each is about
     Alarms,
     /// Whether each mail that a finding cites says what the finding says of it
@@ -66,6 +69,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::Alarms => return alarms(context, &reader),
         What::Cc => return cc::run(context, &reader, arguments.verbose),
+        What::Reasons => return reasons::run(context, &reader, arguments.verbose),
         What::Citations => return citations::run(context, &reader, arguments.every, arguments.verbose),
         What::Happened => return happened::run(context, &reader, arguments.every),
         What::Maintainers => {
@@ -92,7 +96,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms | What::Cc | What::Citations | What::Happened | What::Maintainers => {}
+        What::Alarms | What::Cc | What::Reasons | What::Citations | What::Happened | What::Maintainers => {}
         What::Covers => {
             let score = score::covers(facts, &roots);
             out.write_all(score.text().as_bytes())?;

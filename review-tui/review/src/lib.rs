@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod am;
 pub mod check;
+pub mod commit;
 pub mod dates;
 pub mod diff;
 pub mod failure;

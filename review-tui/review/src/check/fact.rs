@@ -196,9 +196,9 @@ pub enum Fact {
     Remark {
         /// The line, with its sign.
         on: String,
-        /// When.
+        /// When it was sent, in seconds since 1970.
         date: i64,
-        /// Who.
+        /// Who wrote it.
         who: String,
         /// The first line of it, cut.
         says: String,

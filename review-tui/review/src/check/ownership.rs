@@ -210,7 +210,7 @@ impl Rule for Ownership {
         } else if let Some((line, says)) = &deeds.writes {
             outcome.findings.push(Finding::new(RULE, Severity::Note, says).at(code, *line));
         } else if let Some(line) = deeds.uses {
-            let says = "uses a mechanism that patches text, by its interface";
+            let says = "patches text through the interface of a mechanism";
             outcome.findings.push(Finding::new(RULE, Severity::Silent, says).at(code, line));
         }
         outcome

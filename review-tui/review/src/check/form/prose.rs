@@ -67,7 +67,7 @@ fn told(fact: &Fact) -> Vec<(String, String)> {
             one("list", format!("{list}: people of {mechanism} write there, seen since {since}"))
         }
         Fact::Rule(place) => one("rule", (*place).to_owned()),
-        Fact::OnConflict { owner, then } => one("owner", format!("{owner} finds other bytes than its own: {then}")),
+        Fact::OnConflict { owner, then } => one("owner", format!("if {owner} finds bytes it did not write: {then}")),
         Fact::Ran { first, second, came, witness } => {
             let silent = if came.word() == "silent" { " (the silent one)" } else { "" };
             let witness = witness
@@ -144,7 +144,7 @@ fn how(ended: &Ended) -> String {
 
 fn known(knows: &Knows) -> String {
     match knows {
-        Knows::Owner(slug, on, what) => format!("{slug} owns what is written over: {on} \"{what}\""),
+        Knows::Owner(slug, on, what) => format!("{slug} owns the bytes that are overwritten: {on} \"{what}\""),
         Knows::Similar(slug, on, what) => format!("{slug} does something like this: {on} \"{what}\""),
         Knows::Through(slug, on, what) => format!("the patch writes through {slug}: {on} \"{what}\""),
         Knows::Entry(slug, on, what) => format!("{slug} shares out such entries: {on} \"{what}\""),

@@ -62,7 +62,7 @@ pub fn check(case: &Case<'_>, tree: bool, led_to: &dyn Fn(&str, &str) -> bool) -
     }
     // Of MAINTAINERS nothing is said where none was read.
     let says = if tree {
-        "not in To or Cc: people from history, whom MAINTAINERS does not lead to"
+        "not in To or Cc: active in this code, not in MAINTAINERS"
     } else {
         "not in To or Cc: people from history, who know this code"
     };

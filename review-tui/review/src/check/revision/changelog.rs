@@ -79,7 +79,7 @@ pub fn check(case: &Case<'_>, earlier: &Earlier) -> Look<Option<Finding>> {
     let says = if log.trim().is_empty() {
         "changed since the earlier revision, and there is no changelog"
     } else {
-        "changed since the earlier revision, and not named in the changelog"
+        "changed since the last version, but not in the changelog"
     };
     let mut finding = Finding::new(RULE, Severity::Note, says).key("changelog").fact(earlier.fact());
     finding.cite(Evidence::Mail(earlier.message_id.clone()));
