@@ -59,7 +59,7 @@ fn lost(user: &User, name: &str, catalogue: &Catalogue, blind: &str) -> Vec<Stri
     for person in ["Steven Rostedt", "Peter Zijlstra", "Josh Poimboeuf"] {
         assert!(left.contains(&format!("missing-cc {person}")), "{name}: {left:?}");
     }
-    assert!(left.contains(&"note missing-cc lists".to_owned()), "{name}: {left:?}");
+    assert!(left.contains(&"note missing-cc answers".to_owned()), "{name}: {left:?}");
     lost
 }
 

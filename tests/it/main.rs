@@ -11,6 +11,7 @@
 //! - `am`: series as git am takes them, and whether they apply
 //! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
 //! - `check`: findings on a patch, and no false alarms
+//! - `b4`: b4 of PyPI runs the check
 //! - `blinds`: the same patch with less to go by, and what that costs
 //! - `maintainers`: whom MAINTAINERS of the patch's day names
 //! - `remarks`: a later revision against the one before, what others did before, and verdicts
@@ -27,6 +28,7 @@
 
 mod am;
 mod attach;
+mod b4;
 mod bench;
 mod blinds;
 mod cases;

@@ -176,6 +176,7 @@ fn three_rare_lines_of_another_author_are_prior_art_and_an_own_revision_is_not()
     assert!(said.contains("note[prior-art]: this was posted before"), "{said}");
     assert!(said.contains("NAK by Bob Other, 2023-03-05: \"NAK, this races with unload.\""), "{said}");
     let reply = check(&user, &["-f", "reply", "h3@x"]).ok().out;
+    let reply = reply.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(reply.contains("Bob Other refused it on 2023-03-05"), "{reply}");
 }
 

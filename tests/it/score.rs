@@ -19,3 +19,13 @@ fn the_block_from_history_names_more_of_those_who_join_than_simple_rules_do() {
     };
     assert!(named("touched the same files") <= named("history "), "{said}");
 }
+
+#[test]
+fn each_mail_that_is_cited_says_what_is_said_of_it() {
+    let Some(user) = reviewer() else { return };
+    // A part of the patches that is the same each time; `__score citations` looks at all.
+    let said = user.run(["__score", "citations", "-v", "--every", "60"]).ok().out;
+    assert!(number(&said, "patches") > 300.0, "{said}");
+    assert!(number(&said, "citations that hold") > 30.0, "{said}");
+    assert_eq!(number(&said, "failures"), 0.0, "{said}");
+}

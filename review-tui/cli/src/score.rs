@@ -2,6 +2,8 @@
 
 pub mod cc;
 pub mod citations;
+mod happened;
+mod maintainers;
 mod patches;
 pub mod reasons;
 
@@ -31,6 +33,9 @@ pub struct Arguments {
     /// Name each miss and each mistake
     #[arg(short, long)]
     verbose: bool,
+    /// The tree
+    #[arg(long, value_name = "DIR")]
+    tree: Option<std::path::PathBuf>,
     /// Take one patch of so many, where each is checked whole
     #[arg(long, default_value_t = 1, value_name = "N")]
     every: u64,
@@ -52,6 +57,10 @@ enum What {
     Alarms,
     /// Whether each mail that a finding cites says what the finding says of it
     Citations,
+    /// Whether those whom a finding names turn up within thirty days
+    Happened,
+    /// Whom the MAINTAINERS of a tree names for each indexed patch, a line each: Message-ID, then addresses
+    Maintainers,
 }
 
 /// Runs the subcommand.
@@ -62,6 +71,12 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         What::Cc => return cc::run(context, &reader, arguments.verbose),
         What::Reasons => return reasons::run(context, &reader, arguments.verbose),
         What::Citations => return citations::run(context, &reader, arguments.every, arguments.verbose),
+        What::Happened => return happened::run(context, &reader, arguments.every),
+        What::Maintainers => {
+            let tree =
+                arguments.tree.ok_or_else(|| Failure::new(Exit::Usage, "which tree?".to_owned()).hint("--tree DIR"))?;
+            return maintainers::run(context, &reader, arguments.every, &tree);
+        }
         What::Dig | What::Revisions | What::Covers => {}
     }
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
@@ -81,7 +96,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms | What::Cc | What::Reasons | What::Citations => {}
+        What::Alarms | What::Cc | What::Reasons | What::Citations | What::Happened | What::Maintainers => {}
         What::Covers => {
             let score = score::covers(facts, &roots);
             out.write_all(score.text().as_bytes())?;

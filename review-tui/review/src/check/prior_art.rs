@@ -80,7 +80,7 @@ fn of_mails(case: &Case<'_>, reader: &Reader) -> Look<Vec<Finding>> {
     let found = case.ask_raw(|raw| Ok(prior_art::find(reader, raw, &question)?))?;
     let mut findings = Vec::new();
     findings.extend(alike(case, reader, &found.alike)?);
-    findings.extend(posted_before(case, reader, &found.own)?);
+    findings.extend(posted_before(case, reader, &found.own)?.or(refused(case, reader)?));
     Ok(findings)
 }
 
@@ -135,6 +135,27 @@ fn posted_before(case: &Case<'_>, reader: &Reader, own: &[(i64, u64)]) -> Look<O
         return Ok(Some(finding));
     }
     Ok(None)
+}
+
+/// The finding on the last revision, where somebody refused it: that it was answered otherwise is the ordinary case.
+fn refused(case: &Case<'_>, reader: &Reader) -> Look<Option<Finding>> {
+    let Some(earlier) = case.earlier()? else { return Ok(None) };
+    let id = hash::message_id(&earlier.message_id);
+    let Some(copy) = reader.mail(id)? else { return Ok(None) };
+    let (ended, mail) = ended(case, reader, id, &copy.stored)?;
+    if !matches!(ended, Ended::Nak { .. }) {
+        return Ok(None);
+    }
+    let (date, subject, author) = (earlier.date, earlier.subject.clone(), copy.stored.author);
+    let mut finding = Finding::new(RULE, Severity::Note, "this was posted before").key("history").fact(Fact::Mail {
+        date,
+        subject,
+        author,
+    });
+    finding.cite(Evidence::Mail(earlier.message_id.clone()));
+    finding = finding.fact(Fact::Ended(ended));
+    mail.into_iter().for_each(|id| finding.cite(Evidence::Mail(id)));
+    Ok(Some(finding))
 }
 
 /// How a posting ended, as the indexed mails of its thread have it, and the mail that says so.

@@ -96,7 +96,8 @@ fn letters(line: &str) -> usize {
 /// Whether a line of a mail's text is the writer's own sentence.
 fn is_said(line: &str) -> bool {
     let trimmed = line.trim();
-    let diff = ["diff ", "index ", "@@", "+", "-", ">", "|", "---"].iter().any(|head| line.starts_with(head));
+    let diff = ["diff ", "index ", "@@", "+", "-"].iter().any(|head| line.starts_with(head))
+        || trimmed.starts_with(['>', '|']);
     let trailer = trimmed.split_once(": ").is_some_and(|(name, _)| {
         name.contains('-') && !name.contains(' ')
             || matches!(name, "Link" | "Fixes" | "Cc" | "From" | "Subject" | "Gitweb")
@@ -143,6 +144,7 @@ mod tests {
     fn neither_quotes_nor_headers_nor_trailers_name_anybody() {
         for text in [
             "> some_function()\n",
+            "  > some_function() of a mailer that indents\n",
             "Fixes: 0123456789ab (\"x: rework some_function()\")\n",
             "Ada <ada@example.org> on some_function() wrote:\n",
             " k/x.c | 2 +-\n",

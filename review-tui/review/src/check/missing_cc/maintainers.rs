@@ -3,7 +3,6 @@
 
 use provenance_corpus::address::Address;
 use provenance_corpus::maintainers::{EVERYTHING, Maintainers, Match, text};
-use provenance_corpus::patch::LineKind;
 use provenance_corpus::robot;
 use provenance_index::document::hex;
 use provenance_index::history::mainline;
@@ -21,57 +20,46 @@ const SECTIONS: usize = 6;
 /// Title of a section, and its line that matched.
 type Section = (String, String);
 
-/// Files of the tree on that day.
-pub struct Kept {
+/// The files of a tree that say whom to ask.
+pub struct Files {
     file: String,
     mailmap: Option<git2::Mailmap>,
+    /// Addresses of `.get_maintainer.ignore`: people who asked not to be.
+    ignored: Vec<String>,
+}
+
+/// Files of the tree on that day.
+pub struct Kept {
+    files: Files,
     commit: Evidence,
     date: i64,
     paths: Vec<String>,
     changed: Vec<String>,
 }
 
-impl Kept {
-    /// The file of the tree that the patch was made in, or else of the attached tree that is nearest to the day; `None` where
-    /// no tree has one.
-    ///
-    /// # Errors
-    /// A tree is attached and cannot be read.
-    pub fn load(case: &Case<'_>) -> Look<Option<Kept>> {
-        let (target, world) = (case.target, case.world);
-        let (file, mailmap, commit, date) = match &world.base {
-            Some(base) => {
-                let read = |name| mainline::blob(&base.repository, false, &base.id, name);
-                let Some(file) = read("MAINTAINERS") else { return Ok(None) };
-                (file, read(".mailmap"), Evidence::Commit(hex(&base.id), base.subject.clone()), base.date)
-            }
-            None => {
-                let moments = mainline::at(world.data, target.as_of)?;
-                let Some((moment, file)) = moments.iter().find_map(|m| Some((m, m.file("MAINTAINERS")?))) else {
-                    // No file, or no tree any more?
-                    for moment in &moments {
-                        git2::Repository::open(&moment.tree.path).map_err(|error| {
-                            Broken(format!("{} cannot be read: {}", moment.tree.path.display(), error.message()))
-                        })?;
-                    }
-                    return Ok(None);
-                };
-                let commit = Evidence::Commit(hex(&moment.step.id), moment.subject(world.data));
-                (file, moment.file(".mailmap"), commit, moment.step.date)
-            }
-        };
-        let mut changed: Vec<String> = Vec::new();
-        for line in target.patch.all_lines().iter().filter(|line| line.kind != LineKind::Context).take(LINES) {
-            changed.push(target.patch.slice(line.span).to_owned());
+/// Lines in which the keywords of MAINTAINERS are looked for: all that begin with a sign, as scripts/get_maintainer.pl has it.
+fn signed(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.starts_with(['+', '-'])).map(|line| &line[1..]).take(LINES).collect()
+}
+
+impl Files {
+    /// Of MAINTAINERS, `.mailmap` and `.get_maintainer.ignore`, the latter where there are such.
+    pub fn new(file: &[u8], mailmap: Option<&[u8]>, ignore: Option<&[u8]>) -> Files {
+        let ignored = ignore.map(text).unwrap_or_default();
+        let plain = |line: &str| line.split('#').next().unwrap_or_default().trim().to_owned();
+        let addresses = ignored.lines().map(plain).filter(|line| line.contains('@'));
+        Files {
+            file: text(file).into_owned(),
+            mailmap: mailmap.and_then(|bytes| git2::Mailmap::from_buffer(&text(bytes)).ok()),
+            ignored: addresses
+                .map(|line| provenance_corpus::address::parse_one(&line).map_or(line, |a| a.address))
+                .collect(),
         }
-        Ok(Some(Kept {
-            file: text(&file).into_owned(),
-            mailmap: mailmap.and_then(|bytes| git2::Mailmap::from_buffer(&text(&bytes)).ok()),
-            commit,
-            date,
-            paths: target.patch.files.iter().map(|file| file.path().to_owned()).collect(),
-            changed,
-        }))
+    }
+
+    /// Whether somebody asked not to be asked.
+    fn ignores(&self, address: &str) -> bool {
+        self.ignored.iter().any(|known| known.eq_ignore_ascii_case(address))
     }
 
     /// What the tree calls a person now.
@@ -85,11 +73,84 @@ impl Kept {
         proper().unwrap_or_else(|| person.clone())
     }
 
+    /// All addresses that MAINTAINERS leads to from a patch, in lower case, sorted: what
+    /// `scripts/get_maintainer.pl --no-git --no-git-fallback` names. Who takes everything (`THE REST`) is left out, as there; the
+    /// list that everything goes to is not.
+    pub fn everybody(&self, patch: &provenance_corpus::patch::Patch<'_>) -> Vec<String> {
+        let all = Maintainers::parse(&self.file);
+        let paths: Vec<&str> =
+            patch.files.iter().flat_map(|f| [Some(f.path()), f.old_path.as_deref()]).flatten().collect();
+        let changed = signed(patch.text());
+        let mut found: Vec<String> = Vec::new();
+        // As there: of several addresses of one name the first counts.
+        let mut known: Vec<String> = Vec::new();
+        for m in all.of(&paths, &changed) {
+            found.extend(m.section.lists.iter().map(|list| list.to_lowercase()));
+            if !m.section.is_rest() {
+                for person in m.section.maintainers.iter().chain(&m.section.reviewers) {
+                    let proper = self.proper(person);
+                    let name = proper.name.unwrap_or_default().to_lowercase();
+                    if name.is_empty() || !known.contains(&name) {
+                        known.push(name);
+                        found.push(proper.address.to_lowercase());
+                    }
+                }
+            }
+        }
+        found.retain(|address| !self.ignores(address));
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+impl Kept {
+    /// The file of the tree that the patch was made in, or else of the attached tree that is nearest to the day; `None` where
+    /// no tree has one.
+    ///
+    /// # Errors
+    /// A tree is attached and cannot be read.
+    pub fn load(case: &Case<'_>) -> Look<Option<Kept>> {
+        let (target, world) = (case.target, case.world);
+        let (files, commit, date) = match &world.base {
+            Some(base) => {
+                let read = |name| mainline::blob(&base.repository, false, &base.id, name);
+                let Some(file) = read("MAINTAINERS") else { return Ok(None) };
+                let files = Files::new(&file, read(".mailmap").as_deref(), read(".get_maintainer.ignore").as_deref());
+                (files, Evidence::Commit(hex(&base.id), base.subject.clone()), base.date)
+            }
+            None => {
+                let moments = mainline::at(world.data, target.as_of)?;
+                let Some((moment, file)) = moments.iter().find_map(|m| Some((m, m.file("MAINTAINERS")?))) else {
+                    // No file, or no tree any more?
+                    for moment in &moments {
+                        git2::Repository::open(&moment.tree.path).map_err(|error| {
+                            Broken(format!("{} cannot be read: {}", moment.tree.path.display(), error.message()))
+                        })?;
+                    }
+                    return Ok(None);
+                };
+                let commit = Evidence::Commit(hex(&moment.step.id), moment.subject(world.data));
+                let read = |name| moment.file(name);
+                let files = Files::new(&file, read(".mailmap").as_deref(), read(".get_maintainer.ignore").as_deref());
+                (files, commit, moment.step.date)
+            }
+        };
+        let changed = signed(target.text).into_iter().map(str::to_owned).collect();
+        Ok(Some(Kept {
+            files,
+            commit,
+            date,
+            paths: target.patch.files.iter().map(|file| file.path().to_owned()).collect(),
+            changed,
+        }))
+    }
+
     /// Whether MAINTAINERS leads from this patch to a person, or a list in Cc does.
     pub fn leads_to(&self, name: &str, address: &str, reached: &Reached) -> bool {
-        let all = Maintainers::parse(&self.file);
+        let all = Maintainers::parse(&self.files.file);
         let is = |person: &Address| {
-            let proper = self.proper(person);
+            let proper = self.files.proper(person);
             person.address.eq_ignore_ascii_case(address)
                 || proper.address.eq_ignore_ascii_case(address)
                 || proper.name.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name))
@@ -110,7 +171,7 @@ impl Kept {
     /// The index cannot be read.
     pub fn check(&self, case: &Case<'_>, reached: &Reached) -> Look<Option<Finding>> {
         let as_of = case.target.as_of;
-        let all = Maintainers::parse(&self.file);
+        let all = Maintainers::parse(&self.files.file);
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
         let changed: Vec<&str> = self.changed.iter().map(String::as_str).collect();
         let mut lists: Vec<(String, Option<Section>)> = Vec::new();
@@ -173,7 +234,7 @@ impl Kept {
     /// People of a section that has no list of its own: none where one of those who maintain it has the mail.
     fn ask(&self, m: &Match<'_, '_>, why: &Section, reached: &Reached, people: &mut Vec<(Address, Section)>) {
         let section = m.section;
-        let proper: Vec<Address> = section.maintainers.iter().map(|person| self.proper(person)).collect();
+        let proper: Vec<Address> = section.maintainers.iter().map(|person| self.files.proper(person)).collect();
         let has = |person: &Address, proper: &Address| {
             let name = proper.name.as_deref().unwrap_or_default();
             reached.person(name, &proper.address) || reached.address(&person.address)
@@ -184,7 +245,10 @@ impl Kept {
         }
         for person in proper {
             let robot = robot::is(person.name.as_deref().unwrap_or_default(), &person.address);
-            if !robot && !people.iter().any(|(known, _)| known.address.eq_ignore_ascii_case(&person.address)) {
+            if !robot
+                && !self.files.ignores(&person.address)
+                && !people.iter().any(|(known, _)| known.address.eq_ignore_ascii_case(&person.address))
+            {
                 people.push((person, why.clone()));
             }
         }
