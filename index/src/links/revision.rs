@@ -132,6 +132,11 @@ pub fn find(facts: &[Fact], sendings: &Sendings, known: &Candidates<'_>, place: 
     found
 }
 
+/// Whether one person wrote or sent both: who numbers the versions of a series need not be the author of its first patch.
+fn same_hand(one: &Fact, other: &Fact) -> bool {
+    same_author(one, other) || one.sender != 0 && one.sender == other.sender
+}
+
 /// The share of the larger sending, in per mille, that corresponds, if that is most of what both carry. One patch of a series that is sent alone, or again in a larger
 /// series, is a patch that moved; a reroll that its author numbers as the next version may be smaller or larger.
 fn share(facts: &[Fact], later: &Sending, earlier: &Sending, shared: &Between) -> Option<u32> {
@@ -143,7 +148,7 @@ fn share(facts: &[Fact], later: &Sending, earlier: &Sending, shared: &Between) -
     let links = shared.later.len().min(shared.earlier.len()) as f32;
     let (smaller, larger) = (a.min(b) as f32, a.max(b) as f32);
     let (head, theirs) = (&facts[later.head as usize], &facts[earlier.head as usize]);
-    let grown = later.version > earlier.version && same_author(head, theirs);
+    let grown = later.version > earlier.version && same_hand(head, theirs);
     let most = if grown { links >= GROWN * larger } else { links > MOST * larger };
     (links >= MOST * smaller && most).then_some((1000.0 * links / larger) as u32)
 }
@@ -180,7 +185,7 @@ fn told(facts: &[Fact], sendings: &Sendings, place: &FxHashMap<u64, u32>, betwee
                 if let Some(other) = sending_of(*id).filter(|other| *other != number) {
                     let (later, earlier) = order(other);
                     let cited = &facts[sendings.all[other as usize].head as usize];
-                    if same_author(cited, head) || cited.title == head.title || shares(other) {
+                    if same_hand(cited, head) || cited.title == head.title || shares(other) {
                         joins.push((later, earlier, Class::VersionLink));
                     }
                 }
@@ -189,7 +194,7 @@ fn told(facts: &[Fact], sendings: &Sendings, place: &FxHashMap<u64, u32>, betwee
         if let Some(other) = sending_of(head.parent).filter(|other| *other != number) {
             let answered = &sendings.all[other as usize];
             let theirs = &facts[answered.head as usize];
-            let grows = sending.version > answered.version && same_author(theirs, head);
+            let grows = sending.version > answered.version && same_hand(theirs, head);
             let next = sending.version.0 == answered.version.0 + 1
                 && sending.covered == answered.covered
                 && meet(facts, sending, answered);
