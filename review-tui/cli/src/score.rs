@@ -1,8 +1,10 @@
 //! `provenance __score`: how good the links are, measured on what is indexed. Hidden: it is for those who work on them.
 
 pub mod cc;
+pub mod tune;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use provenance_corpus::message::Message;
@@ -28,6 +30,9 @@ pub struct Arguments {
     /// Name each miss and each mistake
     #[arg(short, long)]
     verbose: bool,
+    /// With tune: test the rules that are best here on the index of this data directory
+    #[arg(long, value_name = "DATA_DIR")]
+    against: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,6 +43,8 @@ enum What {
     Revisions,
     /// From a cover letter to its parts
     Covers,
+    /// Which rules for joining versions are best here, and what they are worth elsewhere
+    Tune,
     /// From a patch to the people who joined its thread without being in Cc
     Cc,
     /// Ownership warnings over every indexed patch, as of its date, and what each is about
@@ -50,6 +57,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::Alarms => return alarms(context, &reader),
         What::Cc => return cc::run(context, &reader, arguments.verbose),
+        What::Tune => return tune::run(&reader, arguments.against.as_deref()),
         What::Dig | What::Revisions | What::Covers => {}
     }
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
@@ -69,7 +77,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms | What::Cc => {}
+        What::Alarms | What::Cc | What::Tune => {}
         What::Covers => {
             let score = score::covers(facts, &roots);
             out.write_all(score.text().as_bytes())?;
