@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let usage = segment.space_usage()?;
         whole += usage.total().get_bytes();
         let of = |part: &tantivy::space_usage::PerFieldSpaceUsage| {
-            part.fields().filter(|one| one.field() == field).map(|one| one.total().get_bytes()).sum::<u64>()
+            part.fields().filter(|one| one.field_name() == "trailer").map(|one| one.total().get_bytes()).sum::<u64>()
         };
         dictionary += of(usage.termdict());
         postings += of(usage.postings());
