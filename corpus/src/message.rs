@@ -284,7 +284,7 @@ impl<'x> Message<'x> {
     }
 }
 
-/// Passes over the `From ` line of a mbox, quoted or not.
+/// Passes over the `From ` line of an mbox, quoted or not.
 fn after_from_line(raw: &[u8], defects: &mut Defects) -> usize {
     if raw.starts_with(b"From ") || raw.starts_with(b">From ") {
         defects.note(Defect::FromLine);

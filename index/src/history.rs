@@ -5,8 +5,11 @@
 
 pub mod changes;
 pub mod command;
+pub mod kin;
 pub mod mainline;
 pub mod missing;
+pub mod place;
+pub mod refs;
 pub mod walk;
 pub mod weigh;
 
@@ -44,7 +47,7 @@ pub struct Entry {
     pub blobs: Vec<Blob>,
     /// Mails that its message names.
     pub cites: Vec<(u64, Cited, bool)>,
-    /// Commits that it was picked from.
+    /// Commits that it was picked from, or that it reverts.
     pub tells: Vec<(Vec<u8>, Told)>,
     /// Whether it has more than one parent.
     pub merge: bool,
@@ -86,6 +89,9 @@ pub struct Tree {
 /// The file of the list of trees.
 const KIND: Kind = Kind { name: *b"trees\0\0\0", version: 1 };
 
+/// What is kept of commits: before 3 it was not kept what they revert, nor by what name they are found.
+const FORMAT: u32 = 3;
+
 /// All attached trees.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trees {
@@ -98,7 +104,7 @@ pub struct Trees {
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// Neither libgit2 nor the user's git opens it.
-    #[error("{path} is no git repository that can be read: {reason}")]
+    #[error("{path} is not a readable git repository: {reason}")]
     Open {
         /// What was asked for.
         path: PathBuf,
@@ -148,7 +154,10 @@ impl Trees {
     /// # Errors
     /// As [`Trees::load`].
     pub fn kept(data: &Path) -> io::Result<Option<Kept<Trees>>> {
-        if let Some(kept) = container::load(&dir(data).join("trees"), KIND)? {
+        if let Some(mut kept) = container::load::<Trees>(&dir(data).join("trees"), KIND)? {
+            if kept.value.format < FORMAT {
+                kept.value.trees.iter_mut().for_each(Tree::forget);
+            }
             return Ok(Some(kept));
         }
         let before = container::load::<Trees>(&data.join("history.1/trees"), KIND)?;
@@ -163,7 +172,7 @@ impl Trees {
     /// # Errors
     /// What the file system says.
     pub fn save(&self, lock: &Lock) -> io::Result<()> {
-        container::save(&dir(lock.data()).join("trees"), KIND, &Trees { format: 2, ..self.clone() })
+        container::save(&dir(lock.data()).join("trees"), KIND, &Trees { format: FORMAT, ..self.clone() })
     }
 
     /// Attaches a repository; tells whether it is new.
@@ -181,19 +190,25 @@ impl Trees {
         Ok(true)
     }
 
-    /// Reads what is new in every tree; returns how many commits that were.
+    /// Reads what is new in every tree; returns how many commits that were, and whether a main line has moved.
     ///
     /// # Errors
     /// What the file system says. A tree that cannot be read is remembered as such and costs the others nothing.
-    pub fn update(&mut self, lock: &Lock, progress: &dyn Progress) -> Result<u64, HistoryError> {
+    pub fn update(&mut self, lock: &Lock, progress: &dyn Progress) -> Result<(u64, bool), HistoryError> {
         let data = lock.data();
         let before: u64 = self.trees.iter().map(|tree| tree.commits).sum();
+        let mut moved = false;
         for tree in &mut self.trees {
             let path = tree_dir(data, tree.number);
-            tree.update(data, progress).map_err(|source| HistoryError::Io { path, source })?;
+            moved |= tree.update(data, progress).map_err(|source| HistoryError::Io { path, source })?;
         }
         self.save(lock).map_err(|source| HistoryError::Io { path: dir(data), source })?;
-        Ok(self.trees.iter().map(|tree| tree.commits).sum::<u64>() - before)
+        // Only now: until the list says so, the files of before are those that count.
+        for tree in &self.trees {
+            Records::<Entry>::remove_older(&tree_dir(data, tree.number), tree.generation);
+            kin::remove_older(data, tree);
+        }
+        Ok((self.trees.iter().map(|tree| tree.commits).sum::<u64>() - before, moved))
     }
 }
 
@@ -203,7 +218,7 @@ impl Tree {
         *self = Tree { number: self.number, path: std::mem::take(&mut self.path), ..Tree::default() };
     }
 
-    fn update(&mut self, data: &Path, progress: &dyn Progress) -> io::Result<()> {
+    fn update(&mut self, data: &Path, progress: &dyn Progress) -> io::Result<bool> {
         self.refused = None;
         let before = (self.generation, self.commits, self.newest);
         let (tips, shallow) = match walk::find(self) {
@@ -216,7 +231,7 @@ impl Tree {
                             // What was written of it does not count, and is written again.
                             (self.generation, self.commits, self.newest) = before;
                             self.refused = Some(reason);
-                            return Ok(());
+                            return Ok(false);
                         }
                     }
                 }
@@ -231,13 +246,21 @@ impl Tree {
                     }
                     Err(reason) => {
                         self.refused = Some(reason);
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
             }
         };
         (self.tips, self.shallow) = (tips, shallow);
-        mainline::update(data, self)
+        mainline::update(data, self)?;
+        match place::update(data, self) {
+            // git's reason.
+            Err(e) if e.kind() == io::ErrorKind::Other => {
+                self.refused = Some(e.to_string());
+                Ok(false)
+            }
+            moved => moved,
+        }
     }
 
     /// Reads all that is kept of its commits and checks every block.
@@ -245,7 +268,9 @@ impl Tree {
     /// # Errors
     /// What the file system says, or damage.
     pub fn verify(&self, data: &Path) -> io::Result<()> {
-        self.records(data)?.verify()
+        self.records(data)?.verify()?;
+        kin::verify(data, self)?;
+        place::verify(data, self)
     }
 
     fn records(&self, data: &Path) -> io::Result<Records<Entry>> {
@@ -275,7 +300,12 @@ impl Tree {
         self.generation += 1;
         let onto = if whole { 0 } else { old.newest() };
         records::write(&dir, self.generation, &entries, onto)?;
-        Records::<Entry>::remove_older(&dir, self.generation);
+        kin::write(data, self, &entries, whole)?;
+        if self.tips.is_empty() {
+            // The first reading of a large tree, in many parts, of which none counts yet.
+            Records::<Entry>::remove_older(&dir, self.generation);
+            kin::remove_older(data, self);
+        }
         Ok(())
     }
 
@@ -306,12 +336,20 @@ pub fn find(data: &Path, id: &[u8]) -> io::Result<Option<(Tree, Entry)>> {
 /// # Errors
 /// Damaged files.
 pub fn beginning(data: &Path, digits: &str, limit: usize) -> io::Result<Vec<Vec<u8>>> {
+    beginning_in(data, &Trees::load(data)?.trees, digits, limit)
+}
+
+/// As [`beginning`], of these trees.
+///
+/// # Errors
+/// Damaged files.
+pub fn beginning_in(data: &Path, trees: &[Tree], digits: &str, limit: usize) -> io::Result<Vec<Vec<u8>>> {
     // The key of a commit is its first sixteen digits, so that those of one beginning lie side by side.
     let head = &digits[..digits.len().min(16)];
     let Ok(low) = u64::from_str_radix(&format!("{head:0<16}"), 16) else { return Ok(Vec::new()) };
     let high = u64::from_str_radix(&format!("{head:f<16}"), 16).unwrap_or(u64::MAX);
     let mut found: Vec<Vec<u8>> = Vec::new();
-    for tree in Trees::load(data)?.trees {
+    for tree in trees {
         for entry in tree.records(data)?.between(low, high)? {
             if found.len() < limit && hex(&entry.id).starts_with(digits) && !found.contains(&entry.id) {
                 found.push(entry.id);
@@ -319,6 +357,11 @@ pub fn beginning(data: &Path, digits: &str, limit: usize) -> io::Result<Vec<Vec<
         }
     }
     Ok(found)
+}
+
+/// The whole message of a commit, from the repository; `None` where that cannot be had.
+pub fn message(tree: &Tree, id: &[u8]) -> Option<String> {
+    if tree.by_command.is_some() { command::message(&tree.path, id) } else { walk::message(&tree.path, id) }
 }
 
 /// What is compared with mails of a commit.
@@ -348,8 +391,12 @@ pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
     let mut titles: FxHashSet<u64> = FxHashSet::default();
     let mut blobs: FxHashSet<u32> = FxHashSet::default();
     let mut patch_ids: FxHashSet<u64> = FxHashSet::default();
+    // Changed lines of the largest patch of a title.
+    let mut sizes: FxHashMap<u64, u32> = FxHashMap::default();
     for fact in facts.iter().filter(|f| f.flags.patch && !f.flags.told) {
         titles.insert(fact.title);
+        let size = sizes.entry(fact.title).or_default();
+        *size = fact.lines.max(*size);
         blobs.extend(fact.blobs.iter().map(|blob| blob.short()));
         patch_ids.insert(fact.patch_id);
     }
@@ -368,16 +415,52 @@ pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
                     compared.push(entry.id.clone());
                 }
                 if meets || links {
-                    let commit = Commit { id: entry.id.clone(), fact: fact(&entry) };
+                    let commit = Commit { id: entry.id.clone(), fact: fact(&entry), aside: false };
                     met.insert(entry.id, commit);
                 }
             },
         )?;
-        weigh::all(&tree_dir(data, tree.number), tree, &compared, &patch_ids, &mut met)?;
-        found.extend(met.into_values());
+        let place = tree_dir(data, tree.number);
+        let mut absent = weigh::all(&place, tree, &compared, &patch_ids, &mut met)?;
+        let before = halves_before(data, tree, &met, &sizes)?;
+        let also: Vec<Vec<u8>> = before.iter().map(|commit| commit.id.clone()).collect();
+        met.extend(before.into_iter().map(|commit| (commit.id.clone(), commit)));
+        absent.extend(weigh::all(&place, tree, &also, &patch_ids, &mut met)?);
+        missing::keep(&place, absent)?;
+        let aside = place::aside(data, tree, &mut met.keys().map(|id| commit_node(id)))?;
+        let aside: FxHashSet<u64> = aside.into_iter().collect();
+        found.extend(
+            met.into_values().map(|commit| Commit { aside: aside.contains(&commit_node(&commit.id)), ..commit }),
+        );
     }
-    // Trees that share history have the same commits.
-    found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    // Trees that share history have the same commits; what one main line holds is merged.
+    found.sort_unstable_by(|a, b| (&a.id, a.aside).cmp(&(&b.id, b.aside)));
     found.dedup_by(|a, b| a.id == b.id);
     Ok(found)
+}
+
+/// Of commits that may be the second half of a patch - they meet it by a blob alone, or are smaller than what bears their title - the
+/// first half: the commit before, where the same author wrote it within a day and it changes one of the same files.
+fn halves_before(
+    data: &Path,
+    tree: &Tree,
+    met: &FxHashMap<Vec<u8>, Commit>,
+    sizes: &FxHashMap<u64, u32>,
+) -> io::Result<Vec<Commit>> {
+    let smaller = |fact: &Fact| fact.lines > 0 && sizes.get(&fact.title).is_none_or(|size| fact.lines < *size);
+    let halves: Vec<&Commit> = met.values().filter(|commit| smaller(&commit.fact)).collect();
+    let records = tree.records(data)?;
+    let mut found: FxHashMap<Vec<u8>, Commit> = FxHashMap::default();
+    for (commit, parents) in place::parents(data, tree, &halves)? {
+        for entry in parents.iter().map(|node| records.of(*node)).collect::<io::Result<Vec<_>>>()?.into_iter().flatten()
+        {
+            let before = fact(&entry);
+            let near = (commit.fact.date - before.date).abs() < 86_400 && before.author.0 == commit.fact.author.0;
+            let file = before.files.iter().any(|file| commit.fact.files.binary_search(file).is_ok());
+            if near && file && !entry.merge && !met.get(&entry.id).is_some_and(|known| known.fact.lines > 0) {
+                found.insert(entry.id.clone(), Commit { id: entry.id, fact: before, aside: false });
+            }
+        }
+    }
+    Ok(found.into_values().collect())
 }

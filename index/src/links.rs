@@ -7,6 +7,7 @@ pub mod commit;
 pub mod derive;
 pub mod edge;
 pub mod fact;
+pub mod halves;
 pub mod pairing;
 mod plain;
 pub mod records;

@@ -21,7 +21,7 @@ pub struct Scope<'a> {
     pub reader: Option<&'a Reader>,
     /// The fields.
     pub fields: &'a Fields,
-    /// Mechanisms.
+    /// The mechanisms that a query may name.
     pub catalogue: &'a Catalogue,
     /// Seconds since 1970.
     pub now: i64,
@@ -83,7 +83,7 @@ impl Context for Scope<'_> {
         let mut mails = FxHashSet::default();
         for id in graph.commits(hash).ok()? {
             for edge in graph.edges(commit_node(&id)).ok()? {
-                if matches!(edge.kind, Kind::Commit | Kind::Form | Kind::Tells | Kind::Backport) {
+                if edge.kind.is_made() || matches!(edge.kind, Kind::Tells | Kind::Backport) {
                     mails.insert(edge.from);
                 }
             }

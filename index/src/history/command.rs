@@ -5,10 +5,11 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::place::Link;
 use super::walk::of_message;
 use super::{Entry, HistoryError, Tree};
 use crate::child;
-use crate::document::unhex;
+use crate::document::{hex, unhex};
 use crate::links::fact::Blob;
 
 /// One record of the log may be so long; a longer one is cut, and with it that commit.
@@ -63,6 +64,11 @@ pub fn patch(path: &Path, id: &str, algorithm: &str) -> Option<String> {
     .ok()
 }
 
+/// The message of a commit.
+pub(super) fn message(path: &Path, id: &[u8]) -> Option<String> {
+    output(git(path).args(["log", "-1", "--no-show-signature", "--format=%B", "--end-of-options", &hex(id)])).ok()
+}
+
 /// What was read of a tree.
 pub struct Read {
     /// New commits.
@@ -115,6 +121,29 @@ pub fn read(tree: &Tree) -> Result<Read, String> {
         return Err("git log failed".to_owned());
     }
     Ok(Read { entries, tips, shallow })
+}
+
+/// The commits that these tips hold and the others do not, in no order; an error is git's reason.
+pub(super) fn graph(tree: &Tree, tips: &[&[u8]], known: &[&[u8]]) -> Result<Vec<Link>, String> {
+    let mut command = git(&tree.path);
+    command.args(["rev-list", "--parents", "--timestamp"]).args(tips.iter().map(|tip| hex(tip)));
+    for tip in known.iter().map(|tip| hex(tip)) {
+        if output(git(&tree.path).args(["cat-file", "-e", &tip])).is_ok() {
+            command.arg(format!("^{tip}"));
+        }
+    }
+    if tips.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(output(command.arg("--"))?.lines().filter_map(link).collect())
+}
+
+/// `DATE ID PARENT...`
+fn link(line: &str) -> Option<Link> {
+    let mut words = line.split(' ');
+    let date = words.next()?.parse().ok()?;
+    let id = unhex(words.next()?)?;
+    Some((id, words.map(unhex).collect::<Option<_>>()?, date))
 }
 
 /// Reads up to the next mark; says whether there was anything.

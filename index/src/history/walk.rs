@@ -8,8 +8,10 @@ use provenance_corpus::archive::public_inbox_v2::relax_libgit2;
 use provenance_corpus::trailer;
 
 use super::changes::Trees;
-use super::{Entry, HistoryError, Tree};
-use crate::links::fact::{Blob, cited};
+use super::place::Link;
+use super::{Entry, HistoryError, Tree, command, kin};
+use crate::document::unhex;
+use crate::links::fact::{Blob, Told, cited};
 use crate::links::told;
 use crate::progress::Progress;
 
@@ -49,6 +51,13 @@ pub fn resolve(path: &Path, name: &str) -> Option<Vec<u8>> {
     Some(commit.id().as_bytes().to_vec())
 }
 
+/// The message of a commit.
+pub(super) fn message(path: &Path, id: &[u8]) -> Option<String> {
+    let repository = Repository::open(path).ok()?;
+    let commit = repository.find_commit(Oid::from_bytes(id).ok()?).ok()?;
+    Some(String::from_utf8_lossy(commit.message_bytes()).into_owned())
+}
+
 /// Finds the commits that are new since the last time; an error is libgit2's reason.
 pub fn find(tree: &Tree) -> Result<Walk, String> {
     let say = |e: git2::Error| e.message().to_owned();
@@ -77,6 +86,31 @@ pub fn find(tree: &Tree) -> Result<Walk, String> {
     let ids: Vec<Oid> = walk.flatten().collect();
     let tips = tips.iter().map(Oid::to_string).collect();
     Ok(Walk { path: tree.path.clone(), ids, tips, shallow: repository.is_shallow() })
+}
+
+/// The commits that these tips hold and the others do not, in no order; an error is git's reason.
+pub(super) fn graph(tree: &Tree, tips: &[&[u8]], known: &[&[u8]]) -> Result<Vec<Link>, String> {
+    if tree.by_command.is_some() {
+        return command::graph(tree, tips, known);
+    }
+    let say = |e: git2::Error| e.message().to_owned();
+    let repository = Repository::open(&tree.path).map_err(say)?;
+    let mut walk = repository.revwalk().map_err(say)?;
+    walk.set_sorting(Sort::NONE).map_err(say)?;
+    for tip in tips {
+        walk.push(Oid::from_bytes(tip).map_err(say)?).map_err(say)?;
+    }
+    for tip in known.iter().filter_map(|tip| Oid::from_bytes(tip).ok()) {
+        // As in `find`.
+        let _ = walk.hide(tip);
+    }
+    let mut links = Vec::new();
+    for id in walk.flatten() {
+        let Ok(commit) = repository.find_commit(id) else { continue };
+        let parents = commit.parent_ids().map(|id| id.as_bytes().to_vec()).collect();
+        links.push((id.as_bytes().to_vec(), parents, commit.time().seconds()));
+    }
+    Ok(links)
 }
 
 impl Walk {
@@ -142,15 +176,15 @@ fn entry(repository: &Repository, trees: &mut Trees<'_>, id: Oid) -> Option<Entr
 /// What the message alone says.
 pub(super) fn of_message(id: &[u8], message: &str) -> Entry {
     let subject = message.lines().next().unwrap_or_default().trim().to_owned();
+    let mut tells = told::commits(message, false);
+    tells.extend(kin::reverts(message).iter().filter_map(|digits| Some((reverted(digits)?, Told::Reverts))));
     let trailers = trailer::parse(message).into_iter().map(|t| (t.name.to_owned(), t.value.into_owned())).collect();
-    Entry {
-        id: id.to_vec(),
-        subject,
-        trailers,
-        cites: cited(message, ""),
-        tells: told::commits(message, false),
-        ..Entry::default()
-    }
+    Entry { id: id.to_vec(), subject, trailers, cites: cited(message, ""), tells, ..Entry::default() }
+}
+
+/// The bytes of an abbreviated id, of which a last odd digit says no more.
+fn reverted(digits: &str) -> Option<Vec<u8>> {
+    unhex(&digits[..digits.len() & !1])
 }
 
 /// Paths and blobs, by comparing trees: no content is read.
@@ -186,11 +220,11 @@ mod tests {
         let lock = crate::store::Lock::take(data.path()).unwrap();
         let mut trees = Trees::default();
         assert!(trees.attach(dir.path()).unwrap());
-        assert_eq!(trees.update(&lock, &()).unwrap(), 40);
-        assert_eq!(trees.update(&lock, &()).unwrap(), 0);
+        assert_eq!(trees.update(&lock, &()).unwrap(), (40, true));
+        assert_eq!(trees.update(&lock, &()).unwrap(), (0, false));
         (40..50).for_each(|at| commit(&repository, at));
         let mut trees = Trees::load(data.path()).unwrap();
-        assert_eq!(trees.update(&lock, &()).unwrap(), 10);
+        assert_eq!(trees.update(&lock, &()).unwrap(), (10, true));
         let all = super::super::beginning(data.path(), "", 1_000).unwrap();
         assert_eq!((all.len(), trees.trees[0].commits), (50, 50));
         let head = repository.head().unwrap().peel_to_commit().unwrap();

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::changes::Trees;
-use super::{Tree, command, missing};
+use super::{Tree, command};
 use crate::document::hex;
 use crate::links::commit::Commit;
 use crate::links::edge::commit_node;
@@ -43,29 +43,34 @@ impl Record for Weight {
     }
 }
 
+/// The generation of the newest file; 0 where there is none.
+fn newest(dir: &Path) -> u64 {
+    records::generations(dir).last().copied().unwrap_or(0)
+}
+
 /// Reads what is kept of the lines of a tree's commits and checks every block.
 ///
 /// # Errors
 /// What the file system says, or damage.
 pub fn verify(tree: &Path) -> io::Result<()> {
     let dir = tree.join("weights");
-    Records::<Weight>::open(&dir, u64::MAX)?.verify()
+    Records::<Weight>::open(&dir, newest(&dir))?.verify()
 }
 
 /// Fills in the lines and patch-ids of these commits, from what is kept or from the tree. Where mails have one of the
-/// patch-ids, that one is taken.
+/// patch-ids, that one is taken. Returns the commits of which files are not there.
 pub(super) fn all(
     place: &Path,
     tree: &Tree,
     wanted: &[Vec<u8>],
     mails: &FxHashSet<u64>,
     commits: &mut FxHashMap<Vec<u8>, Commit>,
-) -> io::Result<()> {
+) -> io::Result<Vec<Vec<u8>>> {
     if wanted.is_empty() {
-        return missing::keep(place, Vec::new());
+        return Ok(Vec::new());
     }
     let dir = place.join("weights");
-    let generation = records::generations(&dir).last().copied().unwrap_or(0);
+    let generation = newest(&dir);
     let kept = Records::<Weight>::open(&dir, generation)?;
     let mut known: FxHashMap<Vec<u8>, Weight> = FxHashMap::default();
     kept.each(|_| true, |weight| drop(known.insert(weight.id.clone(), weight)))?;
@@ -84,7 +89,6 @@ pub(super) fn all(
             Compared::Absent => absent.push(id.clone()),
         }
     }
-    missing::keep(place, absent)?;
     if !new.is_empty() {
         let whole = kept.files() >= FILES;
         let all: Vec<Weight> =
@@ -101,7 +105,22 @@ pub(super) fn all(
             commit.fact.sketch = weight.sketch.as_slice().into();
         }
     }
-    Ok(())
+    Ok(absent)
+}
+
+/// First halves of the patch-ids of a commit, by the algorithms that people use; none where its files are not there, or are too
+/// many for anybody to have sent them. Nothing is kept.
+pub fn patch_ids(tree: &Tree, id: &[u8]) -> Vec<u64> {
+    let repository = Repository::open(&tree.path).ok().filter(|_| tree.by_command.is_none());
+    let mut trees = repository.as_ref().and_then(|repository| repository.odb().ok()).map(Trees::new);
+    let found = match (&repository, &mut trees) {
+        (Some(repository), Some(trees)) => by_libgit2(repository, trees, id),
+        _ => by_command(&tree.path, id),
+    };
+    match found {
+        Compared::Weighed(weight) => weight.patch_ids,
+        Compared::TooLarge | Compared::Absent => Vec::new(),
+    }
 }
 
 /// How comparing a commit with its parent went.

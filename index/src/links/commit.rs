@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::edge::{Class, Edge, Kind, commit_node};
 use super::fact::{Cited, Fact, Told};
+use super::halves::{self, Half};
 use super::similar::{Candidates, Match, same_author};
 
 /// A patch may be dated so much later than its commit (seconds): clocks, and patches sent as they are applied.
@@ -34,22 +35,35 @@ pub struct Commit {
     pub id: Vec<u8>,
     /// Author, title, date, blobs, citations.
     pub fact: Fact,
+    /// The main line of its tree does not hold it.
+    pub aside: bool,
+}
+
+/// The links of a commit, and the patch that it may be a part of.
+pub struct Found {
+    /// Its links.
+    pub edges: Vec<Edge>,
+    /// See [`halves::split`].
+    pub halves: Vec<Half>,
 }
 
 /// The links of a mail that tells of commits: with each that it tells of as merged, the patches that became it.
-pub fn told(fact: &Fact, facts: &[Fact], known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Vec<Edge> {
-    let mut edges = Vec::new();
+pub fn told(fact: &Fact, facts: &[Fact], known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Found {
+    let (mut edges, mut halves) = (Vec::new(), Vec::new());
     for (id, told) in &fact.tells {
         let node = commit_node(id);
         match told {
             Told::Merged => {
                 edges.push(link(Kind::Tells, fact.id, node, Class::Reply, 1000));
-                edges.extend(find(node, fact, true, facts, known, place));
+                let found = find(node, fact, true, facts, known, place);
+                edges.extend(found.edges);
+                halves.extend(found.halves);
             }
             Told::Backport | Told::Picked => edges.push(link(Kind::Backport, fact.id, node, Class::Text, 1000)),
+            Told::Reverts => {}
         }
     }
-    edges
+    Found { edges, halves }
 }
 
 fn link(kind: Kind, from: u64, to: u64, class: Class, confidence: u16) -> Edge {
@@ -57,7 +71,7 @@ fn link(kind: Kind, from: u64, to: u64, class: Class, confidence: u16) -> Edge {
 }
 
 /// The patches that became a commit of a tree.
-pub fn of_tree(commit: &Commit, facts: &[Fact], known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Vec<Edge> {
+pub fn of_tree(commit: &Commit, facts: &[Fact], known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Found {
     find(commit_node(&commit.id), &commit.fact, false, facts, known, place)
 }
 
@@ -69,7 +83,7 @@ fn find(
     facts: &[Fact],
     known: &Candidates<'_>,
     place: &FxHashMap<u64, u32>,
-) -> Vec<Edge> {
+) -> Found {
     let mut edges = Vec::new();
     let mut named = false;
     // A mail of the robot answers the patch. One that is not indexed is linked all the same: whoever has it may ask.
@@ -95,7 +109,11 @@ fn find(
             edges.push(link(Kind::Commit, id, node, Class::Reply, 995));
         }
     }
-    if !named && let Some((at, m)) = best(fact, facts, known) {
+    if named {
+        return Found { edges, halves: Vec::new() };
+    }
+    let best = best(fact, facts, known);
+    if let Some((at, m)) = best {
         let mail = &facts[at as usize];
         edges.push(Edge {
             kind: if is_applied(fact, mail, m) { Kind::Commit } else { Kind::Form },
@@ -106,7 +124,13 @@ fn find(
             similarity: (m.similarity * 1000.0) as u16,
         });
     }
-    edges
+    let mut halves = Vec::new();
+    // What is one whole patch is neither two of them nor half of one.
+    if best.is_none_or(|(_, m)| m.class != Class::PatchId && m.similarity < SAME) {
+        edges.extend(halves::squashed(node, fact, best.map(|(at, _)| at), facts, known));
+        halves.extend(halves::half(node, fact, facts, known));
+    }
+    Found { edges, halves }
 }
 
 /// Whether it is this form of the patch that was applied, and not one before or after it. An equal patch-id says so. A

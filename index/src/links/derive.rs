@@ -4,8 +4,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cited;
 use super::commit::{self, Commit};
-use super::edge::{Edge, Kind};
+use super::edge::{Edge, Kind, commit_node};
 use super::fact::Fact;
+use super::halves;
 use super::revision::{self, Revisions, Rules};
 use super::sending::{self, Sendings};
 use super::similar::Candidates;
@@ -50,12 +51,22 @@ pub fn derive_by(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u
     let known = Candidates::new(&facts, &patches);
     let revisions = revision::find(&facts, &sendings, &known, &place, rules);
     let mut edges = revisions.edges.clone();
-    for commit in trees {
-        edges.extend(commit::of_tree(commit, &facts, &known, &place));
+    let mut halves = Vec::new();
+    let of_trees = trees.iter().map(|commit| commit::of_tree(commit, &facts, &known, &place));
+    for found in of_trees.chain(facts.iter().map(|fact| commit::told(fact, &facts, &known, &place))) {
+        edges.extend(found.edges);
+        halves.extend(found.halves);
     }
-    for fact in &facts {
-        edges.extend(commit::told(fact, &facts, &known, &place));
-    }
+    let split = halves::split(halves, &facts);
+    // A part of a patch, or a patch that is a part, is no other form of it.
+    let parts: FxHashSet<(u64, u64)> = edges
+        .iter()
+        .chain(&split)
+        .filter(|e| matches!(e.kind, Kind::Squashed | Kind::Split))
+        .map(|e| (e.from, e.to))
+        .collect();
+    edges.retain(|e| !(e.kind == Kind::Form && parts.contains(&(e.from, e.to))));
+    edges.extend(split);
     edges.extend(cited::find(&facts, &place));
     edges.sort_unstable();
     // Several classes may say the same; the first, which is the strongest, is kept.
@@ -64,19 +75,22 @@ pub fn derive_by(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u
     commits.extend(facts.iter().flat_map(|f| f.tells.iter().map(|(id, _)| id.clone())));
     commits.sort_unstable();
     commits.dedup();
-    let landed = landed(&facts, &sendings, &edges);
+    // What is on a branch beside the main line has not become part of the project.
+    let aside: FxHashSet<u64> =
+        trees.iter().filter(|commit| commit.aside).map(|commit| commit_node(&commit.id)).collect();
+    let landed = landed(&facts, &sendings, &edges, &aside);
     Derived { facts, sendings, revisions, edges, commits, landed }
 }
 
 /// What a commit was made from, all earlier forms of it, and the cover letters of both.
-fn landed(facts: &[Fact], sendings: &Sendings, edges: &[Edge]) -> FxHashSet<u64> {
+fn landed(facts: &[Fact], sendings: &Sendings, edges: &[Edge], aside: &FxHashSet<u64>) -> FxHashSet<u64> {
     let mut earlier: FxHashMap<u64, Vec<u64>> = FxHashMap::default();
     for edge in edges.iter().filter(|e| matches!(e.kind, Kind::Revision | Kind::Taken)) {
         earlier.entry(edge.from).or_default().push(edge.to);
     }
     let mut landed: FxHashSet<u64> = FxHashSet::default();
     let mut open: Vec<u64> =
-        edges.iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form)).map(|e| e.from).collect();
+        edges.iter().filter(|e| e.kind.is_made() && !aside.contains(&e.to)).map(|e| e.from).collect();
     while let Some(id) = open.pop() {
         if landed.insert(id) {
             open.extend(earlier.get(&id).into_iter().flatten());

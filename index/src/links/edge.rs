@@ -18,6 +18,10 @@ pub enum Kind {
     /// The first mail's patch is a form of the second mail's, in a series that is another: it was taken from there, or moved,
     /// or is a backport of it. This joins no histories.
     Taken,
+    /// The mail's patch was put together with others into the commit.
+    Squashed,
+    /// The mail's patch became the commit and others, each a part of it.
+    Split,
 }
 
 /// On what a link rests.
@@ -47,8 +51,17 @@ pub enum Class {
     Masked,
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Revision, Kind::Commit, Kind::Form, Kind::Tells, Kind::Backport, Kind::Cites, Kind::Taken];
+const KINDS: [Kind; 9] = [
+    Kind::Revision,
+    Kind::Commit,
+    Kind::Form,
+    Kind::Tells,
+    Kind::Backport,
+    Kind::Cites,
+    Kind::Taken,
+    Kind::Squashed,
+    Kind::Split,
+];
 const CLASSES: [Class; 11] = [
     Class::Trailer,
     Class::Reply,
@@ -64,6 +77,11 @@ const CLASSES: [Class; 11] = [
 ];
 
 impl Kind {
+    /// Whether it leads from a patch to a commit that holds it, whole, in part or in another form.
+    pub fn is_made(self) -> bool {
+        matches!(self, Kind::Commit | Kind::Form | Kind::Squashed | Kind::Split)
+    }
+
     /// The word used in outputs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,6 +92,8 @@ impl Kind {
             Kind::Backport => "backport",
             Kind::Cites => "cites",
             Kind::Taken => "taken",
+            Kind::Squashed => "squashed",
+            Kind::Split => "split",
         }
     }
 }

@@ -70,6 +70,8 @@ pub enum Told {
     Backport,
     /// The mail's patch was cherry-picked from it.
     Picked,
+    /// Of a commit of a tree: it reverts that one, of whose id these are the first bytes.
+    Reverts,
 }
 
 /// A blob id as far as a mail gives it, in the most significant bits.

@@ -131,17 +131,34 @@ impl<'f> Candidates<'f> {
         known
     }
 
+    /// The patches that share changed lines with `fact`, itself excluded: those with most first.
+    pub fn sharing(&self, fact: &Fact) -> Vec<u32> {
+        let mut shared: FxHashMap<u32, u32> = FxHashMap::default();
+        for line in &fact.sketch {
+            for at in self.near(self.lines.get(line), NEAR, fact.date) {
+                *shared.entry(*at).or_default() += 1;
+            }
+        }
+        let other = |at: &u32| self.facts[*at as usize].id != fact.id;
+        let mut shared: Vec<(u32, u32)> =
+            shared.into_iter().filter(|(at, _)| other(at)).map(|(at, n)| (n, at)).collect();
+        shared.sort_unstable_by(|a, b| b.cmp(a));
+        shared.into_iter().take(CANDIDATES).map(|(_, at)| at).collect()
+    }
+
+    /// The part of a list that is near a date.
+    fn near<'l>(&self, list: Option<&'l Vec<u32>>, (before, after): (usize, usize), date: i64) -> &'l [u32] {
+        let list = list.map(Vec::as_slice).unwrap_or_default();
+        let here = list.partition_point(|at| self.facts[*at as usize].date <= date);
+        &list[here.saturating_sub(before)..list.len().min(here + after)]
+    }
+
     /// The patches that are forms of the same change as `fact`, itself excluded.
     pub fn of(&self, fact: &Fact) -> Vec<(u32, Match)> {
         let mut tried: FxHashSet<u32> = FxHashSet::default();
         let mut places: Vec<u32> = Vec::new();
-        let near = |list: Option<&'_ Vec<u32>>, (before, after): (usize, usize)| -> Vec<u32> {
-            let list = list.map(Vec::as_slice).unwrap_or_default();
-            let here = list.partition_point(|at| self.facts[*at as usize].date <= fact.date);
-            list[here.saturating_sub(before)..list.len().min(here + after)].to_vec()
-        };
         let take = |list: Option<&Vec<u32>>, tried: &mut FxHashSet<u32>, places: &mut Vec<u32>| {
-            for at in &near(list, NAMED) {
+            for at in self.near(list, NAMED, fact.date) {
                 if tried.insert(*at) {
                     places.push(*at);
                 }
@@ -156,8 +173,8 @@ impl<'f> Candidates<'f> {
         }
         let mut shared: FxHashMap<u32, u32> = FxHashMap::default();
         for line in &fact.sketch {
-            for at in near(self.lines.get(line), NEAR) {
-                *shared.entry(at).or_default() += 1;
+            for at in self.near(self.lines.get(line), NEAR, fact.date) {
+                *shared.entry(*at).or_default() += 1;
             }
         }
         // Three rare lines, or all of a patch that has fewer.

@@ -52,7 +52,7 @@ pub enum Node {
     Xor(Vec<Expr>),
     /// Everything else.
     Not(Box<Expr>),
-    /// Words.
+    /// Words and phrases without a prefix.
     Text(Text),
     /// `mid:X` and the like.
     Filter(Prefix, Value),
@@ -91,7 +91,7 @@ pub enum Form {
 /// A value and its place.
 #[derive(Clone, Debug)]
 pub struct Value {
-    /// Unquoted.
+    /// The text without its quotes.
     pub text: String,
     /// Where it stands.
     pub span: Span,

@@ -5,13 +5,17 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use provenance_corpus::citation;
-use provenance_index::document::hex;
+use provenance_index::document::{hex, unhex};
 use provenance_index::hash;
+use provenance_index::history::kin::{self, Word};
 use provenance_index::history::{self, command, walk};
 use provenance_index::links::edge::{Class, Edge, Kind, commit_node};
+use provenance_index::links::told;
+use provenance_index::reason::{self, Reason};
+use provenance_review::commit::{self, About, Relative};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::look::{Look, Style};
-use provenance_review::series::{self, reason};
+use provenance_review::series::{self, reason as on};
 use provenance_review::session::letters::{Letters, id_of, links_failure};
 use provenance_review::session::message_id;
 use provenance_review::{dates, horizon, json, text};
@@ -28,6 +32,9 @@ pub struct Arguments {
     /// The repository to look REV up in [default: that of the current directory]
     #[arg(long, value_name = "PATH")]
     repo: Option<PathBuf>,
+    /// Look for the thread that the commit came out of, where none of its lines names one; a guess, with its clues
+    #[arg(long)]
+    reason: bool,
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
@@ -119,9 +126,68 @@ fn resolve(context: &Context, letters: &Letters<'_>, arguments: &Arguments) -> R
     let mut found = letters.reader.links.graph.commits(&digits).map_err(|e| links_failure(&e))?;
     let kept = history::beginning(context.place.data(), &digits, 16).map_err(|e| links_failure(&e))?;
     found.extend(kept);
+    if found.is_empty() {
+        // What backports and reverts name need not be in any tree.
+        found = kin::named(context.place.data(), &digits, 16).map_err(|e| links_failure(&e))?;
+    }
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Where a commit is and what belongs to it, for a reader: a line for each place, two for each other commit.
+fn standing(id: &[u8], about: &About, look: &Look) -> String {
+    let mut out = String::new();
+    let mut detail = |verb: &str, text: &str| {
+        for (at, line) in
+            text::wrap(&text::line(text), look.width.map(|width| width.saturating_sub(13)), 0).iter().enumerate()
+        {
+            let head = if at == 0 { text::pad(verb, 10) } else { " ".repeat(10) };
+            let line = if verb.is_empty() { look.paint(Style::Dim, &format!("  {line}")) } else { line.clone() };
+            out.push_str(&format!("{head} {line}\n"));
+        }
+    };
+    for place in &about.places {
+        detail("on", &format!("{}: {}", place.name(), place.line()));
+    }
+    let mut list = |verb: &str, relatives: &[Relative]| {
+        for relative in relatives {
+            let title =
+                if relative.subject.is_empty() { String::new() } else { format!(" (\"{}\")", relative.subject) };
+            detail(verb, &format!("{}{title}", look.paint(Style::Name, short(&hex(&relative.id)))));
+            let mut said: Vec<String> =
+                relative.places.iter().map(|place| format!("{}: {}", place.name(), place.line())).collect();
+            if said.is_empty() {
+                said.push("in no attached tree".to_owned());
+            }
+            let others = relative.reverted.iter().filter(|other| other.as_slice() != id);
+            said.extend(others.map(|id| format!("reverted by {}", short(&hex(id)))));
+            detail("", &format!("{}; by {}", said.join("; "), by(relative.word)));
+        }
+    };
+    let of = |words: &[Word]| -> Vec<Relative> {
+        about.says.iter().filter(|relative| words.contains(&relative.word)).cloned().collect()
+    };
+    list("picked", &of(&[Word::Upstream, Word::Picked]));
+    list("reverts", &of(&[Word::Reverts]));
+    list("twin", &about.twins);
+    list("backport", &about.backports);
+    list("reverted", &about.reverts);
+    out
+}
+
+fn short(id: &str) -> &str {
+    &id[..id.len().min(12)]
+}
+
+/// What one commit says of another, for a reader.
+fn by(word: Word) -> &'static str {
+    match word {
+        Word::Upstream => "its line of the upstream commit",
+        Word::Picked => "its line of git cherry-pick",
+        Word::Reverts => "its line of git revert",
+        Word::Written => "equal patch-id, author and author date",
+    }
 }
 
 fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments) -> Result<Answer, Failure> {
@@ -152,7 +218,7 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
     for (_, value) in kept.iter().flat_map(|(_, entry)| &entry.trailers) {
         named.extend(citation::message_name(value));
     }
-    for edge in edges.iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form)) {
+    for edge in edges.iter().filter(|e| e.kind.is_made()) {
         let mut source = source(letters, *edge)?;
         if source.mail.message_id.is_none() {
             source.mail.unindexed = named.iter().find(|id| hash::message_id(id) == edge.from).cloned();
@@ -179,6 +245,8 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
             tree.path.display()
         ));
     }
+    let about = commit::about(context.place.data(), id)?;
+    out.push_str(&standing(id, &about, look));
     for mail in &told {
         out.push_str(&format!("named by   {}\n", mail.draw(look)));
     }
@@ -191,7 +259,20 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
     if sources.is_empty() {
         out.push_str("no mail is known for it\n");
     }
-    let json = json!({
+    let reason = if arguments.reason { reason_of(context, letters, id, &sources, &told)? } else { None };
+    match &reason {
+        Some((mail, reason)) => {
+            out.push_str(&format!("reason?    {}\n", mail.draw(look)));
+            for clue in &reason.clues {
+                let rows =
+                    text::wrap(&text::line(&clue.to_string()), look.width.map(|width| width.saturating_sub(13)), 0);
+                rows.iter().for_each(|row| out.push_str(&look.paint(Style::Dim, &format!("             {row}\n"))));
+            }
+        }
+        None if arguments.reason => out.push_str("no thread is clearly the reason for it in the indexed lists\n"),
+        None => {}
+    }
+    let mut json = json!({
         "format": json::FORMAT,
         "commit": name,
         "subject": kept.as_ref().map(|(_, entry)| entry.subject.clone()),
@@ -201,7 +282,43 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
         "backports": backports.iter().map(Line::value).collect::<Vec<_>>(),
         "searched": searched(context, letters)?,
     });
+    about.add_to(&mut json);
+    if arguments.reason {
+        json["reason"] = reason.as_ref().map_or(serde_json::Value::Null, |(mail, reason)| {
+            let mut value = mail.value();
+            value["clues"] = reason.clues.iter().map(|clue| clue.to_string()).collect();
+            value["weight"] = reason.weight.into();
+            value
+        });
+    }
     Ok(Answer { text: out, json, found: !sources.is_empty() })
+}
+
+/// The mail that a commit most likely came out of. Its message is asked of its tree, else of the mail that tells of it.
+fn reason_of(
+    context: &Context,
+    letters: &mut Letters<'_>,
+    id: &[u8],
+    sources: &[Source],
+    told: &[Line],
+) -> Result<Option<(Line, Reason)>, Failure> {
+    let kept = history::find(context.place.data(), id).map_err(|e| links_failure(&e))?;
+    let of_tree = kept.and_then(|(tree, entry)| Some((history::message(&tree, id)?, entry)));
+    let (message, author, dates) = match of_tree {
+        Some((message, entry)) => (message, entry.author, entry.dates),
+        None => {
+            let Some(mail) = told.iter().find_map(|mail| mail.message_id.as_deref()) else { return Ok(None) };
+            let Some(copy) = letters.copy(id_of(letters.reader, mail))? else { return Ok(None) };
+            let commit = told::commit_of(&letters.text(&copy)?);
+            let date = copy.stored.date;
+            (commit.message, commit.author, (commit.authored.unwrap_or(date), date))
+        }
+    };
+    let indexed = sources.iter().map(|source| &source.mail).chain(told);
+    let own = indexed.filter_map(|mail| Some(id_of(letters.reader, mail.message_id.as_deref()?))).collect();
+    let question = reason::Question { message: &message, author: (&author.0, &author.1), dates, own };
+    let found = letters.reason(&question)?;
+    found.map(|reason| Ok((line(letters, reason.id)?, reason))).transpose()
 }
 
 fn source(letters: &Letters<'_>, edge: Edge) -> Result<Source, Failure> {
@@ -267,17 +384,28 @@ impl Line {
 }
 
 fn why(edge: &Edge) -> String {
+    let share = edge.similarity / 10;
+    match edge.kind {
+        Kind::Squashed => return format!("{share} % of the patch's changed lines, beside those of others"),
+        Kind::Split => return format!("{share} % of the patch's changed lines; the rest became other commits"),
+        _ => {}
+    }
     let lines = if edge.similarity > 0 { format!(", {} % of lines", edge.similarity / 10) } else { String::new() };
-    format!("{}{lines}, {:.1} %", reason(edge.class), f64::from(edge.confidence) / 10.0)
+    format!("{}{lines}, {:.1} %", on(edge.class), f64::from(edge.confidence) / 10.0)
 }
 
 impl Source {
     fn draw(&self, look: &Look) -> String {
-        let verb = if self.edge.kind == Kind::Commit { "came from " } else { "other form" };
+        let verb = match self.edge.kind {
+            Kind::Commit => "came from ",
+            Kind::Squashed => "squashed  ",
+            Kind::Split => "split from",
+            _ => "other form",
+        };
         let mut out = format!("{verb} {}\n", self.mail.draw(look));
         out.push_str(&look.paint(Style::Dim, &format!("             by {}\n", why(&self.edge))));
         for (version, mail, class) in &self.versions {
-            let by = look.paint(Style::Dim, &format!("({})", reason(*class)));
+            let by = look.paint(Style::Dim, &format!("({})", on(*class)));
             out.push_str(&format!("    {} {} {by}\n", text::pad(version, 5), mail.draw(look)));
         }
         out
@@ -302,6 +430,51 @@ impl Source {
     }
 }
 
+/// A commit that a mail leads to.
+struct Landed {
+    commit: String,
+    edge: Edge,
+    /// Subject of the part, where a cover letter was asked for.
+    part: String,
+    about: About,
+}
+
+impl Landed {
+    fn is_aside(&self) -> bool {
+        commit::is_merged(&self.about.places) == Some(false)
+    }
+
+    fn order(&self) -> (bool, bool) {
+        (self.about.is_backport(), self.is_aside())
+    }
+
+    /// What the patch is to the commit. A branch beside the main line is not what it became.
+    fn verb(&self) -> &'static str {
+        match self.edge.kind {
+            Kind::Commit if self.about.is_backport() => "backport  ",
+            Kind::Commit if self.is_aside() => "beside    ",
+            Kind::Commit => "became    ",
+            Kind::Form => "other form",
+            Kind::Squashed => "squashed  ",
+            Kind::Split => "split into",
+            Kind::Tells => "tells of  ",
+            _ => "backports ",
+        }
+    }
+
+    fn value(&self) -> serde_json::Value {
+        let mut value = commit_value(&self.commit, &self.edge);
+        value["part"] = (!self.part.is_empty()).then_some(self.part.as_str()).into();
+        self.about.add_to(&mut value);
+        value
+    }
+}
+
+fn commit_value(commit: &str, edge: &Edge) -> serde_json::Value {
+    let confidence = f64::from(edge.confidence) / 1000.0;
+    json!({ "commit": commit, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": confidence })
+}
+
 fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer, Failure> {
     let look = &context.look;
     let node = id_of(letters.reader, id);
@@ -319,7 +492,7 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
         ),
         None => format!("{} is not in the indexed lists; other mails or commits name it\n", text::line(id)),
     };
-    let mut commits = Vec::new();
+    let mut commits: Vec<Landed> = Vec::new();
     // A cover letter stands for its patches.
     let mut patches = vec![node];
     if let Some((head, 0)) = letters.reader.links.graph.sending(node).map_err(|e| links_failure(&e))? {
@@ -328,8 +501,9 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
     }
     for patch in &patches {
         for (commit, edge) in letters.commits(*patch)? {
-            let about = if *patch == node { String::new() } else { line(letters, *patch)?.subject };
-            commits.push((commit, edge, about));
+            let part = if *patch == node { String::new() } else { line(letters, *patch)?.subject };
+            let about = commit::about(context.place.data(), &unhex(&commit).unwrap_or_default())?;
+            commits.push(Landed { commit, edge, part, about });
         }
     }
     // What this form did not become, a later one may have.
@@ -343,15 +517,13 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
             }
         }
     }
-    for (commit, edge, about) in &commits {
-        let verb = match edge.kind {
-            Kind::Commit => "became    ",
-            Kind::Form => "other form",
-            Kind::Tells => "tells of  ",
-            _ => "backports ",
-        };
-        let about = if about.is_empty() { String::new() } else { format!("   {}", text::line(about)) };
-        out.push_str(&format!("{verb} commit {}   by {}{about}\n", look.paint(Style::Name, commit), why(edge)));
+    // What the main line holds before what lies beside it.
+    commits.sort_by_key(|landed| landed.order());
+    for landed in &commits {
+        let part = if landed.part.is_empty() { String::new() } else { format!("   {}", text::line(&landed.part)) };
+        let (verb, edge) = (landed.verb(), why(&landed.edge));
+        out.push_str(&format!("{verb} commit {}   by {edge}{part}\n", look.paint(Style::Name, &landed.commit)));
+        out.push_str(&standing(&unhex(&landed.commit).unwrap_or_default(), &landed.about, look));
     }
     for (commit, edge, mail) in &later {
         out.push_str(&format!(
@@ -380,7 +552,6 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
     if !found {
         out.push_str("not known to have become a commit\n");
     }
-    let commit = |(id, edge): (&String, &Edge)| json!({ "commit": id, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": f64::from(edge.confidence) / 1000.0 });
     let cited = |list: &[(Line, Class)]| {
         let value = |(line, class): &(Line, Class)| {
             let mut value = line.value();
@@ -392,9 +563,9 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
     let json = json!({
         "format": json::FORMAT,
         "message_id": id,
-        "commits": commits.iter().map(|(id, edge, _)| commit((id, edge))).collect::<Vec<_>>(),
+        "commits": commits.iter().map(Landed::value).collect::<Vec<_>>(),
         "later_forms": later.iter().map(|(id, edge, mail)| {
-            let mut value = commit((id, edge));
+            let mut value = commit_value(id, edge);
             value["mail"] = mail.value();
             value
         }).collect::<Vec<_>>(),

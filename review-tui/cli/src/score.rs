@@ -1,6 +1,9 @@
 //! `provenance __score`: how good the links are, measured on what is indexed. Hidden: it is for those who work on them.
 
 pub mod cc;
+pub mod citations;
+mod patches;
+pub mod reasons;
 pub mod tune;
 
 use std::io::Write;
@@ -33,6 +36,9 @@ pub struct Arguments {
     /// With tune: test the rules that are best here on the index of this data directory
     #[arg(long, value_name = "DATA_DIR")]
     against: Option<PathBuf>,
+    /// Take one patch of so many, where each is checked whole
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    every: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,8 +53,12 @@ enum What {
     Tune,
     /// From a patch to the people who joined its thread without being in Cc
     Cc,
+    /// From a commit to the mail that it came out of, with the lines hidden that name it
+    Reasons,
     /// Ownership warnings over every indexed patch, as of its date, and what each is about
     Alarms,
+    /// Whether each mail that a finding cites says what the finding says of it
+    Citations,
 }
 
 /// Runs the subcommand.
@@ -58,6 +68,8 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         What::Alarms => return alarms(context, &reader),
         What::Cc => return cc::run(context, &reader, arguments.verbose),
         What::Tune => return tune::run(&reader, arguments.against.as_deref()),
+        What::Reasons => return reasons::run(context, &reader, arguments.verbose),
+        What::Citations => return citations::run(context, &reader, arguments.every, arguments.verbose),
         What::Dig | What::Revisions | What::Covers => {}
     }
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
@@ -77,7 +89,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms | What::Cc | What::Tune => {}
+        What::Alarms | What::Cc | What::Tune | What::Reasons | What::Citations => {}
         What::Covers => {
             let score = score::covers(facts, &roots);
             out.write_all(score.text().as_bytes())?;

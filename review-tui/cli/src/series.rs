@@ -3,9 +3,12 @@
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
+use provenance_index::document::unhex;
+use provenance_index::history::kin::{self, Word};
 use provenance_index::links::edge::{Class, Kind};
 use provenance_index::links::pairing::{Fate, Pair};
 use provenance_index::search::Mail;
+use provenance_review::commit::{self, Place};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::look::{Look, Style};
 use provenance_review::series::{self, Part, Version, no_series, reason};
@@ -237,11 +240,31 @@ fn elsewhere(part: &Part, version: &Version, letters: &Letters<'_>, came: bool) 
     Ok(None)
 }
 
+/// The commit that a patch became: that of a main line before others, with the tag that holds it first and what undid it.
 fn landed(part: &Part, letters: &Letters<'_>, look: &Look) -> Result<String, Failure> {
-    let commits = letters.commits(part.mail)?;
-    let landed = commits.iter().find(|(_, edge)| edge.kind == Kind::Commit);
-    Ok(landed
-        .map_or_else(String::new, |(id, _)| look.paint(Style::Name, &format!("   commit {}", &id[..12.min(id.len())]))))
+    let mut found: Option<(bool, String, Vec<Place>)> = None;
+    for (id, _) in letters.commits(part.mail)?.into_iter().filter(|(_, edge)| edge.kind == Kind::Commit) {
+        let places = commit::places(letters.reader.data(), &unhex(&id).unwrap_or_default())?;
+        let aside = commit::is_merged(&places) == Some(false);
+        if found.as_ref().is_none_or(|(before, ..)| *before && !aside) {
+            found = Some((aside, id, places));
+        }
+    }
+    let Some((aside, id, places)) = found else { return Ok(String::new()) };
+    let standing = || places.iter().filter_map(|place| place.standing.as_ref());
+    let tag = standing().filter(|standing| standing.merged != aside).find_map(|standing| standing.tag.as_deref());
+    let mut said = format!("   commit {}", &id[..12.min(id.len())]);
+    if let Some(tag) = tag {
+        said.push_str(&format!(", {}", text::line(tag)));
+    }
+    if let Some(standing) = standing().next().filter(|_| aside) {
+        said.push_str(&format!(", not on {}", text::line(&standing.main)));
+    }
+    let undone = kin::of(letters.reader.data(), &unhex(&id).unwrap_or_default()).map_err(|e| links_failure(&e))?;
+    if undone.iter().any(|(_, word)| *word == Word::Reverts) {
+        said.push_str(", reverted");
+    }
+    Ok(look.paint(Style::Name, &said))
 }
 
 fn value(versions: &[Version], letters: &Letters<'_>) -> Result<serde_json::Value, Failure> {
@@ -250,11 +273,13 @@ fn value(versions: &[Version], letters: &Letters<'_>) -> Result<serde_json::Valu
         let before = version.before.and_then(|at| versions.get(at));
         let mut parts = Vec::new();
         for part in &version.parts {
-            let commits: Vec<_> = letters
-                .commits(part.mail)?
-                .into_iter()
-                .map(|(id, edge)| json!({ "commit": id, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": f64::from(edge.confidence) / 1000.0 }))
-                .collect();
+            let mut commits = Vec::new();
+            for (id, edge) in letters.commits(part.mail)? {
+                let confidence = f64::from(edge.confidence) / 1000.0;
+                let mut commit = json!({ "commit": id, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": confidence });
+                commit::about(letters.reader.data(), &unhex(&id).unwrap_or_default())?.add_to(&mut commit);
+                commits.push(commit);
+            }
             parts.push(json!({ "number": part.place, "message_id": part.message_id, "subject": part.subject, "commits": commits }));
         }
         let pairs: Vec<_> = version

@@ -41,9 +41,9 @@ pub fn update(
     }
     let fetched = if fetch_missing { get_missing(context, &trees)? } else { 0 };
     let start = Instant::now();
-    let added = trees.update(lock, progress).map_err(|e| failure(&e))?;
+    let (added, moved) = trees.update(lock, progress).map_err(|e| failure(&e))?;
     let seconds = start.elapsed().as_secs_f64();
-    let mut found = Found { any: true, relink: added + fetched > 0 || !paths.is_empty(), refused: false };
+    let mut found = Found { any: true, relink: added + fetched > 0 || moved || !paths.is_empty(), refused: false };
     for tree in &trees.trees {
         if let Some(reason) = &tree.refused {
             found.refused = true;

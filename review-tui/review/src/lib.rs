@@ -7,6 +7,7 @@
 
 pub mod am;
 pub mod check;
+pub mod commit;
 pub mod dates;
 pub mod diff;
 pub mod failure;

@@ -147,7 +147,7 @@ pub fn about(letters: &Letters<'_>, id: u64) -> Result<u64, Failure> {
     }
     let mut others = Vec::new();
     for told in letters.edges(id)?.into_iter().filter(|e| e.kind == Kind::Tells && e.from == id) {
-        let made = letters.edges(told.to)?.into_iter().filter(|e| matches!(e.kind, Kind::Commit | Kind::Form));
+        let made = letters.edges(told.to)?.into_iter().filter(|e| e.kind.is_made());
         others.extend(made.map(|e| e.from));
     }
     let stored = letters.stored(id)?;
@@ -356,7 +356,7 @@ pub fn no_series(letters: &Letters<'_>, id: &str) -> Result<Failure, Failure> {
         Some(root) => format!("the thread begins with {root}; `provenance thread {id}` shows it"),
         None => format!("`provenance show {id}` shows the mail"),
     };
-    Ok(Failure::new(Exit::Usage, format!("{id} is neither a patch nor a cover letter, and answers none")).hint(hint))
+    Ok(Failure::new(Exit::Usage, format!("{id} is neither a patch nor a cover letter, nor a reply to one")).hint(hint))
 }
 
 /// What a pairing or joining rests on, for a reader.

@@ -3,7 +3,8 @@
 use provenance_corpus::subject::Subject;
 use provenance_corpus::trailer::{self, Kind};
 use provenance_index::document::hex;
-use provenance_index::{hash, history};
+use provenance_index::hash;
+use provenance_index::history::{self, mainline};
 
 use super::rule::{Look, Missing};
 use super::{Case, Evidence, Fact, Finding, Outcome, Rule, Severity, Target};
@@ -55,7 +56,7 @@ fn parts(case: &Case<'_>) -> Look<Vec<Finding>> {
         let missing: Vec<String> =
             (1..=total).filter(|n| !members.iter().any(|m| m.number == *n)).map(|n| n.to_string()).collect();
         if !missing.is_empty() {
-            let says = format!("parts are not in the indexed lists: {} of {total}", missing.join(", "));
+            let says = format!("patches missing from the indexed lists: {} of {total}", missing.join(", "));
             findings.push(Finding::new(RULE, Severity::Note, says));
         }
     }
@@ -85,21 +86,43 @@ fn named(target: &Target<'_>) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
+/// The attached trees that the patch may be for: that have one of its files, or the directory of one that it adds, on the patch's day
+/// or now.
+fn knowing(case: &Case<'_>) -> std::io::Result<Vec<history::Tree>> {
+    let paths = case.target.patch.files.iter().filter_map(|file| match (&file.old_path, &file.new_path) {
+        (Some(old), _) => Some(old.as_ref()),
+        (None, Some(new)) => Some(new.rsplit_once('/')?.0),
+        (None, None) => None,
+    });
+    let paths: Vec<&str> = paths.filter(|path| !path.is_empty()).collect();
+    let mut trees: Vec<history::Tree> = Vec::new();
+    for as_of in [case.target.as_of, i64::MAX] {
+        for moment in mainline::at(case.world.data, as_of)? {
+            if !trees.iter().any(|tree| tree.number == moment.tree.number) && moment.has_one(paths.iter().copied()) {
+                trees.push(moment.tree);
+            }
+        }
+    }
+    Ok(trees)
+}
+
 /// A `Fixes:` whose title does not match its commit, where a tree has that commit; one that no tree has is a note. `None`
-/// where no tree is there.
+/// where no tree is there that knows the files of the patch: another project's says nothing.
 fn fixes(case: &Case<'_>, named: &[(String, Option<String>)]) -> Look<Option<Vec<Finding>>> {
     let data = case.world.data;
-    let trees = history::Trees::load(data)?;
-    if trees.trees.is_empty() {
+    let trees = knowing(case)?;
+    if trees.is_empty() {
         return Ok(None);
     }
     let mut findings = Vec::new();
     for (id, title) in named {
-        match history::beginning(data, id, 2)?.as_slice() {
+        match history::beginning_in(data, &trees, id, 2)?.as_slice() {
             [] => {
-                let newest = trees.trees.iter().map(|tree| tree.newest).max().unwrap_or_default();
-                let says =
-                    format!("{id} of a Fixes: is not in the attached trees (newest commit {})", super::day(newest));
+                let newest = trees.iter().map(|tree| tree.newest).max().unwrap_or_default();
+                let says = format!(
+                    "Fixes: names {id}, which is not in the attached trees (newest commit {})",
+                    super::day(newest)
+                );
                 findings.push(Finding::new(RULE, Severity::Note, says));
             }
             [full] => {
@@ -107,7 +130,7 @@ fn fixes(case: &Case<'_>, named: &[(String, Option<String>)]) -> Look<Option<Vec
                 let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
                 if let Some(title) = title.as_ref().filter(|title| plain(title) != plain(&entry.subject)) {
                     let mut finding =
-                        Finding::new(RULE, Severity::Warning, "the title of a Fixes: is not that of its commit")
+                        Finding::new(RULE, Severity::Warning, "Fixes: quotes a different title than the commit has")
                             .fact(Fact::Titles { says: title.clone(), is: entry.subject.clone() });
                     finding.cite(Evidence::Commit(hex(full), entry.subject));
                     findings.push(finding);

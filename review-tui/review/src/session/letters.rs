@@ -9,6 +9,7 @@ use provenance_index::links::edge::{Edge, Kind};
 use provenance_index::links::fact::Fact;
 use provenance_index::raw::Raw;
 use provenance_index::reader::{Copy, Reader};
+use provenance_index::reason;
 
 use super::place::reader_failure;
 use crate::failure::{Exit, Failure};
@@ -66,11 +67,21 @@ impl<'r> Letters<'r> {
         Ok(Message::parse(&bytes).patch_text().into_owned())
     }
 
+    /// The mail that a commit most likely came out of.
+    pub fn reason(&mut self, question: &reason::Question<'_>) -> Result<Option<reason::Reason>, Failure> {
+        reason::find(self.reader, &mut self.raw, question).map_err(|e| reader_failure(&e))
+    }
+
+    /// The mails that a commit may have come out of, the most likely first.
+    pub fn reasons(&mut self, question: &reason::Question<'_>) -> Result<Vec<reason::Reason>, Failure> {
+        reason::candidates(self.reader, &mut self.raw, question).map_err(|e| reader_failure(&e))
+    }
+
     /// Full ids of the commits that a patch became, in hexadecimal, each with its link.
     pub fn commits(&self, mail: u64) -> Result<Vec<(String, Edge)>, Failure> {
         let mut commits = Vec::new();
         for edge in self.edges(mail)?.into_iter().filter(|e| e.from == mail) {
-            if matches!(edge.kind, Kind::Commit | Kind::Form | Kind::Tells | Kind::Backport)
+            if (edge.kind.is_made() || matches!(edge.kind, Kind::Tells | Kind::Backport))
                 && let Some(id) = self.reader.links.graph.commit(edge.to).map_err(|e| links_failure(&e))?
             {
                 commits.push((hex(&id), edge));
