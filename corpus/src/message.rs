@@ -248,18 +248,28 @@ impl<'x> Message<'x> {
         Cow::Owned(texts.join("\n"))
     }
 
-    /// The text as a patch is read from it: where the mail says `format=flowed`, its soft line breaks are undone.
-    pub fn patch_text(&self) -> Cow<'_, str> {
+    /// Whether the mail says `format=flowed` (RFC 3676), and whether `delsp=yes`.
+    fn flowed(&self) -> Option<bool> {
         let header = self.header_raw("Content-Type").unwrap_or_default();
         let parts = self.parts.iter().map(|part| self.raw.get(part.header.clone()).unwrap_or_default());
         let said: Vec<String> =
             parts.chain([header]).map(|bytes| String::from_utf8_lossy(bytes).to_ascii_lowercase()).collect();
         let says = |what: &str| said.iter().any(|header| header.contains(what));
+        (says("format=flowed") || says("format=\"flowed\"")).then(|| says("delsp=yes"))
+    }
+
+    /// Whether the text has soft line breaks, so that [`Message::patch_text`] is another.
+    pub fn is_flowed(&self) -> bool {
+        self.flowed().is_some()
+    }
+
+    /// The text as a patch is read from it: where the mail says `format=flowed`, its soft line breaks are undone.
+    pub fn patch_text(&self) -> Cow<'_, str> {
         let text = self.text();
-        if !says("format=flowed") && !says("format=\"flowed\"") {
-            return text;
+        match self.flowed() {
+            Some(delsp) => Cow::Owned(flowed::unfold(&text, delsp).into_owned()),
+            None => text,
         }
-        Cow::Owned(flowed::unfold(&text, says("delsp=yes")).into_owned())
     }
 
     /// The bytes of a part, its transfer encoding taken off; for attachments that are no text.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`provenance am` beside `b4 am` on real series: how many come out equal, and why the others do not.
 
-    review-tui/benches/am.py PROVENANCE DATA_DIR [--b4 B4] [--series N] [--verbose]
+    review-tui/benches/am.py PROVENANCE DATA_DIR [--b4 B4] [--series N] [--query QUERY] [--verbose]
 
 Both get the same mails: b4 the mbox that `provenance thread -f mboxrd` makes of the thread, offline. The version that b4
 takes is asked of us too. What `git mailinfo` reads from each mail is compared: author, title, message and diff; trailers as
@@ -52,6 +52,7 @@ def mails(raw, work):
             "id": (email.message_from_bytes(mail)["message-id"] or "").strip("<> \n"),
             "author": (fields.get("Author"), fields.get("Email")),
             "title": fields.get("Subject"),
+            "raw": text.lower(),
             "text": " ".join("\n".join(lines).split()),
             "trailers": {key(line): line for line in trailers},
             "diff": diff[max(diff.find(b"diff --git"), 0):].split(b"\n-- \n")[0].rstrip(),
@@ -86,6 +87,9 @@ def differences(ours, theirs, said_ours, said_theirs, raw):
         if len(extra) == len(ours):
             yield "another sending of that version", f"{ours[0]['id']} / {names[0]}"
             return
+        if sum("ERROR: missing" in said for said in said_theirs):
+            yield "b4 misses patches that are in the thread, or in another", f"{len(extra)} of {len(ours)}: {ours[0]['id']}"
+            return
         if extra:
             yield "patches that b4 leaves out", f"{len(extra)} of {len(ours)}: {extra[0]}"
         if lost:
@@ -99,7 +103,8 @@ def differences(ours, theirs, said_ours, said_theirs, raw):
         if one["title"] != other["title"]:
             yield "the title", f'{one["id"]}: {one["title"]} / {other["title"]}'
         if one["author"] != other["author"]:
-            yield "the author", f'{one["id"]}: {one["author"]} / {other["author"]}'
+            bare = other["author"][0] == other["author"][1]
+            yield ("b4 loses the author's name" if bare else "the author"), f'{one["id"]}: {one["author"]} / {other["author"]}'
         if one["text"] != other["text"]:
             yield "the message", one["id"]
         for lost in sorted(set(other["trailers"]) - set(one["trailers"])):
@@ -111,6 +116,8 @@ def differences(ours, theirs, said_ours, said_theirs, raw):
                 reason = re.sub(r"those of the sender, .*", "those of the sender", reason)
                 reason = re.sub(r"the diff in .*", "a diff that somebody suggests", reason)
                 yield f"b4 adds what we list: {reason}", f'{one["id"]}: {line}'
+            elif lost[1].split("<")[-1].strip(">") in one["raw"]:
+                yield "b4 rewrites a trailer of the author's", f'{one["id"]}: {line}'
             else:
                 yield "b4 adds, and we say nothing", f'{one["id"]}: {line}'
         for more in sorted(set(one["trailers"]) - set(other["trailers"])):
@@ -130,10 +137,11 @@ def main():
     parser.add_argument("data")
     parser.add_argument("--b4", default="b4")
     parser.add_argument("--series", type=int, default=200)
+    parser.add_argument("--query", default="is:cover OR (is:patch NOT is:reply)")
     parser.add_argument("--verbose", action="store_true")
     asked = parser.parse_args()
     ours = [os.path.abspath(asked.provenance), "--data-dir", os.path.abspath(asked.data)]
-    said = run(ours + ["query", "is:cover OR (is:patch NOT is:reply)", "--mail-only", "-n", "0", "-f", "jsonl"]).stdout
+    said = run(ours + ["query", asked.query, "--mail-only", "-n", "0", "-f", "jsonl"]).stdout
     hits = [json.loads(line) for line in said.splitlines()]
     # A robot's word of a commit is no series.
     ids = [hit["message_id"] for hit in hits if not hit["subject"].startswith("[tip")]
@@ -141,7 +149,7 @@ def main():
     ids.sort(key=lambda one: hashlib.sha1(one.encode()).digest())
     print(run([asked.b4, "--version"]).stdout.decode().strip() + ",", run(["git", "--version"]).stdout.decode().strip())
     reasons, examples = collections.Counter(), collections.defaultdict(list)
-    equal = different = refused = neither = 0
+    equal = different = neither = whole = 0
     seen = set()
     with tempfile.TemporaryDirectory() as home:
         environment = dict(os.environ, HOME=home, XDG_CONFIG_HOME=home, XDG_DATA_HOME=home, XDG_CACHE_HOME=home)
@@ -160,7 +168,8 @@ def main():
             if theirs:
                 subject = email.message_from_bytes(b4.stdout[start:].split(b"\n", 1)[1])["subject"]
                 wanted = version(str(email.header.make_header(email.header.decode_header(subject))))
-            am = run(ours + ["am", theirs[0]["id"] if theirs else name] + (["-v", wanted] if wanted else []), env=environment)
+            own = next((one["id"] for one in theirs if "tip-bot" not in one["id"]), name)
+            am = run(ours + ["am", own] + (["-v", wanted] if wanted else []), env=environment)
             mine = mails(am.stdout, os.path.join(home, f"{number}p")) if am.returncode == 0 else []
             seen.update(one["id"] for one in theirs + mine)
             told_us = am.stderr.decode("utf-8", "replace").splitlines()
@@ -169,12 +178,15 @@ def main():
                 neither += 1
                 continue
             if not mine or not theirs:
-                refused += 1
+                partial = any("ERROR: missing" in said for said in told_b4)
                 which = f"b4 makes nothing of it: {told_b4[-1:]}" if mine else f"we refuse: {told_us[:1]}"
+                if theirs and partial:
+                    which = "both miss patches, and we refuse: " + which
                 reasons[which.split(":")[0]] += 1
                 examples[which.split(":")[0]].append(f"{name} {which}")
                 different += 1
                 continue
+            whole += {one["id"] for one in mine} == {one["id"] for one in theirs}
             found = list(dict.fromkeys(differences(mine, theirs, told_us, told_b4, b4)))
             if found:
                 different += 1
@@ -185,6 +197,7 @@ def main():
             else:
                 equal += 1
     print(f"series {equal + different}: equal {equal}, different {different}; neither made a series of {neither} threads")
+    print(f"the same patches in {whole} of {equal + different}")
     for reason, count in reasons.most_common():
         print(f"{count:5}  {reason}")
         for example in examples[reason] if asked.verbose else []:

@@ -142,6 +142,65 @@ fn two_third_versions_a_missing_part_and_a_mail_that_is_no_patch_are_told() {
 }
 
 #[test]
+fn an_answer_is_a_version_only_where_it_is_a_posting() {
+    let user = User::new();
+    let mut inbox = Inbox::new(&user.path("made"));
+    let lines = ["first_call(alpha);", "second_call(beta);", "third_call(gamma);", "fourth_call(delta);"];
+    let first = patch("why", "e/x.c", "\tgo();", &lines);
+    let later = patch("why, better", "e/x.c", "\tgo();", &[&lines[..3], &["fourth_call(DELTA);"]].concat());
+    let unsigned = later.replace("Signed-off-by: Ada Example <ada@example.org>", "");
+    let quoted: String = later.lines().map(|line| format!("> {line}\n")).collect();
+    let cut = later.replace(&format!("+{}\n", lines[2]), "");
+    inbox.add(letter("p@x", 1, ADA, "[PATCH] engine: call in order", None, &first));
+    let suggestions = [
+        ("unsigned@x", format!("so?\n\n-- >8 --\nSubject: [PATCH v2] engine: call in order\n\n{unsigned}")),
+        ("bare@x", format!("I would rather have:\n\n{later}")),
+        ("quoted@x", format!("-- >8 --\nSubject: [PATCH v2] engine: call in order\n\n{quoted}\nSigned-off-by: {ADA}")),
+        ("cut@x", format!("-- >8 --\nSubject: [PATCH v2] engine: call in order\n\n{cut}")),
+    ];
+    for (at, (id, body)) in suggestions.iter().enumerate() {
+        let day = 2 + at as u32;
+        inbox.add(letter(id, day, BOB, "Re: [PATCH] engine: call in order", Some("p@x"), body));
+    }
+    user.run(["index", "made"]).ok();
+    let said = user.run(["series", "p@x"]).ok().out;
+    assert!(said.contains("1 version,"), "{said}");
+    for (id, _) in &suggestions {
+        assert_eq!(user.run(["series", id]).ok().out, said, "{id}");
+    }
+    let posting = format!("as you wish:\n\n-- >8 --\nSubject: [PATCH v2] engine: call in order\n\n{later}");
+    inbox.add(letter("v2@x", 9, ADA, "Re: [PATCH] engine: call in order", Some("p@x"), &posting));
+    user.run(["index"]).ok();
+    let said = user.run(["series", "p@x"]).ok().out;
+    assert!(said.contains("2 versions") && said.contains("v2@x"), "{said}");
+    let am = user.run(["am", "p@x"]).ok();
+    assert!(am.out.contains("\nSubject: [PATCH v2] engine") && !am.out.contains("as you wish"), "{}", am.out);
+    assert!(am.err.contains("what stands above its scissors line is left out"), "{}", am.err);
+}
+
+#[test]
+fn soft_line_breaks_do_not_make_another_patch() {
+    let user = User::new();
+    let mut inbox = Inbox::new(&user.path("made"));
+    let lines = ["first_call(alpha, and, more, of, the, same);", "second_call(beta);", "third_call(gamma);"];
+    let body = patch("why", "e/x.c", "\tgo();", &lines);
+    inbox.add(letter("1@x", 1, ADA, "[PATCH] engine: call in order", None, &body));
+    // Blanks are stuffed before lines that begin with one, and long lines are broken behind a blank (RFC 3676).
+    let flowed: String = body
+        .lines()
+        .map(|line| if line.starts_with(' ') { format!(" {line}\n") } else { format!("{line}\n") })
+        .collect::<String>()
+        .replace("alpha, and, more", "alpha, \nand, more");
+    let mail = letter("2@x", 5, ADA, "[PATCH v2] engine: call in order", None, &flowed);
+    inbox.add(mail.replacen("\nSubject:", "\nContent-Type: text/plain; charset=utf-8; format=flowed\nSubject:", 1));
+    user.run(["index", "made"]).ok();
+    let said = user.run(["series", "1@x"]).ok().out;
+    assert!(said.contains("  1/1    same ") && said.contains("was v1 1/1, by equal patch-id"), "{said}");
+    let counts = user.run(["query", "s:engine", "-f", "jsonl"]).ok().out;
+    assert_eq!(counts.matches("\"added\":3").count(), 2, "{counts}");
+}
+
+#[test]
 fn the_versions_of_a_real_series() {
     let Some(user) = reviewer() else { return };
     let said = user.run(["series", "--width", "120", "20240603-lp-atomic-replace-v3-1-9f3b8ace5c9f@suse.com"]).ok();

@@ -50,7 +50,9 @@ impl Document {
             if patch_id.is_none() && holds_diff(&text) {
                 patch_id = patch_id::patch_id(text.as_bytes()).map(|id| id.to_string());
             }
-            if let Some(patch) = Patch::parse(&text) {
+            // public-inbox searches the text as it was sent; what the patch changes is what git am takes.
+            let patch_text = if message.is_flowed() { message.patch_text() } else { Cow::Borrowed(&*text) };
+            if let Some(patch) = Patch::parse(&patch_text).filter(|_| !(message.is_flowed() && holds_patch)) {
                 holds_patch = true;
                 changed.0 = changed.0.saturating_add(u32::try_from(patch.added()).unwrap_or(u32::MAX));
                 changed.1 = changed.1.saturating_add(u32::try_from(patch.removed()).unwrap_or(u32::MAX));

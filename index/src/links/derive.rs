@@ -7,7 +7,7 @@ use super::commit::{self, Commit};
 use super::edge::{Edge, Kind, commit_node};
 use super::fact::Fact;
 use super::halves;
-use super::revision::{self, Revisions};
+use super::revision::{self, Revisions, Rules};
 use super::sending::{self, Sendings};
 use super::similar::Candidates;
 
@@ -29,7 +29,12 @@ pub struct Derived {
 }
 
 /// Derives all links. `root` names the thread of a mail.
-pub fn derive(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u64) -> Derived {
+pub fn derive(facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u64) -> Derived {
+    derive_by(facts, trees, root, &Rules::default())
+}
+
+/// The same by other rules, to find out which are good.
+pub fn derive_by(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u64, rules: &Rules) -> Derived {
     // Copies of one mail say the same; a forged one came later or is a different mail with the same id: the first counts.
     facts.sort_unstable_by_key(|f| (f.date, f.id, f.flags.page, f.origin));
     let mut seen = FxHashSet::default();
@@ -44,7 +49,7 @@ pub fn derive(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u64)
         })
         .collect();
     let known = Candidates::new(&facts, &patches);
-    let revisions = revision::find(&facts, &sendings, &known, &place);
+    let revisions = revision::find(&facts, &sendings, &known, &place, rules);
     let mut edges = revisions.edges.clone();
     let mut halves = Vec::new();
     let of_trees = trees.iter().map(|commit| commit::of_tree(commit, &facts, &known, &place));

@@ -4,7 +4,8 @@
 use provenance_corpus::address;
 use provenance_corpus::citation::citations;
 use provenance_corpus::message::Message;
-use provenance_corpus::patch::Patch;
+use provenance_corpus::patch::{Defect, Patch};
+use provenance_corpus::patch_id;
 use provenance_corpus::subject::Subject;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::told;
 use crate::document::Document;
 use crate::hash;
-use crate::sections::SEPARATOR;
+use crate::sections::{SEPARATOR, Sections};
 
 /// Changed lines that are kept of a patch, as hashes: those with the smallest, which of two patches are comparable
 /// (a bottom-k sketch, Broder 1997). Most patches have fewer lines, so that nothing is lost.
@@ -244,7 +245,17 @@ impl Fact {
         let told =
             subject.tip.is_some() && stored.address.contains("tip-bot") || is_old_tip(&stored.subject, &stored.address);
         let kinds = stored.kinds;
-        let text = message.text();
+        let text = message.patch_text();
+        // Soft line breaks are no part of a patch, and git am undoes them: what is compared is what it takes.
+        let unfolded = message.is_flowed().then(|| {
+            let mut sections = Sections::default();
+            sections.add(&text);
+            (sections, patch_id::patch_id(text.as_bytes()).map(|id| id.to_string()))
+        });
+        let (sections, patch_id) = match &unfolded {
+            Some((sections, id)) => (sections, id),
+            None => (&document.sections, &document.patch_id),
+        };
         let about = kinds.patch || kinds.cover;
         let posting = kinds.reply && kinds.patch && subject.reply && is_posting(&text);
         if posting {
@@ -265,14 +276,12 @@ impl Fact {
             subject.version = None;
         }
         let stem = provenance_corpus::message::id::stem(&stored.message_id);
-        let (lines, sketch) =
-            if kinds.patch { self::sketch(&document.sections.dfa, &document.sections.dfb) } else { (0, Vec::new()) };
-        let mut blobs: Vec<Blob> =
-            document.sections.dfpost.iter().take(NAMED).filter_map(|id| Blob::parse(id)).collect();
+        let (lines, sketch) = if kinds.patch { self::sketch(&sections.dfa, &sections.dfb) } else { (0, Vec::new()) };
+        let mut blobs: Vec<Blob> = sections.dfpost.iter().take(NAMED).filter_map(|id| Blob::parse(id)).collect();
         blobs.sort_unstable();
         blobs.dedup_by_key(|b| b.bits);
         let mut files: Vec<u32> = if kinds.patch {
-            document.sections.dfn.split(SEPARATOR).flat_map(str::split_whitespace).take(NAMED).map(path_hash).collect()
+            sections.dfn.split(SEPARATOR).flat_map(str::split_whitespace).take(NAMED).map(path_hash).collect()
         } else {
             Vec::new()
         };
@@ -312,11 +321,7 @@ impl Fact {
                 page: kinds.page,
             },
             change: change.map_or(0, |id| hash::message_id(id.trim())),
-            patch_id: document
-                .patch_id
-                .as_deref()
-                .and_then(|id| u64::from_str_radix(id.get(..16)?, 16).ok())
-                .unwrap_or(0),
+            patch_id: patch_id.as_deref().and_then(|id| u64::from_str_radix(id.get(..16)?, 16).ok()).unwrap_or(0),
             lines,
             sketch: sketch.into(),
             blobs: blobs.into(),
@@ -327,10 +332,14 @@ impl Fact {
     }
 }
 
-/// Whether an answer that holds a diff is a patch of its own, and no suggestion: it is signed off, and a scissors line or a
-/// subject stands above it.
+/// Whether an answer that holds a diff is a patch of its own, and no suggestion: git takes the diff, it is signed off, and a
+/// scissors line or a subject stands above it.
 fn is_posting(text: &str) -> bool {
     let Some(patch) = Patch::parse(text) else { return false };
+    // What git refuses was not meant to be applied. An empty line for an empty line of context it takes.
+    if patch.defects.iter().any(|defect| !matches!(defect, Defect::StrippedBlank { .. })) {
+        return false;
+    }
     let before = text.get(..patch.message.end as usize).unwrap_or_default();
     let signed = patch
         .slice(patch.message)

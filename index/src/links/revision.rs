@@ -16,17 +16,25 @@ use super::similar::{Candidates, Match, same_author};
 /// Versions of one series follow each other within this time (seconds): three years.
 const SPAN: i64 = 3 * 366 * 86_400;
 
-/// A series with a new title goes on within this time (seconds): two hundred days.
-const CONTINUED: i64 = 200 * 86_400;
+/// What the joining of sendings weighs. The defaults were chosen by `provenance __score tune`, on one list and tested on
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rules {
+    /// A series with a new title goes on within this time (seconds).
+    pub continued: i64,
+    /// Versions above this are told apart by their number alone.
+    pub high: u32,
+    /// Two sendings are one series if this share of the patches of the smaller correspond, and more than it of the larger.
+    pub most: f32,
+    /// The same for the larger where the sender numbers the later one as a next version: series grow.
+    pub grown: f32,
+}
 
-/// Versions above this are told apart by their number alone.
-const HIGH: u32 = 4;
-
-/// Two sendings are one series if this share of the patches of the smaller correspond, and more than it of the larger.
-const MOST: f32 = 0.5;
-
-/// The same for the larger where the author numbers the later one as a next version: series grow.
-const GROWN: f32 = 0.25;
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules { continued: 200 * 86_400, high: 4, most: 0.5, grown: 0.25 }
+    }
+}
 
 /// Sendings and patches by what they are versions of.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +61,13 @@ fn strong(class: Class) -> bool {
 }
 
 /// Links patches and joins sendings. `place` finds a fact by the hash of its Message-ID.
-pub fn find(facts: &[Fact], sendings: &Sendings, known: &Candidates<'_>, place: &FxHashMap<u64, u32>) -> Revisions {
+pub fn find(
+    facts: &[Fact],
+    sendings: &Sendings,
+    known: &Candidates<'_>,
+    place: &FxHashMap<u64, u32>,
+    rules: &Rules,
+) -> Revisions {
     let mut found = Revisions::default();
     let mut between: Pairs = FxHashMap::default();
     let mut forms: Vec<(u32, Vec<(u32, Match)>)> = Vec::new();
@@ -89,7 +103,7 @@ pub fn find(facts: &[Fact], sendings: &Sendings, known: &Candidates<'_>, place: 
     for ((later, earlier), shared) in &between {
         let (new, old) = (&sendings.all[*later as usize], &sendings.all[*earlier as usize]);
         if new.stable == old.stable
-            && let Some(share) = share(facts, new, old, shared)
+            && let Some(share) = share(facts, new, old, shared, rules)
         {
             let found = ((share, *earlier), *earlier, shared.class);
             let known = best.entry(*later).or_insert(found);
@@ -107,7 +121,7 @@ pub fn find(facts: &[Fact], sendings: &Sendings, known: &Candidates<'_>, place: 
     // A backport stands beside the series that it comes from, whatever says that they are alike.
     let beside = |a: u32, b: u32| sendings.all[a as usize].stable != sendings.all[b as usize].stable;
     joins.retain(|(later, earlier, _)| !beside(*later, *earlier));
-    joins.extend(continued(facts, sendings, &joins));
+    joins.extend(continued(facts, sendings, &joins, rules));
     joins.sort_unstable();
     joins.dedup_by_key(|(later, earlier, _)| (*later, *earlier));
     found.chain = chains(sendings.all.len(), &joins);
@@ -132,9 +146,14 @@ pub fn find(facts: &[Fact], sendings: &Sendings, known: &Candidates<'_>, place: 
     found
 }
 
+/// Whether one person wrote or sent both: who numbers the versions of a series need not be the author of its first patch.
+fn same_hand(one: &Fact, other: &Fact) -> bool {
+    same_author(one, other) || one.sender != 0 && one.sender == other.sender
+}
+
 /// The share of the larger sending, in per mille, that corresponds, if that is most of what both carry. One patch of a series that is sent alone, or again in a larger
 /// series, is a patch that moved; a reroll that its author numbers as the next version may be smaller or larger.
-fn share(facts: &[Fact], later: &Sending, earlier: &Sending, shared: &Between) -> Option<u32> {
+fn share(facts: &[Fact], later: &Sending, earlier: &Sending, shared: &Between, rules: &Rules) -> Option<u32> {
     let parts = |sending: &Sending| {
         let numbers: FxHashSet<u32> = sending.members.iter().map(|(_, number)| *number).filter(|n| *n > 0).collect();
         numbers.len().max(1)
@@ -143,9 +162,9 @@ fn share(facts: &[Fact], later: &Sending, earlier: &Sending, shared: &Between) -
     let links = shared.later.len().min(shared.earlier.len()) as f32;
     let (smaller, larger) = (a.min(b) as f32, a.max(b) as f32);
     let (head, theirs) = (&facts[later.head as usize], &facts[earlier.head as usize]);
-    let grown = later.version > earlier.version && same_author(head, theirs);
-    let most = if grown { links >= GROWN * larger } else { links > MOST * larger };
-    (links >= MOST * smaller && most).then_some((1000.0 * links / larger) as u32)
+    let grown = later.version > earlier.version && same_hand(head, theirs);
+    let most = if grown { links >= rules.grown * larger } else { links > rules.most * larger };
+    (links >= rules.most * smaller && most).then_some((1000.0 * links / larger) as u32)
 }
 
 /// Whether two sendings change a file in common, as far as that is known: where one of them has no patch, nothing speaks
@@ -180,7 +199,7 @@ fn told(facts: &[Fact], sendings: &Sendings, place: &FxHashMap<u64, u32>, betwee
                 if let Some(other) = sending_of(*id).filter(|other| *other != number) {
                     let (later, earlier) = order(other);
                     let cited = &facts[sendings.all[other as usize].head as usize];
-                    if same_author(cited, head) || cited.title == head.title || shares(other) {
+                    if same_hand(cited, head) || cited.title == head.title || shares(other) {
                         joins.push((later, earlier, Class::VersionLink));
                     }
                 }
@@ -189,7 +208,7 @@ fn told(facts: &[Fact], sendings: &Sendings, place: &FxHashMap<u64, u32>, betwee
         if let Some(other) = sending_of(head.parent).filter(|other| *other != number) {
             let answered = &sendings.all[other as usize];
             let theirs = &facts[answered.head as usize];
-            let grows = sending.version > answered.version && same_author(theirs, head);
+            let grows = sending.version > answered.version && same_hand(theirs, head);
             let next = sending.version.0 == answered.version.0 + 1
                 && sending.covered == answered.covered
                 && meet(facts, sending, answered);
@@ -223,7 +242,12 @@ fn told(facts: &[Fact], sendings: &Sendings, place: &FxHashMap<u64, u32>, betwee
 
 /// A version that nothing joins to an earlier one continues the version before it, of the same author, that nothing
 /// continues and whose title is most alike: series get new titles as they grow.
-fn continued(facts: &[Fact], sendings: &Sendings, joins: &[(u32, u32, Class)]) -> Vec<(u32, u32, Class)> {
+fn continued(
+    facts: &[Fact],
+    sendings: &Sendings,
+    joins: &[(u32, u32, Class)],
+    rules: &Rules,
+) -> Vec<(u32, u32, Class)> {
     let all = &sendings.all;
     let mut continues: FxHashSet<u32> = FxHashSet::default();
     let mut is_continued: FxHashSet<u32> = FxHashSet::default();
@@ -245,9 +269,9 @@ fn continued(facts: &[Fact], sendings: &Sendings, joins: &[(u32, u32, Class)]) -
                 let smaller = theirs.words.len().min(head.words.len()).max(1);
                 let shared = theirs.words.iter().filter(|word| head.words.binary_search(word).is_ok()).count();
                 // High numbers are rare: an author has no two series at their nineteenth version.
-                let within = if sending.version.0 > HIGH { SPAN } else { CONTINUED };
+                let within = if sending.version.0 > rules.high { SPAN } else { rules.continued };
                 let near = (1..within).contains(&(head.date - theirs.date)) && theirs.stable == head.stable;
-                let meet = || sending.version.0 > HIGH || meet(facts, sending, &all[*other as usize]);
+                let meet = || sending.version.0 > rules.high || meet(facts, sending, &all[*other as usize]);
                 (near && 2 * shared >= smaller && shared > 0 && meet()).then_some((shared * 1000 / smaller, *other))
             };
             if let Some(before) = before

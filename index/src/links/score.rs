@@ -8,9 +8,10 @@ use std::fmt::Write;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::clusters::Measures;
-use super::derive::{Derived, derive};
+use super::derive::{Derived, derive, derive_by};
 use super::edge::{Class, Kind, commit_node};
 use super::fact::{Cited, Fact, Told};
+use super::revision::Rules;
 use super::sending::NONE;
 
 /// Claims of one class: how many, how many are right.
@@ -248,6 +249,11 @@ pub fn dig(facts: Vec<Fact>, roots: &Roots) -> Dig {
 
 /// Scores the joining of versions.
 pub fn revisions(facts: Vec<Fact>, roots: &Roots) -> Revisions {
+    revisions_by(facts, roots, &Rules::default())
+}
+
+/// The same by other rules.
+pub fn revisions_by(facts: Vec<Fact>, roots: &Roots, rules: &Rules) -> Revisions {
     let root = |id: u64| roots.get(&id).copied().unwrap_or(id);
     let mut hidden = facts.clone();
     for fact in &mut hidden {
@@ -257,7 +263,7 @@ pub fn revisions(facts: Vec<Fact>, roots: &Roots) -> Revisions {
         }
     }
     let full = derive(facts, &[], root);
-    let blind = derive(hidden, &[], root);
+    let blind = derive_by(hidden, &[], root, rules);
     let truth = marked(&full);
     let mut score = Revisions { marked: truth.len() as u32, ..Revisions::default() };
     // Both runs find the same sendings: marks join sendings, they make none.

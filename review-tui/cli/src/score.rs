@@ -6,8 +6,10 @@ mod happened;
 mod maintainers;
 mod patches;
 pub mod reasons;
+pub mod tune;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use provenance_corpus::message::Message;
@@ -35,7 +37,10 @@ pub struct Arguments {
     verbose: bool,
     /// The tree
     #[arg(long, value_name = "DIR")]
-    tree: Option<std::path::PathBuf>,
+    tree: Option<PathBuf>,
+    /// With tune: test the rules that are best here on the index of this data directory
+    #[arg(long, value_name = "DATA_DIR")]
+    against: Option<PathBuf>,
     /// Take one patch of so many, where each is checked whole
     #[arg(long, default_value_t = 1, value_name = "N")]
     every: u64,
@@ -49,6 +54,8 @@ enum What {
     Revisions,
     /// From a cover letter to its parts
     Covers,
+    /// Which rules for joining versions are best here, and what they are worth elsewhere
+    Tune,
     /// From a patch to the people who joined its thread without being in Cc
     Cc,
     /// From a commit to the mail that it came out of, with the lines hidden that name it
@@ -69,6 +76,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.what {
         What::Alarms => return alarms(context, &reader),
         What::Cc => return cc::run(context, &reader, arguments.verbose),
+        What::Tune => return tune::run(&reader, arguments.against.as_deref()),
         What::Reasons => return reasons::run(context, &reader, arguments.verbose),
         What::Citations => return citations::run(context, &reader, arguments.every, arguments.verbose),
         What::Happened => return happened::run(context, &reader, arguments.every),
@@ -96,7 +104,13 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms | What::Cc | What::Reasons | What::Citations | What::Happened | What::Maintainers => {}
+        What::Alarms
+        | What::Cc
+        | What::Tune
+        | What::Reasons
+        | What::Citations
+        | What::Happened
+        | What::Maintainers => {}
         What::Covers => {
             let score = score::covers(facts, &roots);
             out.write_all(score.text().as_bytes())?;

@@ -111,13 +111,19 @@ impl Library {
 }
 
 impl Shelf {
+    /// The first name of a mail that may be named by its second: two Message-ID headers are two names of one mail.
+    pub fn name(&self, id: &str) -> String {
+        let other = self.reader.as_ref().and_then(|reader| reader.other_name(id).ok().flatten());
+        other.unwrap_or_else(|| id.to_owned())
+    }
+
     /// The copies of a mail.
     ///
     /// # Errors
     /// What to tell the reader.
     pub fn copies(&self, id: &str) -> Result<Vec<Copy>, String> {
         let reader = self.reader.as_ref().ok_or("nothing is indexed")?;
-        let copies = reader.copies(hash::message_id(id)).map_err(|e| e.to_string())?;
+        let copies = reader.copies(hash::message_id(&self.name(id))).map_err(|e| e.to_string())?;
         if copies.is_empty() {
             return Err(format!("{id} is not in the indexed lists; {}", horizon::indexed(Some(reader))));
         }

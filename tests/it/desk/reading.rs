@@ -123,3 +123,31 @@ fn a_search_finds_what_is_drawn() {
     let none = screen(&user, "80x24", "/ \"zebra\" enter", &["f:ada"]);
     assert!(none.contains("no other match for zebra"), "{none}");
 }
+
+#[test]
+fn a_mail_is_found_by_its_second_name() {
+    let user = User::new();
+    let mut inbox = Inbox::new(&user.path("made"));
+    let body = "why\n\nSigned-off-by: Ada Example <ada@example.org>\n---\ndiff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-old\n+new\n";
+    inbox.add(mail("root@made.example", "[PATCH 0/1] all of it", &[], "cover"));
+    let two = mail("first@made.example", "[PATCH 1/1] two names", &["root@made.example"], body);
+    inbox.add(two.replacen(
+        "Message-ID: <first@made.example>\n",
+        "Message-ID: <first@made.example>\nMessage-ID: <second@made.example>\n",
+        1,
+    ));
+    let answer = mail(
+        "re@made.example",
+        "Re: [PATCH 1/1] two names",
+        &["second@made.example"],
+        "Acked-by: Bo Example <bo@example.org>",
+    );
+    inbox.add(answer.replacen("From: Ada Example <ada@", "From: Bo Example <bo@", 1));
+    user.run(["index".as_ref(), inbox.dir.as_os_str()]).ok();
+    for keys in ["", "v wait", "c wait"] {
+        let by_first = screen(&user, "100x30", keys, &["first@made.example"]);
+        assert_eq!(screen(&user, "100x30", keys, &["second@made.example"]), by_first, "{keys}");
+    }
+    let shown = screen(&user, "100x30", "", &["second@made.example"]);
+    assert!(shown.contains("+new") && shown.contains("3 mails") && shown.contains("Acked-by  Bo Example"), "{shown}");
+}

@@ -79,7 +79,8 @@ impl Question for History {
 
     fn answer(&self, library: &Library) -> LineageFacts {
         let shelf = library.shelf();
-        let has = |id: &str| shelf.reader.as_ref().is_some_and(|r| r.has(provenance_index::hash::message_id(id)));
+        let known = |id: &str| provenance_index::hash::message_id(&shelf.name(id));
+        let has = |id: &str| shelf.reader.as_ref().is_some_and(|r| r.has(known(id)));
         build::build(&shelf.catalogue, &self.slug, |mail| has(mail.as_str()))
     }
 }

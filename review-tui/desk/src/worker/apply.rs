@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use provenance_corpus::message::Message;
-use provenance_corpus::patch::Patch;
+use provenance_review::am::trial::places;
 
 use super::chores::mboxrd;
 use crate::library::Shelf;
@@ -73,7 +73,7 @@ pub(super) fn attempt(shelf: &Shelf, mails: &Mails) -> Result<Trial, String> {
             lines.push(format!("  {subject}"));
             continue;
         }
-        let text = message.text();
+        let text = message.patch_text();
         let mut out = git(&["apply", "--cached", "-"], Some(&index.0), text.as_bytes())?;
         let mut merged = "";
         if !out.status.success() {
@@ -86,7 +86,7 @@ pub(super) fn attempt(shelf: &Shelf, mails: &Mails) -> Result<Trial, String> {
             lines.push(format!("✓ {subject}{merged}"));
         } else {
             lines.push(format!("✗ {subject}"));
-            wrong = places(&String::from_utf8_lossy(&out.stderr), &text);
+            wrong = places(&String::from_utf8_lossy(&out.stderr), &text).iter().map(|place| clean(place)).collect();
         }
     }
     lines.push(String::new());
@@ -100,37 +100,6 @@ pub(super) fn attempt(shelf: &Shelf, mails: &Mails) -> Result<Trial, String> {
         lines.extend(wrong.iter().cloned());
     }
     Ok(Trial { mails: mails.clone(), lines, would: wrong.is_empty() && !dirty })
-}
-
-/// What git says of hunks that do not apply: file, hunk, line and function.
-fn places(said: &str, text: &str) -> Vec<String> {
-    let patch = Patch::parse(text);
-    let mut out: Vec<String> = Vec::new();
-    for line in said.lines().filter_map(|l| l.strip_prefix("error: ")) {
-        let failed = line.strip_prefix("patch failed: ").and_then(|at| at.rsplit_once(':'));
-        let told = match failed.and_then(|(file, line)| Some((file, line.parse::<u32>().ok()?))) {
-            Some((file, start)) => {
-                let hunk = patch.as_ref().and_then(|patch| {
-                    let in_patch = patch.files.iter().find(|known| known.path() == file)?;
-                    let hunks = patch.hunks(in_patch);
-                    let nth = hunks.iter().position(|hunk| hunk.old_start == start)?;
-                    let section = hunks[nth].section.of(patch.text()).trim();
-                    Some(format!(", hunk {} of {}: @@ -{start} {section}", nth + 1, hunks.len()))
-                });
-                format!("{file}{}", hunk.unwrap_or_else(|| format!(", line {start}")))
-            }
-            // It repeats what was told of the hunk.
-            None if line.ends_with("patch does not apply") && !out.is_empty() => continue,
-            None => line.to_owned(),
-        };
-        if out.len() < 6 {
-            out.push(clean(told.trim_end()));
-        }
-    }
-    if out.is_empty() {
-        out.push(clean(said.lines().next().unwrap_or("git refuses it")));
-    }
-    out
 }
 
 /// `git am` in the current directory, where its tree is clean. A patch that does not apply leaves all as it was.

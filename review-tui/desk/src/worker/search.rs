@@ -135,7 +135,11 @@ pub(super) fn read(library: &Library, effects: &Receiver<Effect>, tell: &Tell) {
             let msg = match effect {
                 Effect::Page { .. } if Some(at) != last_page => continue,
                 Effect::Page { id } => page(library, id),
-                Effect::Thread { ask, id } => Msg::Thread { ask, tree: tree(library, &id), id },
+                Effect::Thread { ask, id } => {
+                    // The tree names each mail by its first name.
+                    let id = library.shelf().name(&id);
+                    Msg::Thread { ask, tree: tree(library, &id), id }
+                }
                 Effect::Ask { ask, question } => Msg::Answer { ask, answer: question.answer(library) },
                 _ => continue,
             };
@@ -182,7 +186,8 @@ fn answers(shelf: &Shelf, id: &str) -> Vec<Vec<u8>> {
     let copies = members.into_iter().take(2_000).filter_map(|member| {
         let copies = reader.copies(member).ok()?;
         let stored = &copies.first()?.stored;
-        let answers = stored.kinds.reply && stored.references.last().is_some_and(|parent| parent == id);
+        let is_it = |parent: &String| parent == id || shelf.name(parent) == id;
+        let answers = stored.kinds.reply && stored.references.last().is_some_and(is_it);
         answers.then_some(copies)
     });
     copies.take(MOST).filter_map(|copies| shelf.bytes(&copies).ok()).collect()

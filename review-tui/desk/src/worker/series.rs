@@ -2,7 +2,6 @@
 
 use provenance_corpus::message::Message;
 use provenance_corpus::patch::Patch;
-use provenance_index::hash;
 use provenance_index::links::edge::Kind as LinkKind;
 use provenance_index::links::pairing::Fate;
 use provenance_review::check::{self, Case, Fact, Target, World};
@@ -10,7 +9,7 @@ use provenance_review::diff::compare::Side;
 use provenance_review::diff::form::{self, Kind};
 use provenance_review::series::reason;
 use provenance_review::series::{Version, about, versions};
-use provenance_review::session::letters::Letters;
+use provenance_review::session::letters::{Letters, id_of};
 use provenance_review::{dates, diff};
 
 use crate::facts::series::{Cell, Column, Remark, Row, SeriesFacts};
@@ -32,8 +31,7 @@ pub(crate) fn series(library: &Library, id: &str) -> Result<SeriesFacts, String>
     let shelf = library.shelf();
     let reader = shelf.reader.as_ref().ok_or("nothing is indexed")?;
     let letters = Letters::open(library.shelf_data(), reader).map_err(|e| e.what)?;
-    let mut all =
-        about(&letters, hash::message_id(id)).and_then(|mail| versions(&letters, mail)).map_err(|e| e.what)?;
+    let mut all = about(&letters, id_of(reader, id)).and_then(|mail| versions(&letters, mail)).map_err(|e| e.what)?;
     all.truncate(MOST);
     let last = all.last().ok_or("this mail is neither a patch nor a cover letter, nor a reply to one")?;
     let mut facts = SeriesFacts { title: clean(&last.title()), ..SeriesFacts::default() };
