@@ -406,7 +406,8 @@ pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
                     compared.push(entry.id.clone());
                 }
                 if meets || links {
-                    let commit = Commit { id: entry.id.clone(), fact: fact(&entry), aside: false };
+                    let commit =
+                        Commit { id: entry.id.clone(), fact: fact(&entry), aside: false, authored: entry.dates.0 };
                     met.insert(entry.id, commit);
                 }
             },
@@ -420,7 +421,9 @@ pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
         missing::keep(&place, absent)?;
         let aside = place::aside(data, tree, &mut met.keys().map(|id| commit_node(id)))?;
         let aside: FxHashSet<u64> = aside.into_iter().collect();
-        found.extend(met.into_values().map(|commit| Commit { aside: aside.contains(&commit_node(&commit.id)), ..commit }));
+        found.extend(
+            met.into_values().map(|commit| Commit { aside: aside.contains(&commit_node(&commit.id)), ..commit }),
+        );
     }
     // Trees that share history have the same commits; what one main line holds is merged.
     found.sort_unstable_by(|a, b| (&a.id, a.aside).cmp(&(&b.id, b.aside)));
@@ -441,12 +444,16 @@ fn halves_before(
     let records = tree.records(data)?;
     let mut found: FxHashMap<Vec<u8>, Commit> = FxHashMap::default();
     for (commit, parents) in place::parents(data, tree, &halves)? {
-        for entry in parents.iter().map(|node| records.of(*node)).collect::<io::Result<Vec<_>>>()?.into_iter().flatten() {
+        for entry in parents.iter().map(|node| records.of(*node)).collect::<io::Result<Vec<_>>>()?.into_iter().flatten()
+        {
             let before = fact(&entry);
             let near = (commit.fact.date - before.date).abs() < 86_400 && before.author.0 == commit.fact.author.0;
             let file = before.files.iter().any(|file| commit.fact.files.binary_search(file).is_ok());
             if near && file && !entry.merge && !met.get(&entry.id).is_some_and(|known| known.fact.lines > 0) {
-                found.insert(entry.id.clone(), Commit { id: entry.id, fact: before, aside: false });
+                found.insert(
+                    entry.id.clone(),
+                    Commit { id: entry.id, fact: before, aside: false, authored: entry.dates.0 },
+                );
             }
         }
     }

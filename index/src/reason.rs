@@ -131,11 +131,14 @@ fn thanked(message: &str) -> Vec<Thanked> {
 fn names(text: &str) -> Vec<&str> {
     let mut found: Vec<&str> = Vec::new();
     let mut seen = FxHashSet::default();
-    for word in text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | '`' | '<' | '>' | '=' | '+')) {
+    for word in
+        text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | '`' | '<' | '>' | '=' | '+'))
+    {
         let word = word.trim_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         let word = word.split(['(', '[', '+', ':']).next().unwrap_or(word);
         let named = word.trim_matches('_').contains('_') || word.contains('/') && word.contains('.');
-        if named && (6..=80).contains(&word.len()) && !word.contains("://") && !word.contains('@') && seen.insert(word) {
+        if named && (6..=80).contains(&word.len()) && !word.contains("://") && !word.contains('@') && seen.insert(word)
+        {
             found.push(word);
         }
     }
@@ -144,7 +147,8 @@ fn names(text: &str) -> Vec<&str> {
 
 /// Lines of a message that are nobody's own words: what a machine printed.
 fn printed(text: &str) -> impl Iterator<Item = String> {
-    let squeezed = |line: &str| line.trim_start_matches(['>', ' ', '|']).split_whitespace().collect::<Vec<_>>().join(" ");
+    let squeezed =
+        |line: &str| line.trim_start_matches(['>', ' ', '|']).split_whitespace().collect::<Vec<_>>().join(" ");
     text.lines()
         .map(squeezed)
         .filter(|line| line.len() >= 24 && !line.contains("-by:") && !line.contains("@"))
@@ -209,7 +213,11 @@ fn commits(message: &str) -> Vec<Clue> {
     for pair in words.windows(2).filter(|pair| matches!(pair[0], "commit" | "Commit" | "commits")) {
         let digits = pair[1].trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_lowercase();
         let is_id = (10..=64).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        if is_id && !found.iter().any(|clue| matches!(clue, Clue::Fixes(known) if known.starts_with(&digits) || digits.starts_with(known))) {
+        if is_id
+            && !found.iter().any(
+                |clue| matches!(clue, Clue::Fixes(known) if known.starts_with(&digits) || digits.starts_with(known)),
+            )
+        {
             found.push(Clue::Mentions(digits));
         }
     }
@@ -228,7 +236,10 @@ fn prose_words(message: &str) -> impl Iterator<Item = &str> {
 pub fn find(reader: &Reader, raw: &mut Raw, question: &Question<'_>) -> Result<Option<Reason>, ReaderError> {
     let found = candidates(reader, raw, question)?;
     let next = found.get(1).map_or(0.0, |reason| reason.weight);
-    Ok(found.into_iter().next().filter(|first| first.weight >= ENOUGH && first.weight - next >= CLEAR && kinds(first) >= 2))
+    Ok(found
+        .into_iter()
+        .next()
+        .filter(|first| first.weight >= ENOUGH && first.weight - next >= CLEAR && kinds(first) >= 2))
 }
 
 /// The best mail of each thread that a commit may have come out of, the most likely first.
@@ -253,8 +264,9 @@ pub fn candidates(reader: &Reader, raw: &mut Raw, question: &Question<'_>) -> Re
         let columns = Columns::open(reader)?;
         for person in &people {
             let texts = [&person.address, &person.name].into_iter().filter(|text| !text.is_empty());
-            let queries: Vec<(Occur, Box<dyn Query>)> =
-                texts.filter_map(|text| Some((Occur::Should, phrase(reader.fields.from.exact, &words(text))?))).collect();
+            let queries: Vec<(Occur, Box<dyn Query>)> = texts
+                .filter_map(|text| Some((Occur::Should, phrase(reader.fields.from.exact, &words(text))?)))
+                .collect();
             for (_, id) in within(reader, &columns, &BooleanQuery::new(queries), window)?.into_iter().take(MAILS) {
                 clues.entry(id).or_default().push(Clue::Named(person.trailer.clone(), person.name.clone()));
             }
@@ -316,10 +328,13 @@ fn judge(
         let message = Message::parse(&bytes);
         let text = message.text();
         // What is quoted was said by others.
-        let own: String = text.lines().filter(|line| !line.starts_with('>')).fold(String::new(), |all, line| all + line + "\n");
+        let own: String =
+            text.lines().filter(|line| !line.starts_with('>')).fold(String::new(), |all, line| all + line + "\n");
         let mut said: Vec<Clue> = Vec::new();
         let subject_and_text = format!("{}\n{own}", stored.subject);
-        said.extend(names.iter().filter(|name| subject_and_text.contains(**name)).map(|name| Clue::Says((*name).to_owned())));
+        said.extend(
+            names.iter().filter(|name| subject_and_text.contains(**name)).map(|name| Clue::Says((*name).to_owned())),
+        );
         said.extend(printed(&own).filter(|line| lines.contains(line)).map(Clue::Says));
         said.sort();
         said.dedup();
@@ -401,7 +416,8 @@ fn weigh(
 
 impl Thanked {
     fn wrote(&self, mail: &Read) -> bool {
-        let named = |clue: &Clue| matches!(clue, Clue::Named(trailer, name) if *trailer == self.trailer && *name == self.name);
+        let named =
+            |clue: &Clue| matches!(clue, Clue::Named(trailer, name) if *trailer == self.trailer && *name == self.name);
         self.who == mail.who || mail.clues.iter().any(named)
     }
 }
@@ -412,15 +428,19 @@ mod tests {
 
     #[test]
     fn what_is_a_name_and_what_is_printed() {
-        let text = "BUG: in text_poke_bp() at arch/x86/kernel/alternative.c:12, see https://x.org/a_b_c and a@b_c.org; foo_b";
+        let text =
+            "BUG: in text_poke_bp() at arch/x86/kernel/alternative.c:12, see https://x.org/a_b_c and a@b_c.org; foo_b";
         assert_eq!(names(text), ["text_poke_bp", "arch/x86/kernel/alternative.c"]);
-        let lines: Vec<String> = printed("> WARNING: CPU: 1 PID: 7 at  kernel/x.c\nshort\nFixes: 0123456789ab (\"a long title\")").collect();
+        let lines: Vec<String> =
+            printed("> WARNING: CPU: 1 PID: 7 at  kernel/x.c\nshort\nFixes: 0123456789ab (\"a long title\")").collect();
         assert_eq!(lines, ["WARNING: CPU: 1 PID: 7 at kernel/x.c"]);
     }
 
     #[test]
     fn who_is_thanked() {
-        let people = thanked("x: y\n\nwhy\n\nReported-by: Ada Example <ada@x.org>\nReviewed-by: Eve <e@x.org>\nSuggested-by: Bob B <b@x.org>\n");
+        let people = thanked(
+            "x: y\n\nwhy\n\nReported-by: Ada Example <ada@x.org>\nReviewed-by: Eve <e@x.org>\nSuggested-by: Bob B <b@x.org>\n",
+        );
         let said: Vec<(&str, f32)> = people.iter().map(|p| (p.who.as_str(), p.weight)).collect();
         assert_eq!(said, [("ada example", 3.0), ("bob b", 2.5)]);
     }

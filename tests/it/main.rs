@@ -8,6 +8,7 @@
 //! - `killed`: `index` killed at any moment loses nothing
 //! - `real`: the real archives and threads, as snapshots
 //! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
+//! - `commits`: where commits are, and what belongs to them
 //! - `check`: findings on a patch, and no false alarms
 //! - `blinds`: the same patch with less to go by, and what that costs
 //! - `maintainers`: whom MAINTAINERS of the patch's day names
@@ -28,6 +29,7 @@ mod bench;
 mod blinds;
 mod cases;
 mod check;
+mod commits;
 mod conflicts;
 mod data;
 mod desk;

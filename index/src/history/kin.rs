@@ -75,8 +75,7 @@ fn said_of(digits: &str) -> u64 {
 /// The key of what an author wrote at a moment; `None` where that is not known.
 fn written(entry: &Entry) -> Option<u64> {
     let who = person_hash(&entry.author.1);
-    (who != 0 && !entry.merge && entry.dates.0 != 0)
-        .then(|| xxh3_64_with_seed(&entry.dates.0.to_le_bytes(), who))
+    (who != 0 && !entry.merge && entry.dates.0 != 0).then(|| xxh3_64_with_seed(&entry.dates.0.to_le_bytes(), who))
 }
 
 fn words(entry: &Entry) -> Vec<Kin> {
@@ -90,7 +89,12 @@ fn words(entry: &Entry) -> Vec<Kin> {
             Told::Merged => {}
         }
     }
-    found.extend(written(entry).map(|key| Kin { key, id: entry.id.clone(), word: Word::Written, other: String::new() }));
+    found.extend(written(entry).map(|key| Kin {
+        key,
+        id: entry.id.clone(),
+        word: Word::Written,
+        other: String::new(),
+    }));
     found
 }
 

@@ -196,7 +196,11 @@ pub fn find(data: &Path, tree: &Tree, id: &[u8]) -> io::Result<Option<Standing>>
 ///
 /// # Errors
 /// What the file system says, or damage.
-pub(super) fn parents<'c>(data: &Path, tree: &Tree, commits: &[&'c Commit]) -> io::Result<Vec<(&'c Commit, Box<[u64]>)>> {
+pub(super) fn parents<'c>(
+    data: &Path,
+    tree: &Tree,
+    commits: &[&'c Commit],
+) -> io::Result<Vec<(&'c Commit, Box<[u64]>)>> {
     let dir = dir(data, tree);
     let Some(state) = load(&dir)? else { return Ok(Vec::new()) };
     let records = Records::<Place>::open(&dir, state.generation)?;

@@ -178,7 +178,9 @@ mod tests {
         assert_eq!(numbers("v6.1.55"), Some((vec![6, 1, 55], false)));
         assert_eq!(numbers("v6.1-rc3"), Some((vec![6, 1], true)));
         assert_eq!(numbers("release-2.0"), Some((vec![2, 0], false)));
-        for other in ["next-20240101", "v6.1.3-rt2", "for-6.8", "x86-urgent-2024-01-05", "v6", "99999999999.1", "", "é1.2"] {
+        for other in
+            ["next-20240101", "v6.1.3-rt2", "for-6.8", "x86-urgent-2024-01-05", "v6", "99999999999.1", "", "é1.2"]
+        {
             assert_eq!(numbers(other).filter(|_| other != "for-6.8"), None, "{other}");
         }
     }
@@ -191,8 +193,15 @@ mod tests {
         };
         let main = |refs: Refs| refs.main.unwrap().name;
         assert_eq!(main(refs(&["refs/heads/topic", "refs/heads/main"], "refs/heads/topic", None)), "main");
-        assert_eq!(main(refs(&["refs/heads/main", "refs/remotes/origin/main"], "refs/heads/main", None)), "origin/main");
-        let own = refs(&["refs/heads/master", "refs/remotes/origin/dev"], "refs/heads/master", Some("refs/remotes/origin/dev"));
+        assert_eq!(
+            main(refs(&["refs/heads/main", "refs/remotes/origin/main"], "refs/heads/main", None)),
+            "origin/main"
+        );
+        let own = refs(
+            &["refs/heads/master", "refs/remotes/origin/dev"],
+            "refs/heads/master",
+            Some("refs/remotes/origin/dev"),
+        );
         assert_eq!(main(own), "origin/dev");
         assert_eq!(main(refs(&["refs/heads/trunk"], "refs/heads/trunk", None)), "trunk");
         assert_eq!(main(refs(&[], "HEAD", None)), "HEAD");

@@ -179,14 +179,7 @@ pub(super) fn of_message(id: &[u8], message: &str) -> Entry {
     let mut tells = told::commits(message, false);
     tells.extend(kin::reverts(message).iter().filter_map(|digits| Some((reverted(digits)?, Told::Reverts))));
     let trailers = trailer::parse(message).into_iter().map(|t| (t.name.to_owned(), t.value.into_owned())).collect();
-    Entry {
-        id: id.to_vec(),
-        subject,
-        trailers,
-        cites: cited(message, ""),
-        tells,
-        ..Entry::default()
-    }
+    Entry { id: id.to_vec(), subject, trailers, cites: cited(message, ""), tells, ..Entry::default() }
 }
 
 /// The bytes of an abbreviated id, of which a last odd digit says no more.

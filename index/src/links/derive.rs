@@ -54,8 +54,12 @@ pub fn derive(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u64)
     }
     let split = halves::split(halves, &facts);
     // A part of a patch, or a patch that is a part, is no other form of it.
-    let parts: FxHashSet<(u64, u64)> =
-        edges.iter().chain(&split).filter(|e| matches!(e.kind, Kind::Squashed | Kind::Split)).map(|e| (e.from, e.to)).collect();
+    let parts: FxHashSet<(u64, u64)> = edges
+        .iter()
+        .chain(&split)
+        .filter(|e| matches!(e.kind, Kind::Squashed | Kind::Split))
+        .map(|e| (e.from, e.to))
+        .collect();
     edges.retain(|e| !(e.kind == Kind::Form && parts.contains(&(e.from, e.to))));
     edges.extend(split);
     edges.extend(cited::find(&facts, &place));
@@ -67,7 +71,8 @@ pub fn derive(mut facts: Vec<Fact>, trees: &[Commit], root: impl Fn(u64) -> u64)
     commits.sort_unstable();
     commits.dedup();
     // What is on a branch beside the main line has not become part of the project.
-    let aside: FxHashSet<u64> = trees.iter().filter(|commit| commit.aside).map(|commit| commit_node(&commit.id)).collect();
+    let aside: FxHashSet<u64> =
+        trees.iter().filter(|commit| commit.aside).map(|commit| commit_node(&commit.id)).collect();
     let landed = landed(&facts, &sendings, &edges, &aside);
     Derived { facts, sendings, revisions, edges, commits, landed }
 }
@@ -80,11 +85,7 @@ fn landed(facts: &[Fact], sendings: &Sendings, edges: &[Edge], aside: &FxHashSet
     }
     let mut landed: FxHashSet<u64> = FxHashSet::default();
     let mut open: Vec<u64> =
-        edges
-            .iter()
-            .filter(|e| e.kind.is_made() && !aside.contains(&e.to))
-            .map(|e| e.from)
-            .collect();
+        edges.iter().filter(|e| e.kind.is_made() && !aside.contains(&e.to)).map(|e| e.from).collect();
     while let Some(id) = open.pop() {
         if landed.insert(id) {
             open.extend(earlier.get(&id).into_iter().flatten());

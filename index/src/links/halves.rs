@@ -70,14 +70,19 @@ pub fn squashed(node: u64, commit: &Fact, best: Option<u32>, facts: &[Fact], kno
     for at in parts {
         let mail = &facts[at as usize];
         let related = |other: &Fact| {
-            same_author(mail, commit) || mail.parent == other.id || other.parent == mail.id || mail.stem != 0 && mail.stem == other.stem
+            same_author(mail, commit)
+                || mail.parent == other.id
+                || other.parent == mail.id
+                || mail.stem != 0 && mail.stem == other.stem
         };
         // Another form of what is there already is no other part.
         let form = |other: &Fact| mail.title != 0 && mail.title == other.title && same_author(mail, other);
         let others = || chosen.iter().map(|(at, _)| &facts[*at as usize]);
-        let new: Vec<u32> = shared(&mail.sketch, &commit.sketch).filter(|line| covered.binary_search(line).is_err()).collect();
+        let new: Vec<u32> =
+            shared(&mail.sketch, &commit.sketch).filter(|line| covered.binary_search(line).is_err()).collect();
         let own = new.len() >= OWN && new.len() * 2 > mail.sketch.len();
-        let fits = if chosen.is_empty() { same_author(mail, commit) } else { others().any(related) && !others().any(form) };
+        let fits =
+            if chosen.is_empty() { same_author(mail, commit) } else { others().any(related) && !others().any(form) };
         if own && fits {
             chosen.push((at, held(mail, &commit.sketch)));
             covered.extend(new);
@@ -102,7 +107,11 @@ pub fn half(node: u64, commit: &Fact, facts: &[Fact], known: &Candidates<'_>) ->
     let whole = |at: &u32| {
         let mail = &facts[*at as usize];
         let larger = is_known(mail) && (commit.lines as f32) < WHOLE * mail.lines as f32;
-        larger && fresh(mail, commit) && same_author(mail, commit) && !mail.flags.told && held(commit, &mail.sketch) >= HELD
+        larger
+            && fresh(mail, commit)
+            && same_author(mail, commit)
+            && !mail.flags.told
+            && held(commit, &mail.sketch) >= HELD
     };
     let newest = known.sharing(commit).into_iter().filter(whole).max_by_key(|at| facts[*at as usize].date)?;
     let mail = &facts[newest as usize];
@@ -157,7 +166,8 @@ mod tests {
 
     #[test]
     fn two_patches_became_one_commit_and_an_older_form_of_one_is_no_part() {
-        let facts = [patch(1, 10, 100, 0..6), patch(2, 10, 200, 0..7), patch(3, 11, 210, 7..12), patch(4, 12, 220, 90..99)];
+        let facts =
+            [patch(1, 10, 100, 0..6), patch(2, 10, 200, 0..7), patch(3, 11, 210, 7..12), patch(4, 12, 220, 90..99)];
         let commit = patch(0, 10, 1_000, 0..12);
         let ids = |edges: Vec<Edge>| edges.into_iter().map(|e| (e.from, e.similarity)).collect::<Vec<_>>();
         assert_eq!(ids(squashed(5, &commit, Some(1), &facts, &with(&facts))), [(2, 1000), (3, 1000)]);
@@ -171,7 +181,10 @@ mod tests {
         let facts = [patch(1, 10, 100, 0..12)];
         let known = with(&facts);
         let halves = |parts: &[(u64, std::ops::Range<u32>)]| -> Vec<Half> {
-            parts.iter().filter_map(|(node, lines)| half(*node, &patch(0, 50 + node, 900, lines.clone()), &facts, &known)).collect()
+            parts
+                .iter()
+                .filter_map(|(node, lines)| half(*node, &patch(0, 50 + node, 900, lines.clone()), &facts, &known))
+                .collect()
         };
         let nodes = |edges: Vec<Edge>| edges.into_iter().map(|e| (e.to, e.similarity)).collect::<Vec<_>>();
         assert_eq!(nodes(split(halves(&[(8, 0..7), (9, 7..12)]), &facts)), [(8, 583), (9, 416)]);

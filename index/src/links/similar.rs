@@ -140,7 +140,8 @@ impl<'f> Candidates<'f> {
             }
         }
         let other = |at: &u32| self.facts[*at as usize].id != fact.id;
-        let mut shared: Vec<(u32, u32)> = shared.into_iter().filter(|(at, _)| other(at)).map(|(at, n)| (n, at)).collect();
+        let mut shared: Vec<(u32, u32)> =
+            shared.into_iter().filter(|(at, _)| other(at)).map(|(at, n)| (n, at)).collect();
         shared.sort_unstable_by(|a, b| b.cmp(a));
         shared.into_iter().take(CANDIDATES).map(|(_, at)| at).collect()
     }

@@ -31,7 +31,9 @@ pub fn commits(text: &str, robot: bool) -> Vec<(Vec<u8>, fact::Told)> {
         scan("Commit-ID:", fact::Told::Merged, |before, _| before.is_empty());
         return found;
     }
-    scan("cherry picked from commit ", fact::Told::Picked, |before, after| before.trim() == "(" && after.starts_with(')'));
+    scan("cherry picked from commit ", fact::Told::Picked, |before, after| {
+        before.trim() == "(" && after.starts_with(')')
+    });
     scan("pstream commit ", fact::Told::Backport, |before, _| {
         before.trim_start_matches([' ', '[', '(']).eq_ignore_ascii_case("u")
     });
@@ -57,7 +59,8 @@ pub fn commit_of(text: &str) -> Told {
     let mut told = Told::default();
     let (head, rest) = text.split_once("\n\n").unwrap_or(("", text));
     // A sentence may stand above the head, and a blank line between them.
-    let (head, rest) = if head.contains("Commit-ID:") { (head, rest) } else { rest.split_once("\n\n").unwrap_or((head, rest)) };
+    let (head, rest) =
+        if head.contains("Commit-ID:") { (head, rest) } else { rest.split_once("\n\n").unwrap_or((head, rest)) };
     for line in head.lines() {
         let Some((name, value)) = line.split_once(':') else { continue };
         match name {
@@ -66,7 +69,8 @@ pub fn commit_of(text: &str) -> Told {
                 told.author = (person.name.unwrap_or_default(), person.address);
             }
             "AuthorDate" => {
-                told.authored = provenance_corpus::message::date::parse(value.trim().as_bytes()).map(|date| date.seconds);
+                told.authored =
+                    provenance_corpus::message::date::parse(value.trim().as_bytes()).map(|date| date.seconds);
             }
             _ => {}
         }

@@ -139,7 +139,9 @@ fn resolve(context: &Context, letters: &Letters<'_>, arguments: &Arguments) -> R
 fn standing(id: &[u8], about: &About, look: &Look) -> String {
     let mut out = String::new();
     let mut detail = |verb: &str, text: &str| {
-        for (at, line) in text::wrap(&text::line(text), look.width.map(|width| width.saturating_sub(13)), 0).iter().enumerate() {
+        for (at, line) in
+            text::wrap(&text::line(text), look.width.map(|width| width.saturating_sub(13)), 0).iter().enumerate()
+        {
             let head = if at == 0 { text::pad(verb, 10) } else { " ".repeat(10) };
             let line = if verb.is_empty() { look.paint(Style::Dim, &format!("  {line}")) } else { line.clone() };
             out.push_str(&format!("{head} {line}\n"));
@@ -150,7 +152,8 @@ fn standing(id: &[u8], about: &About, look: &Look) -> String {
     }
     let mut list = |verb: &str, relatives: &[Relative]| {
         for relative in relatives {
-            let title = if relative.subject.is_empty() { String::new() } else { format!(" (\"{}\")", relative.subject) };
+            let title =
+                if relative.subject.is_empty() { String::new() } else { format!(" (\"{}\")", relative.subject) };
             detail(verb, &format!("{}{title}", look.paint(Style::Name, short(&hex(&relative.id)))));
             let mut said: Vec<String> =
                 relative.places.iter().map(|place| format!("{}: {}", place.name(), place.line())).collect();
@@ -261,7 +264,8 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
         Some((mail, reason)) => {
             out.push_str(&format!("reason?    {}\n", mail.draw(look)));
             for clue in &reason.clues {
-                let rows = text::wrap(&text::line(&clue.to_string()), look.width.map(|width| width.saturating_sub(13)), 0);
+                let rows =
+                    text::wrap(&text::line(&clue.to_string()), look.width.map(|width| width.saturating_sub(13)), 0);
                 rows.iter().for_each(|row| out.push_str(&look.paint(Style::Dim, &format!("             {row}\n"))));
             }
         }
@@ -359,12 +363,19 @@ impl Line {
             let id = self.unindexed.as_deref().map_or_else(|| "a mail".to_owned(), |id| text::line(id).into_owned());
             return format!("{}   {}", look.paint(Style::Name, &id), look.paint(Style::Dim, "not indexed"));
         };
+        // Where it does not fit behind the words that lead to it, the id stands on a line of its own, and the subject is cut.
+        const BEFORE: usize = 13;
+        const AUTHOR: usize = 20;
+        let (subject, id) = (text::line(&self.subject), text::line(id));
+        let room = look.width.map(|width| width.saturating_sub(BEFORE + "2023-03-01".len() + 2 + AUTHOR + 2).max(20));
+        let fits = room.is_none_or(|room| text::width(&subject) + 3 + text::width(&id) <= room);
+        let gap = if fits { "   ".to_owned() } else { format!("\n{}", " ".repeat(BEFORE)) };
         format!(
-            "{}  {}  {}   {}",
+            "{}  {}  {}{gap}{}",
             look.paint(Style::Dim, &self.date.map_or_else(String::new, dates::day)),
-            text::fit(&text::line(&self.author), 20),
-            text::line(&self.subject),
-            look.paint(Style::Name, &text::line(id))
+            text::fit(&text::line(&self.author), AUTHOR),
+            room.map_or_else(|| subject.clone(), |room| text::cut(&subject, room)),
+            look.paint(Style::Name, &id)
         )
     }
 

@@ -113,7 +113,8 @@ fn relative(data: &Path, id: Vec<u8>, word: Word) -> Result<Relative, Failure> {
     let fail = |e| links_failure(&e);
     let subject = history::find(data, &id).map_err(fail)?.map(|(_, entry)| entry.subject).unwrap_or_default();
     let mut reverted: Vec<Vec<u8>> = Vec::new();
-    reverted.extend(kin::of(data, &id).map_err(fail)?.into_iter().filter(|(_, w)| *w == Word::Reverts).map(|(id, _)| id));
+    reverted
+        .extend(kin::of(data, &id).map_err(fail)?.into_iter().filter(|(_, w)| *w == Word::Reverts).map(|(id, _)| id));
     Ok(Relative { places: places(data, &id)?, id, subject, word, reverted })
 }
 
@@ -142,7 +143,8 @@ impl Place {
     /// What the repository is called: its directory, or that in which its `.git` lies.
     pub fn name(&self) -> String {
         let path = &self.tree.path;
-        let named = if path.file_name().is_some_and(|name| name == ".git") { path.parent() } else { Some(path.as_path()) };
+        let named =
+            if path.file_name().is_some_and(|name| name == ".git") { path.parent() } else { Some(path.as_path()) };
         named.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
     }
 

@@ -32,7 +32,8 @@ fn act() -> impl Strategy<Value = Act> {
 fn commit(repository: &Repository, commits: &[Oid], parents: &[usize], minutes: i64) -> Oid {
     let who = Signature::new("Ada", "ada@example.org", &Time::new(1_600_000_000 + minutes * 60, 0)).unwrap();
     let tree = repository.find_tree(repository.treebuilder(None).unwrap().write().unwrap()).unwrap();
-    let mut ids: Vec<Oid> = parents.iter().filter(|_| !commits.is_empty()).map(|at| commits[at % commits.len()]).collect();
+    let mut ids: Vec<Oid> =
+        parents.iter().filter(|_| !commits.is_empty()).map(|at| commits[at % commits.len()]).collect();
     ids.dedup();
     let parents: Vec<git2::Commit<'_>> = ids.into_iter().map(|id| repository.find_commit(id).unwrap()).collect();
     let message = format!("number {}", commits.len());
@@ -51,7 +52,12 @@ fn compare(repository: &Repository, data: &Path, tree: &Tree) -> Result<(), Test
         prop_assert_eq!(found.merged, refs.main.as_ref().is_some_and(|main| holds(oid(main))), "{} on main", id);
         let main = refs.main.as_ref().map(|main| main.name.as_str());
         let others = refs.branches.iter().filter(|name| Some(name.name.as_str()) != main && holds(oid(name)));
-        prop_assert_eq!(&found.branches, &others.map(|name| name.name.clone()).collect::<Vec<_>>(), "branches of {}", id);
+        prop_assert_eq!(
+            &found.branches,
+            &others.map(|name| name.name.clone()).collect::<Vec<_>>(),
+            "branches of {}",
+            id
+        );
         let tags: Vec<&refs::Name> = refs.tags.iter().filter(|name| holds(oid(name))).collect();
         prop_assert_eq!(found.tag.is_some(), !tags.is_empty());
         let Some(named) = found.tag else { continue };
@@ -64,7 +70,8 @@ fn compare(repository: &Repository, data: &Path, tree: &Tree) -> Result<(), Test
         let first = tags.iter().find(|name| name.name == named).expect("a tag that holds it");
         for other in &tags {
             prop_assert!(class(first) <= class(other), "{} before {}", named, other.name);
-            let before = class(first) == class(other) && repository.graph_descendant_of(oid(first), oid(other)).unwrap();
+            let before =
+                class(first) == class(other) && repository.graph_descendant_of(oid(first), oid(other)).unwrap();
             prop_assert!(!before, "{} comes after {}", named, other.name);
         }
     }

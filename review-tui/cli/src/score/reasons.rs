@@ -23,7 +23,9 @@ const NAMING: [&str; 5] = ["link:", "closes:", "buglink:", "message-id:", "refer
 fn hidden(message: &str) -> String {
     let names = |line: &str| {
         let lower = line.trim_start().to_ascii_lowercase();
-        NAMING.iter().any(|name| lower.starts_with(name)) || lower.contains("://lore.kernel.org") || lower.contains("://lkml")
+        NAMING.iter().any(|name| lower.starts_with(name))
+            || lower.contains("://lore.kernel.org")
+            || lower.contains("://lkml")
     };
     message.lines().filter(|line| !names(line)).fold(String::new(), |all, line| all + line + "\n")
 }
@@ -43,7 +45,8 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
             continue;
         }
         let Some(copy) = letters.copy(robot.id)? else { continue };
-        let named = robot.cites.iter().filter(|(_, cited, masked)| matches!(cited, Cited::Trailer | Cited::Closes) && !masked);
+        let named =
+            robot.cites.iter().filter(|(_, cited, masked)| matches!(cited, Cited::Trailer | Cited::Closes) && !masked);
         let mut targets: Vec<u64> = Vec::new();
         let mut own = vec![robot.id];
         let mut closes = false;
@@ -88,7 +91,13 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
             if claim.is_none() {
                 for near in letters.reasons(&question)?.iter().take(3) {
                     let stored = letters.stored(near.id)?.unwrap_or_default();
-                    writeln!(out, "  near   {}  {}  {:.2}", stored.message_id, text::line(&stored.subject), near.weight)?;
+                    writeln!(
+                        out,
+                        "  near   {}  {}  {:.2}",
+                        stored.message_id,
+                        text::line(&stored.subject),
+                        near.weight
+                    )?;
                 }
             }
             if let Some(claim) = claim {
@@ -106,8 +115,19 @@ pub fn run(context: &Context, reader: &Reader, verbose: bool) -> Result<Exit, Fa
     };
     let recall = Count { claims: indexed, right: found.right };
     writeln!(out, "commits whose reason is indexed: {indexed}; found {}, recall {}", found.right, share(recall))?;
-    writeln!(out, "claims about them: {}; wrong {}, precision {}", found.claims, found.claims - found.right, share(found))?;
-    writeln!(out, "commits whose reason is not indexed: {}; claims, all wrong: {}", absent.claims + absent.right, absent.claims)?;
+    writeln!(
+        out,
+        "claims about them: {}; wrong {}, precision {}",
+        found.claims,
+        found.claims - found.right,
+        share(found)
+    )?;
+    writeln!(
+        out,
+        "commits whose reason is not indexed: {}; claims, all wrong: {}",
+        absent.claims + absent.right,
+        absent.claims
+    )?;
     let all = Count { claims: found.claims + absent.claims, right: found.right };
     writeln!(out, "all claims: {}; wrong {}, precision {}", all.claims, all.claims - all.right, share(all))?;
     out.finish()?;

@@ -3,8 +3,8 @@
 use provenance_corpus::subject::Subject;
 use provenance_corpus::trailer::{self, Kind};
 use provenance_index::document::hex;
-use provenance_index::history::{self, mainline};
 use provenance_index::hash;
+use provenance_index::history::{self, mainline};
 
 use super::rule::{Look, Missing};
 use super::{Case, Evidence, Fact, Finding, Outcome, Rule, Severity, Target};
