@@ -8,7 +8,7 @@ use provenance_engine::text::Builder;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "example");
+    let me = engine.holder(MechanismId::TEXT, "example")?;
     let mut b = Builder::new();
     let programs = [1u8, 2, 3].map(|n| {
         b.at(16, 0);

@@ -10,7 +10,7 @@ use provenance_engine::text::{Builder, builder::Fentry};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "example");
+    let me = engine.holder(MechanismId::TEXT, "example")?;
     let mut b = Builder::new();
     let forty = b.function("forty");
     b.code(&[0xb8, 40, 0, 0, 0]).ret(); // mov eax, 40; ret
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     b.code(&[0x83, 0xc0, 0x02]).ret(); // add eax, 2; ret
     let text = engine.load(b, me)?;
 
-    let site = engine.text().site(text.addr(pad)?, 5)?.as_call();
+    let site = engine.text().site(text.addr(pad)?, 5)?;
     engine.claim(site, Bytes::nop5(), me, Sharing::Exclusive, "nothing")?;
     let before = Before::note(&engine, site.addr(), 9)?;
     let applied = engine.poke(me, [Change::new(site, Bytes::nop5(), Insn::Call(text.addr(forty)?))])?;
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("  returns {}", f());
 
     // Somebody else wants the same bytes.
-    let rival = engine.holder(MechanismId::FTRACE, "");
+    let rival = engine.holder(MechanismId::FTRACE, "")?;
     if let Err(refusal) = engine.claim(site, Bytes::nop5(), rival, Sharing::Exclusive, "") {
         println!("  {refusal}");
     }

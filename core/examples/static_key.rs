@@ -9,7 +9,7 @@ use provenance_engine::text::Builder;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "example");
+    let me = engine.holder(MechanismId::TEXT, "example")?;
     let mut b = Builder::new();
     let f = b.function("guarded");
     let (site, yes) = (b.here(), b.forward());
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     b.code(&[0xb8, 1, 0, 0, 0]).ret();
     let text = engine.load(b, me)?;
     let site = engine.text().site(text.addr(site)?, 2)?;
-    let key = StaticKey::new(&engine, "guarded", false);
+    let key = StaticKey::new(&engine, "guarded", false)?;
     key.add(&[Entry { site, target: text.addr(yes)?, branch: false }])?;
     // SAFETY: laid out above: takes nothing, returns 0 or 1.
     let f: extern "C" fn() -> u64 = unsafe { std::mem::transmute(text.addr(f)? as usize) };
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stop.store(true, Ordering::Relaxed);
         Ok(flips?)
     })?;
-    let stats = engine.stats();
+    let stats = engine.stats()?;
     println!("off {}, on {}", counts[0].load(Ordering::Relaxed), counts[1].load(Ordering::Relaxed));
     println!("{} batches, {} syncs, {} traps, {} late", stats.batches, stats.syncs, stats.traps, stats.late);
     Ok(())

@@ -7,7 +7,7 @@ use provenance_engine::text::{Builder, builder::Fentry};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "example");
+    let me = engine.holder(MechanismId::TEXT, "example")?;
     let mut b = Builder::new();
     let f = b.function("traced");
     let pad = b.fentry(Fentry::EndbrNop);

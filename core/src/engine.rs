@@ -2,6 +2,7 @@
 
 mod region;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,7 @@ use crate::poke::{
     Applied, Cursor, Phase, PokeError, Poked, Probe, Protocol, Stats, TextLock, lock, quad, stop, sync, trap,
 };
 use crate::preflight;
+use crate::process::PerProcess;
 use crate::site::Site;
 use crate::text::{ArenaOptions, Text, foreign};
 
@@ -49,13 +51,15 @@ struct Inner {
     pid: u32,
     stats: Mutex<Stats>,
     pending: Mutex<Option<Batch>>,
+    /// Where each holder's tables lead: site and target. Its text looks there, and its sites do not show it.
+    tables: Mutex<BTreeMap<HolderId, Vec<(u64, u64)>>>,
 }
 
 /// Batches whose engine was dropped before they could be finished, with their text. Whoever patches next finishes them.
-static ORPHANS: Mutex<Vec<(Text, Batch)>> = Mutex::new(Vec::new());
+static ORPHANS: PerProcess<Mutex<Vec<(Text, Batch)>>> = PerProcess::new();
 
 fn orphans() -> MutexGuard<'static, Vec<(Text, Batch)>> {
-    ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
+    ORPHANS.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs the steps that are left, with nobody watching.
@@ -94,13 +98,18 @@ impl Drop for Inner {
     }
 }
 
-/// The ledger, to be read. Do not hold it across a call of the engine.
-pub struct Books<'a>(MutexGuard<'a, Ledger>);
+/// The ledger, to be read. While it is held its thread is inside the engine: another call is refused with
+/// [`PokeError::Reentered`], as it would wait for this very one.
+pub struct Books<'a> {
+    ledger: MutexGuard<'a, Ledger>,
+    /// Left when the lock is free again.
+    _entry: Entry,
+}
 
 impl Deref for Books<'_> {
     type Target = Ledger;
     fn deref(&self) -> &Ledger {
-        &self.0
+        &self.ledger
     }
 }
 
@@ -130,6 +139,7 @@ impl Engine {
             pid: std::process::id(),
             stats: Mutex::default(),
             pending: Mutex::default(),
+            tables: Mutex::default(),
         })))
     }
 
@@ -151,13 +161,16 @@ impl Engine {
         self.0.protocol
     }
 
-    /// The ledger, for questions. Do not hold it across a call of the engine.
-    #[must_use]
-    pub fn ledger(&self) -> Books<'_> {
-        Books(self.books())
+    /// The ledger, for questions; not to be held across a call of the engine.
+    ///
+    /// # Errors
+    /// [`PokeError::Forked`], [`PokeError::Reentered`].
+    pub fn ledger(&self) -> Result<Books<'_>, PokeError> {
+        let _entry = self.enter()?;
+        Ok(Books { ledger: self.books(), _entry })
     }
 
-    fn books(&self) -> MutexGuard<'_, Ledger> {
+    pub(crate) fn books(&self) -> MutexGuard<'_, Ledger> {
         self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -166,17 +179,23 @@ impl Engine {
     }
 
     /// Registers a party.
-    #[must_use]
-    pub fn holder(&self, mechanism: MechanismId, name: &str) -> HolderId {
-        self.books().holder(mechanism, name)
+    ///
+    /// # Errors
+    /// [`PokeError::Forked`], [`PokeError::Reentered`].
+    pub fn holder(&self, mechanism: MechanismId, name: &str) -> Result<HolderId, PokeError> {
+        let _entry = self.enter()?;
+        Ok(self.books().holder(mechanism, name))
     }
 
     /// Totals so far.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
+    ///
+    /// # Errors
+    /// [`PokeError::Forked`], [`PokeError::Reentered`].
+    pub fn stats(&self) -> Result<Stats, PokeError> {
+        let _entry = self.enter()?;
         let mut stats = self.0.stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
         trap::count(&mut stats);
-        stats
+        Ok(stats)
     }
 
     /// Reads every thread's signal mask and checks all that a poke needs, now.
@@ -205,7 +224,7 @@ impl Engine {
         let (addr, len) = (site.addr(), site.len());
         let found = self.0.text.peek(addr, len)?;
         let ask = Ask { addr, len, expect, holder, sharing, kind: Kind::Site, accepts };
-        let symbol = self.0.text.describe(addr);
+        let symbol = self.0.text.called(addr);
         Ok(self.books().claim(ask, found, &symbol)?)
     }
 
@@ -322,15 +341,27 @@ impl Engine {
         self.record(&plan, &poked, &mut Applied { written: plan.patches().len(), ..Applied::default() })
     }
 
-    /// Whether a site may lead to an address: text that an engine laid out, or an address that somebody vouches for.
-    pub(crate) fn check_target(&self, addr: u64, target: u64) -> Result<(), PokeError> {
-        let text = &self.0.text;
-        let own = text.chunk(target, 1).is_some();
-        if if own { text.is_live(target) } else { trap::owns(target) } || foreign::is_declared(target) {
+    /// Whether a site may lead to an address: text that an engine laid out, or an address that somebody vouches for. Text of
+    /// another engine, which does not see this one's sites, is not given back from then on. The caller holds the text lock.
+    fn check_target(&self, addr: u64, target: u64) -> Result<(), PokeError> {
+        let own = self.0.text.chunk(target, 1).is_some();
+        if if own { trap::owns(target) } else { trap::lead(target) } || foreign::is_declared(target) {
             Ok(())
         } else {
             Err(PokeError::ForeignTarget { addr, target })
         }
+    }
+
+    /// Says where a holder's table leads now, in place of what it said before.
+    pub(crate) fn set_table(&self, holder: HolderId, leads: Vec<(u64, u64)>) {
+        self.0.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(holder, leads);
+    }
+
+    /// As a site is checked: for what a mechanism keeps in a table instead.
+    pub(crate) fn check_call(&self, addr: u64, target: u64) -> Result<(), PokeError> {
+        let _entry = self.enter()?;
+        let _lock = lock()?;
+        self.check_target(addr, target)
     }
 
     /// Claims and bytes against the plan; sites that are as wanted already are left out.
@@ -356,7 +387,7 @@ impl Engine {
         })?;
         if let Some(patch) = wrong {
             let found = self.0.text.peek(patch.addr(), patch.len())?;
-            let symbol = self.0.text.describe(patch.addr());
+            let symbol = self.0.text.called(patch.addr());
             let refusal = ledger.refusal(patch.addr(), patch.old_bytes(), found, plan.holder(), &symbol);
             return Err(PokeError::Refused(Box::new(refusal)));
         }

@@ -2,6 +2,7 @@
 //! already? A signal handler that comes upon a thread inside the engine would wait for locks that the thread holds.
 
 use std::cell::Cell;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::text::error::TextError;
 
@@ -15,6 +16,8 @@ pub(crate) struct Entry(());
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        // A handler on this very thread sees what was done before as done.
+        compiler_fence(Ordering::SeqCst);
         INSIDE.set(false);
     }
 }
@@ -28,17 +31,33 @@ pub(crate) fn same_process(parent: u32) -> Result<(), TextError> {
 /// Enters; `parent` is the process that made the engine.
 pub(crate) fn enter(parent: u32) -> Result<Entry, TextError> {
     same_process(parent)?;
-    if INSIDE.replace(true) { Err(TextError::Reentered) } else { Ok(Entry(())) }
+    if INSIDE.replace(true) {
+        return Err(TextError::Reentered);
+    }
+    compiler_fence(Ordering::SeqCst);
+    Ok(Entry(()))
+}
+
+/// Sets the mark while `f` runs, and then as it was.
+fn with<R>(inside: bool, f: impl FnOnce() -> R) -> R {
+    struct Back(bool);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            compiler_fence(Ordering::SeqCst);
+            INSIDE.set(self.0);
+        }
+    }
+    let _back = Back(INSIDE.replace(inside));
+    compiler_fence(Ordering::SeqCst);
+    f()
 }
 
 /// Runs a callback of the caller's, which may use the engine.
 pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
-    struct Back(bool);
-    impl Drop for Back {
-        fn drop(&mut self) {
-            INSIDE.set(self.0);
-        }
-    }
-    let _back = Back(INSIDE.replace(false));
-    f()
+    with(false, f)
+}
+
+/// Runs what takes a lock and cannot be refused: a destructor. A handler that comes meanwhile is.
+pub(crate) fn inside<R>(f: impl FnOnce() -> R) -> R {
+    with(true, f)
 }

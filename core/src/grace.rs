@@ -13,7 +13,7 @@
 //! the trap handler, and reclaiming is then refused.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,16 +23,16 @@ use crate::poke::lock::lock;
 use crate::poke::stop;
 use crate::preflight;
 
+mod epoch;
 pub(crate) mod error;
 pub(crate) mod executors;
 
+use epoch::{Epoch, Seen};
 pub use error::{GraceError, Inside};
 
-/// Not in patched text.
-const OFFLINE: u64 = u64::MAX;
 #[derive(Debug)]
 struct Slot {
-    epoch: AtomicU64,
+    seen: Seen,
     tid: i32,
     name: String,
 }
@@ -40,7 +40,7 @@ struct Slot {
 #[derive(Debug)]
 struct Domain {
     pid: u32,
-    epoch: AtomicU64,
+    epoch: Epoch,
     slots: Mutex<Vec<Arc<Slot>>>,
 }
 
@@ -54,7 +54,7 @@ pub struct Stamp(u64);
 
 impl Default for Domain {
     fn default() -> Self {
-        Self { pid: std::process::id(), epoch: AtomicU64::default(), slots: Mutex::default() }
+        Self { pid: std::process::id(), epoch: Epoch(AtomicU64::new(0)), slots: Mutex::default() }
     }
 }
 
@@ -72,8 +72,7 @@ impl Grace {
             return Err(GraceError::Twice { tid });
         }
         let index = executors::enter(tid).ok_or(GraceError::TooMany)?;
-        let epoch = AtomicU64::new(self.0.epoch.load(Ordering::SeqCst));
-        let slot = Arc::new(Slot { epoch, tid, name: name.to_owned() });
+        let slot = Arc::new(Slot { seen: self.0.epoch.seen(), tid, name: name.to_owned() });
         slots.push(slot.clone());
         Ok(Executor { domain: self.0.clone(), slot, index, here: PhantomData })
     }
@@ -81,7 +80,7 @@ impl Grace {
     /// Begins a grace period: to be called after the image was unpublished, by a poke that has returned.
     #[must_use]
     pub fn begin(&self) -> Stamp {
-        Stamp(self.0.epoch.fetch_add(1, Ordering::SeqCst) + 1)
+        Stamp(self.0.epoch.begin())
     }
 
     /// Ends it, if everybody has passed.
@@ -102,10 +101,7 @@ impl Grace {
         let slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let inside: Vec<Inside> = slots
             .iter()
-            .filter_map(|s| {
-                let epoch = s.epoch.load(Ordering::Acquire);
-                (epoch < stamp.0).then(|| Inside { name: s.name.clone(), tid: s.tid, behind: stamp.0 - epoch })
-            })
+            .filter_map(|s| Some(Inside { name: s.name.clone(), tid: s.tid, behind: s.seen.behind(stamp.0)? }))
             .collect();
         drop(slots);
         if !inside.is_empty() {
@@ -130,9 +126,12 @@ impl Grace {
     }
 
     /// How many executors are registered.
-    #[must_use]
-    pub fn executors(&self) -> usize {
-        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).len()
+    ///
+    /// # Errors
+    /// [`GraceError::Poke`] in a child of fork, and from a signal handler that came upon its thread inside the engine.
+    pub fn executors(&self) -> Result<usize, GraceError> {
+        let _entry = self.enter()?;
+        Ok(self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).len())
     }
 }
 
@@ -149,8 +148,7 @@ pub struct Executor {
 impl Executor {
     /// Declares that this thread is in no patched text now.
     pub fn quiescent(&self) {
-        // Release keeps earlier loads of the text's data before it; on x86 it is the same plain store.
-        self.slot.epoch.store(self.domain.epoch.load(Ordering::Relaxed), Ordering::Release);
+        self.slot.seen.pass(&self.domain.epoch);
     }
 
     /// Runs something that may block and runs no patched text; nobody waits for this thread meanwhile.
@@ -163,7 +161,7 @@ impl Executor {
                 self.0.quiescent();
             }
         }
-        self.slot.epoch.store(OFFLINE, Ordering::Release);
+        self.slot.seen.leave();
         let _online = Online(self);
         f()
     }
@@ -177,9 +175,15 @@ impl Executor {
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        let mut slots = self.domain.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.retain(|s| !Arc::ptr_eq(s, &self.slot));
-        executors::leave(self.index);
+        // A child of fork has neither this thread's parent in its table, nor perhaps a lock that is ever free.
+        if entry::same_process(self.domain.pid).is_err() {
+            return;
+        }
+        entry::inside(|| {
+            let mut slots = self.domain.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.retain(|s| !Arc::ptr_eq(s, &self.slot));
+            executors::leave(self.index);
+        });
     }
 }
 
@@ -206,7 +210,7 @@ mod tests {
         let next = grace.begin();
         executor.offline(|| assert!(grace.try_reclaim(next).is_ok()));
         drop(executor);
-        assert_eq!(grace.executors(), 0);
+        assert_eq!(grace.executors().unwrap(), 0);
     }
 
     #[test]

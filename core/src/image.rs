@@ -36,6 +36,7 @@ mod listing;
 pub mod module;
 mod overlap;
 mod owner;
+mod parallel;
 mod rule;
 pub mod running;
 mod source;
@@ -205,20 +206,25 @@ impl Image {
     fn parse(path: PathBuf, source: Source, limits: Limits) -> Result<Self, ImageError> {
         let (mut notes, mut dropped) = (Vec::new(), Vec::new());
         let size = usize::try_from(source.size()).unwrap_or(usize::MAX);
-        let (kind, sections, symbols, called) = {
+        let (kind, sections, list, names, called) = {
             let elf = Elf::parse(&source)?;
             let (raw, names) = elf.symbols(&mut notes);
             if elf.relocatable() {
                 let (sections, list) = module::lay_out(&elf, &raw, &mut notes, &mut dropped);
-                (Kind::Module, sections, Symbols::new(list, names), elf.called())
+                (Kind::Module, sections, list, names, elf.called())
             } else {
-                let symbols = if raw.is_empty() { Symbols::none() } else { Symbols::new(elf::places(&raw), names) };
-                (Kind::Vmlinux, elf.loaded(&mut notes, &mut dropped), symbols, elf.called())
+                (Kind::Vmlinux, elf.loaded(&mut notes, &mut dropped), elf::places(&raw), names, elf.called())
             }
         };
         let (mut space, overlapping) = Space::new(sections, dropped);
         notes.extend(overlapping);
-        space.load(&source, limits, |s| s.exec || table::is_table(&s.name) || INFORMATION.contains(&&*s.name))?;
+        // Symbols are sorted while the text is read.
+        let (symbols, loaded) = parallel::both(
+            list.len() >= parallel::WORTH,
+            || Symbols::new(list, names),
+            || space.load(&source, limits, |s| s.exec || table::is_table(&s.name) || INFORMATION.contains(&&*s.name)),
+        );
+        loaded?;
         // A module of data alone (cast_common.ko) is one; text without contents is a file with debug information.
         let told = space.sections().iter().filter(|s| s.exec).all(|s| matches!(s.held, space::Held::Nothing));
         let data_alone = kind == Kind::Module && !space.sections().iter().any(|s| s.exec);
@@ -282,24 +288,22 @@ impl Image {
             if within.is_some_and(|ranges| !ranges.iter().any(|r| r.contains(&entry.addr))) {
                 return;
             }
-            // A table that was read has a layout, a rule has none.
-            let fits = match table.layout {
-                Some(layout) => check::check(self, table.owner, layout, &entry),
-                None => rule::check(self, table.owner, &entry),
-            };
-            records.push(Record {
-                addr: entry.addr,
-                other: entry.other,
-                len: fits.len,
-                flags: entry.flags,
-                table: number,
-                owner: table.owner,
-                fits: fits.wanted.is_none(),
-            });
+            let table::Entry { addr, len, other, flags } = entry;
+            records.push(Record { addr, other, len, flags, table: number, owner: table.owner, fits: false });
         };
         let mut tables = table::read(self, &mut keep);
         let rules = rule::read(self, tables.len() as u8, &mut keep);
         tables.extend(rules);
+        parallel::each(&mut records, |record: &mut Record| {
+            let Record { addr, other, len, flags, table, owner, .. } = *record;
+            let entry = table::Entry { addr, len, other, flags };
+            // A table that was read has a layout, a rule has none.
+            let fits = match tables[usize::from(table)].layout {
+                Some(layout) => check::check(self, owner, layout, &entry),
+                None => rule::check(self, owner, &entry),
+            };
+            (record.len, record.fits) = (fits.len, fits.wanted.is_none());
+        });
         self.spans = claims::unite(&mut records);
         self.records = records;
         self.tables = tables;

@@ -137,7 +137,7 @@ pub enum IsaError {
     Slot {
         /// The instruction.
         insn: Insn,
-        /// Where.
+        /// The address of the slot.
         addr: u64,
         /// Bytes needed.
         need: usize,
@@ -362,13 +362,13 @@ pub enum Emulation {
 /// The registers that emulation touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
-    /// RIP.
+    /// The instruction pointer, RIP.
     pub ip: u64,
-    /// RSP.
+    /// The stack pointer, RSP.
     pub sp: u64,
-    /// RAX.
+    /// The return value, RAX.
     pub ax: u64,
-    /// RFLAGS.
+    /// The flags, RFLAGS.
     pub flags: u64,
 }
 

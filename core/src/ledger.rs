@@ -5,8 +5,9 @@
 //! `ftrace_ops` on one record, `register_ftrace_direct()`, the `IPMODIFY` negotiation of v6.0. The kernel has
 //! no ledger; `*_text_reserved()` is asked by kprobes alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -62,16 +63,16 @@ pub enum State {
 pub struct Claim {
     /// First byte.
     pub addr: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: usize,
-    /// Whose.
+    /// Who holds them.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub holder: HolderId,
-    /// How.
+    /// Whether others may hold them too.
     pub sharing: Sharing,
-    /// What.
+    /// What the bytes are to the holder.
     pub kind: Kind,
-    /// Since or not yet written.
+    /// Whether the holder has written them yet.
     pub state: State,
     /// The bytes that the holder believes to be there (the first eight).
     pub expected: Bytes,
@@ -84,15 +85,15 @@ pub struct Claim {
 pub struct Ask {
     /// First byte.
     pub addr: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: usize,
     /// What the asker expects there (the first eight).
     pub expect: Bytes,
     /// For whom.
     pub holder: HolderId,
-    /// How.
+    /// Whether others may hold them too.
     pub sharing: Sharing,
-    /// What.
+    /// The kind of site.
     pub kind: Kind,
     /// What the holder will accept from others.
     pub accepts: &'static str,
@@ -147,23 +148,23 @@ pub enum LedgerError {
     /// The holder has it already.
     #[error("{holder} holds {addr:#x}+{len} already, since step {since}")]
     AlreadyHeld {
-        /// Who.
+        /// The name of who holds it.
         holder: String,
-        /// Where.
+        /// The first byte of the range.
         addr: u64,
-        /// Bytes.
+        /// Length of the held range in bytes.
         len: usize,
-        /// Since.
+        /// The step of the journal at which it was claimed.
         since: u64,
     },
     /// The holder does not hold it.
     #[error("{holder} does not hold {addr:#x}+{len}; claim it first")]
     NotHeld {
-        /// Who.
+        /// The name of who holds it.
         holder: String,
-        /// Where.
+        /// The address of the site.
         addr: u64,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
     },
     /// The present holder would not give it up.
@@ -171,9 +172,9 @@ pub enum LedgerError {
     NoConsent {
         /// The present holder.
         holder: String,
-        /// Where.
+        /// The address of the site.
         addr: u64,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
         /// The asker.
         to: String,
@@ -183,9 +184,9 @@ pub enum LedgerError {
     ConsentPanicked {
         /// The present holder.
         holder: String,
-        /// Where.
+        /// The address of the site.
         addr: u64,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
     },
     /// A holder of another ledger.
@@ -222,6 +223,8 @@ pub struct Ledger {
     sites: Claims,
     images: Claims,
     longest_image: u64,
+    /// Sites that were given up with what was written there.
+    left: BTreeSet<(u64, usize)>,
     journal: Journal,
 }
 
@@ -241,6 +244,7 @@ impl Ledger {
             sites: Claims::new(),
             images: Claims::new(),
             longest_image: 0,
+            left: BTreeSet::new(),
             journal: Journal::default(),
         }
     }
@@ -297,9 +301,15 @@ impl Ledger {
         self.overlapping(addr, 1).filter_map(|c| Some((c, self.who(c.holder)?)))
     }
 
-    /// Address and length of every site that its holder has written.
+    /// Address and length of every site that its holder has written, or a former one: its bytes stayed.
     pub(crate) fn written(&self) -> impl Iterator<Item = (u64, usize)> {
-        self.sites.values().filter(|c| c.state == State::Written && c.kind == Kind::Site).map(|c| (c.addr, c.len))
+        let held = self.sites.values().filter(|c| c.state == State::Written && c.kind == Kind::Site);
+        held.map(|c| (c.addr, c.len)).chain(self.left.iter().copied())
+    }
+
+    /// Drops what is known of sites that nobody holds, in text that is gone.
+    pub(crate) fn forget(&mut self, range: &Range<u64>) {
+        self.left.retain(|(addr, _)| !range.contains(addr));
     }
 
     /// What this holder has.
@@ -393,7 +403,10 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::NotHeld`].
     pub fn release(&mut self, addr: u64, len: usize, holder: HolderId) -> Result<(), LedgerError> {
-        self.own(addr, len, holder)?;
+        let own = self.own(addr, len, holder)?;
+        if own.state == State::Written && own.kind == Kind::Site {
+            self.left.insert((addr, len));
+        }
         self.table(len).remove(&(addr, holder));
         self.journal.push(holder, Event::Released { addr, len });
         Ok(())

@@ -9,7 +9,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::new(Options::default())?;
-//! let me = engine.holder(MechanismId::TEXT, "example");
+//! let me = engine.holder(MechanismId::TEXT, "example")?;
 //! let mut b = Builder::new();
 //! b.function("seven");
 //! let pad = b.fentry(Fentry::Nop);
@@ -39,6 +39,8 @@ pub mod mechanism;
 pub mod plan;
 pub mod poke;
 mod preflight;
+mod process;
 pub mod proof;
 pub mod site;
 pub mod text;
+mod threads;

@@ -25,7 +25,7 @@ impl Patch {
         self.site.addr()
     }
 
-    /// Bytes.
+    /// Length in bytes; at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a site has at least one byte")]
     pub fn len(&self) -> usize {
@@ -62,7 +62,7 @@ impl Patch {
 /// A change that somebody asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Change {
-    /// Where.
+    /// The site that is written.
     pub site: Site,
     /// The bytes that must be there.
     pub expect: Bytes,
@@ -94,7 +94,7 @@ pub enum PlanError {
     /// A site is named twice.
     #[error("{addr:#x} is in the plan twice; merge the two changes")]
     Duplicate {
-        /// Where.
+        /// The address of the site.
         addr: u64,
     },
     /// Two sites share bytes.
@@ -110,7 +110,7 @@ pub enum PlanError {
     /// The expected bytes have another length than the site.
     #[error("{addr:#x} has {len} bytes, but {expect} is expected there")]
     Expect {
-        /// Where.
+        /// The address of the site.
         addr: u64,
         /// The site's length.
         len: usize,
@@ -122,7 +122,7 @@ pub enum PlanError {
         "{addr:#x} is not known to be a call or a function's entry; a call there could overwrite the red zone (declare it with Site::as_call)"
     )]
     RedZone {
-        /// Where.
+        /// The address of the site.
         addr: u64,
     },
 }

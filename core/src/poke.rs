@@ -16,6 +16,7 @@ pub(crate) mod breakpoint;
 mod cursor;
 pub(crate) mod error;
 pub(crate) mod gate;
+mod inflight;
 pub mod int3;
 pub(crate) mod lock;
 pub mod model;
@@ -41,7 +42,7 @@ pub use stats::Stats;
 pub enum Protocol {
     /// Breakpoints where membarrier(2) can synchronise cores, else stop-the-world.
     Auto,
-    /// Breakpoints.
+    /// A breakpoint in the first byte while the others change.
     Int3,
     /// One aligned store of eight bytes for each site; refused where the vendor does not document it.
     Quad,

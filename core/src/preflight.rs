@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::grace::executors;
 use crate::poke::error::PokeError;
 use crate::poke::trap;
+use crate::process::PerProcess;
 
 /// Other threads' signal masks are read from /proc, which costs some 10 us a thread: again when an executor came or
 /// went, and otherwise at most once in this time.
@@ -66,14 +67,14 @@ fn other_threads(stack: bool) -> Result<(), PokeError> {
 
 /// Everything that the breakpoint protocol needs. `force` reads every thread's mask even if that was done just now.
 pub(crate) fn for_int3(touches_stack: bool, force: bool) -> Result<(), PokeError> {
-    static LAST: Mutex<Option<(Instant, u64, bool)>> = Mutex::new(None);
+    static LAST: PerProcess<Mutex<Option<(Instant, u64, bool)>>> = PerProcess::new();
     trap::check()?;
     this_thread()?;
     if touches_stack && shadow_stack() {
         return Err(PokeError::ShadowStack { tid: gettid() });
     }
     let changes = executors::changes();
-    let mut last = LAST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut last = LAST.get().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let fresh =
         last.is_some_and(|(at, seen, stack)| at.elapsed() < RESCAN && seen == changes && stack >= touches_stack);
     if force || !fresh {

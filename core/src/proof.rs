@@ -3,8 +3,8 @@
 use crate::engine::Engine;
 use crate::isa::{Line, disassemble, hex};
 use crate::ledger::Event;
+use crate::poke::PokeError;
 use crate::poke::{Stats, quad, sync};
-use crate::text::TextError;
 
 /// What figures depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Host {
             (self.virtual_machine, "virtual machine"),
             (!self.membarrier, "no membarrier"),
             (self.traced, "traced"),
-            (self.debug_build, "DEBUG BUILD: figures mean little"),
+            (self.debug_build, "DEBUG BUILD: do not trust the figures"),
         ] {
             if yes {
                 out.push_str(", ");
@@ -75,7 +75,7 @@ impl Host {
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Proof {
-    /// Where.
+    /// The address of the site.
     pub addr: u64,
     /// The function.
     pub symbol: String,
@@ -104,10 +104,10 @@ impl<'a> Before<'a> {
     /// Notes `len` bytes at `addr`.
     ///
     /// # Errors
-    /// [`TextError::Foreign`] outside the arena.
-    pub fn note(engine: &'a Engine, addr: u64, len: usize) -> Result<Self, TextError> {
+    /// [`crate::text::TextError::Foreign`] outside the arena; else as [`Engine::ledger`].
+    pub fn note(engine: &'a Engine, addr: u64, len: usize) -> Result<Self, PokeError> {
         let bytes = engine.text().read(addr, len)?;
-        let step = engine.ledger().journal().steps();
+        let step = engine.ledger()?.journal().steps();
         Ok(Self { engine, addr, bytes, step })
     }
 
@@ -115,21 +115,21 @@ impl<'a> Before<'a> {
     ///
     /// # Errors
     /// As [`Before::note`].
-    pub fn after(self) -> Result<Proof, TextError> {
+    pub fn after(self) -> Result<Proof, PokeError> {
         let Self { engine, addr, bytes, step } = self;
         let after = engine.text().read(addr, bytes.len())?;
         let end = addr + bytes.len() as u64;
         let touches = |e: &Event| e.writes().any(|(at, old, _)| at < end && addr < at + old.len() as u64);
-        let ledger = engine.ledger();
+        let ledger = engine.ledger()?;
         let steps = ledger.journal().entries().filter(|e| e.step > step && touches(&e.event)).map(|e| e.step).collect();
         drop(ledger);
         Ok(Proof {
             addr,
-            symbol: engine.text().describe(addr),
+            symbol: engine.text().describe(addr)?,
             lines: [disassemble(&bytes, addr), disassemble(&after, addr)],
             before: hex(&bytes),
             after: hex(&after),
-            stats: engine.stats(),
+            stats: engine.stats()?,
             steps,
         })
     }

@@ -13,19 +13,23 @@ pub struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(addr: u64, len: u8, generation: u32) -> Self {
-        Self { addr, generation, len, call_ok: false }
+    pub(crate) fn new(addr: u64, len: u8, generation: u32, call_ok: bool) -> Self {
+        Self { addr, generation, len, call_ok }
     }
 
     pub(crate) fn generation(&self) -> u32 {
         self.generation
     }
 
-    /// Declares that a call may be emulated here: the site was compiled as a call or stands at a function's entry,
-    /// so nothing lives in the red zone below the stack pointer. Without it a plan that would make the site a
-    /// call is refused: in a leaf function the pushed return address overwrites live data.
+    /// Declares that a call may be put here, where [`crate::text::Text::site`] cannot see it: a nop that the compiler left
+    /// in the place of a call. Without it a plan that would make the site a call is refused: in a leaf function the
+    /// pushed return address overwrites live data.
+    ///
+    /// # Safety
+    /// Whoever comes to the site has nothing in the 128 bytes below its stack pointer: it is no place inside a leaf function
+    /// that keeps data in its red zone.
     #[must_use]
-    pub fn as_call(mut self) -> Self {
+    pub unsafe fn as_call(mut self) -> Self {
         self.call_ok = true;
         self
     }
@@ -48,7 +52,8 @@ impl Site {
         false
     }
 
-    /// Whether a call may be put here.
+    /// Whether a call may be put here: a function's entry, an instruction that was a call when the site was asked for, or a
+    /// place that somebody vouched for.
     #[must_use]
     pub fn call_ok(&self) -> bool {
         self.call_ok

@@ -114,7 +114,11 @@ impl Text {
             }
         };
         allocation.live.insert(addr, Live { len, generation, holder });
-        Ok(Region::new(addr, len, generation))
+        let region = Region::new(addr, len, generation);
+        if let Some(chunk) = self.chunk(addr, len) {
+            chunk.live(region);
+        }
+        Ok(region)
     }
 
     /// Whether the region is allocated, and this holder's.
@@ -144,11 +148,6 @@ impl Text {
             }
         }
         Ok(())
-    }
-
-    /// Whether the address is in a live region of this arena.
-    pub(crate) fn is_live(&self, addr: u64) -> bool {
-        self.allocation().around(addr, 1).is_some()
     }
 
     /// Returns a region whose bytes are breakpoints again.
@@ -215,24 +214,43 @@ impl Text {
     }
 
     /// The function or image around an address.
-    #[must_use]
-    pub fn symbol(&self, addr: u64) -> Option<Symbol> {
+    ///
+    /// # Errors
+    /// [`TextError::Forked`], [`TextError::Reentered`].
+    pub fn symbol(&self, addr: u64) -> Result<Option<Symbol>, TextError> {
+        let _entry = entry::enter(self.0.pid)?;
+        Ok(self.around(addr))
+    }
+
+    /// As [`Text::symbol`], for the engine.
+    fn around(&self, addr: u64) -> Option<Symbol> {
         let symbols = self.0.symbols.read().unwrap_or_else(PoisonError::into_inner);
         let (_, symbol) = symbols.range(..=addr).next_back()?;
         (addr < symbol.addr + symbol.len).then(|| symbol.clone())
     }
 
     /// The address of a named function.
-    #[must_use]
-    pub fn lookup(&self, name: &str) -> Option<u64> {
+    ///
+    /// # Errors
+    /// As [`Text::symbol`].
+    pub fn lookup(&self, name: &str) -> Result<Option<u64>, TextError> {
+        let _entry = entry::enter(self.0.pid)?;
         let symbols = self.0.symbols.read().unwrap_or_else(PoisonError::into_inner);
-        symbols.values().find(|s| s.name == name).map(|s| s.addr)
+        Ok(symbols.values().find(|s| s.name == name).map(|s| s.addr))
     }
 
     /// `name` or `name+0x5`, as in an oops.
-    #[must_use]
-    pub fn describe(&self, addr: u64) -> String {
-        match self.symbol(addr) {
+    ///
+    /// # Errors
+    /// As [`Text::symbol`].
+    pub fn describe(&self, addr: u64) -> Result<String, TextError> {
+        let _entry = entry::enter(self.0.pid)?;
+        Ok(self.called(addr))
+    }
+
+    /// As [`Text::describe`], for the engine.
+    pub(crate) fn called(&self, addr: u64) -> String {
+        match self.around(addr) {
             Some(s) if s.addr == addr => s.name,
             Some(s) => format!("{}+{:#x}", s.name, addr - s.addr),
             None => "unnamed text".to_owned(),
@@ -247,7 +265,7 @@ impl Text {
     pub fn site(&self, addr: u64, len: usize) -> Result<Site, TextError> {
         let _entry = entry::enter(self.0.pid)?;
         let chunk = self.chunk(addr, len).ok_or(TextError::Foreign { addr, len })?;
-        let refuse = |why: String| TextError::Boundary { addr, len, function: self.describe(addr), why };
+        let refuse = |why: String| TextError::Boundary { addr, len, function: self.called(addr), why };
         if !(1..=isa::MAX_SITE).contains(&len) {
             return Err(refuse(format!("a site has 1 to {} bytes", isa::MAX_SITE)));
         }
@@ -269,14 +287,22 @@ impl Text {
             return Err(refuse(format!("{bytes} decodes to {} bytes", insn.len())));
         }
         chunk.add_site(addr);
-        Ok(Site::new(addr, len as u8, generation))
+        let call_ok =
+            matches!(isa::Insn::decode(bytes.as_slice(), addr), Some(isa::Insn::Call(_))) || self.is_entry(addr);
+        Ok(Site::new(addr, len as u8, generation, call_ok))
+    }
+
+    /// Whether a function begins here, or did before its `endbr64`: nothing of its own is on the stack yet.
+    fn is_entry(&self, addr: u64) -> bool {
+        let marked = |start| self.peek(start, 4).is_ok_and(|bytes| bytes.as_slice() == isa::ENDBR64);
+        self.around(addr).is_some_and(|s| s.addr == addr || s.addr + 4 == addr && marked(s.addr))
     }
 
     /// Bytes in a live region as a site, whatever instructions they are: a probe's breakpoint, or the bytes of several
     /// instructions that a jump is to replace.
     pub(crate) fn site_over(&self, addr: u64, len: usize) -> Result<Site, TextError> {
         let (_, generation) = self.allocation().around(addr, len).ok_or(TextError::Foreign { addr, len })?;
-        Ok(Site::new(addr, len as u8, generation))
+        Ok(Site::new(addr, len as u8, generation, false))
     }
 
     /// Makes the mappings permanent with mseal(2): they can no longer be unmapped, remapped or made writable,
@@ -291,16 +317,19 @@ impl Text {
     }
 
     /// Executable address ranges, for tests and humans.
-    #[must_use]
-    pub fn extents(&self) -> Vec<Range<u64>> {
+    ///
+    /// # Errors
+    /// As [`Text::symbol`].
+    pub fn extents(&self) -> Result<Vec<Range<u64>>, TextError> {
+        let _entry = entry::enter(self.0.pid)?;
         let chunks = self.0.chunks.read().unwrap_or_else(PoisonError::into_inner);
-        chunks.iter().map(|c| c.extent()).collect()
+        Ok(chunks.iter().map(|c| c.extent()).collect())
     }
 }
 
 impl std::fmt::Debug for Text {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Text").field("extents", &self.extents()).finish()
+        f.debug_struct("Text").field("pid", &self.0.pid).field("options", &self.0.options).finish()
     }
 }
 

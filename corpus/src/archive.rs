@@ -73,7 +73,7 @@ pub enum ArchiveError {
         saw: String,
     },
     /// A file that is neither mbox nor mail.
-    #[error("{}: no mail: {saw}; mail is taken from public-inbox clones, mbox (.gz), maildir, .eml, .patch and `-`", .path.display())]
+    #[error("{}: no mail: {saw}; supported: public-inbox clones, mbox (.gz), maildir, .eml, .patch and `-`", .path.display())]
     NotMail {
         /// The file.
         path: PathBuf,

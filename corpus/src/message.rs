@@ -15,7 +15,7 @@ use crate::archive::web_page;
 pub(crate) mod charset;
 pub mod date;
 pub mod defect;
-pub(crate) mod encoded_word;
+pub mod encoded_word;
 pub mod flowed;
 pub mod header;
 pub mod id;
@@ -274,7 +274,7 @@ impl<'x> Message<'x> {
     }
 }
 
-/// Passes over the `From ` line of a mbox, quoted or not.
+/// Passes over the `From ` line of an mbox, quoted or not.
 fn after_from_line(raw: &[u8], defects: &mut Defects) -> usize {
     if raw.starts_with(b"From ") || raw.starts_with(b">From ") {
         defects.note(Defect::FromLine);

@@ -43,7 +43,7 @@ const SCISSORS: [&str; 4] = [">8", "8<", ">%", "%<"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Defect {
     /// Not so many lines as the hunk's header promises, or more.
-    #[error("the hunk has not as many lines as its header says")]
+    #[error("the hunk does not have as many lines as its header says")]
     HunkCount {
         /// The hunk's header.
         span: Span,

@@ -24,9 +24,9 @@ pub enum Sort {
     /// Date header.
     #[default]
     Date,
-    /// Arrival.
+    /// The time at which the list received it, newest first.
     Received,
-    /// BM25.
+    /// How well it matches, by BM25.
     Relevance,
 }
 
@@ -90,25 +90,29 @@ impl Collector for Collapse {
 
     fn merge_fruits(&self, fruits: Vec<Vec<Entry>>) -> tantivy::Result<Vec<Entry>> {
         let mut all: Vec<Entry> = fruits.concat();
-        if self.dedup == Dedup::None {
-            return Ok(all);
+        if self.dedup != Dedup::None {
+            join_copies(&mut all);
         }
-        let mut seen: FxHashMap<u64, usize> = FxHashMap::with_capacity_and_hasher(all.len(), Default::default());
-        let mut kept = 0;
-        for at in 0..all.len() {
-            let entry = all[at];
-            match seen.entry(entry.key) {
-                std::collections::hash_map::Entry::Vacant(slot) => {
-                    slot.insert(kept);
-                    all[kept] = entry;
-                    kept += 1;
-                }
-                std::collections::hash_map::Entry::Occupied(slot) => all[*slot.get()].join(&entry),
-            }
-        }
-        all.truncate(kept);
         Ok(all)
     }
+}
+
+/// Makes one entry of those that have one key.
+pub(crate) fn join_copies(all: &mut Vec<Entry>) {
+    let mut seen: FxHashMap<u64, usize> = FxHashMap::with_capacity_and_hasher(all.len(), Default::default());
+    let mut kept = 0;
+    for at in 0..all.len() {
+        let entry = all[at];
+        match seen.entry(entry.key) {
+            std::collections::hash_map::Entry::Vacant(slot) => {
+                slot.insert(kept);
+                all[kept] = entry;
+                kept += 1;
+            }
+            std::collections::hash_map::Entry::Occupied(slot) => all[*slot.get()].join(&entry),
+        }
+    }
+    all.truncate(kept);
 }
 
 impl Entry {

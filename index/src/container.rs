@@ -211,6 +211,9 @@ fn temporary(path: &Path) -> PathBuf {
 /// How the names of files end that are not whole yet.
 const TEMPORARY: &str = ".new";
 
+/// How the names begin of what tantivy writes in one piece, until it is whole (0.26, `MmapDirectory::atomic_write()`).
+const TANTIVYS: &str = ".tmp";
+
 /// Writes a file whole beside the old one, syncs it, and puts it in the old one's place: a crash leaves
 /// the old or the new, never a mixture. Directories on the way are made.
 ///
@@ -233,7 +236,8 @@ pub fn replace_with(path: &Path, write: impl FnOnce(File) -> io::Result<File>) -
 pub fn sweep(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.ends_with(TEMPORARY)) && entry.path().is_file() {
+        let unfinished = |name: &str| name.ends_with(TEMPORARY) || name.starts_with(TANTIVYS);
+        if name.to_str().is_some_and(unfinished) && entry.path().is_file() {
             // Tried again on the next run.
             let _ = fs::remove_file(entry.path());
         }

@@ -104,7 +104,7 @@ pub struct Trees {
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// Neither libgit2 nor the user's git opens it.
-    #[error("{path} is no git repository that can be read: {reason}")]
+    #[error("{path} is not a readable git repository: {reason}")]
     Open {
         /// What was asked for.
         path: PathBuf,
@@ -203,6 +203,11 @@ impl Trees {
             moved |= tree.update(data, progress).map_err(|source| HistoryError::Io { path, source })?;
         }
         self.save(lock).map_err(|source| HistoryError::Io { path: dir(data), source })?;
+        // Only now: until the list says so, the files of before are those that count.
+        for tree in &self.trees {
+            Records::<Entry>::remove_older(&tree_dir(data, tree.number), tree.generation);
+            kin::remove_older(data, tree);
+        }
         Ok((self.trees.iter().map(|tree| tree.commits).sum::<u64>() - before, moved))
     }
 }
@@ -296,7 +301,11 @@ impl Tree {
         let onto = if whole { 0 } else { old.newest() };
         records::write(&dir, self.generation, &entries, onto)?;
         kin::write(data, self, &entries, whole)?;
-        Records::<Entry>::remove_older(&dir, self.generation);
+        if self.tips.is_empty() {
+            // The first reading of a large tree, in many parts, of which none counts yet.
+            Records::<Entry>::remove_older(&dir, self.generation);
+            kin::remove_older(data, self);
+        }
         Ok(())
     }
 
@@ -449,7 +458,7 @@ fn halves_before(
             let before = fact(&entry);
             let near = (commit.fact.date - before.date).abs() < 86_400 && before.author.0 == commit.fact.author.0;
             let file = before.files.iter().any(|file| commit.fact.files.binary_search(file).is_ok());
-            if near && file && !entry.merge && !met.get(&entry.id).is_some_and(|known| known.fact.lines > 0) {
+            if near && file && !entry.merge && met.get(&entry.id).is_none_or(|known| known.fact.lines == 0) {
                 found.insert(
                     entry.id.clone(),
                     Commit { id: entry.id, fact: before, aside: false, authored: entry.dates.0 },

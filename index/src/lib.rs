@@ -14,6 +14,7 @@ pub mod history;
 pub mod journal;
 pub mod lineage;
 pub mod links;
+mod newest;
 pub mod people;
 pub mod prior_art;
 pub mod progress;

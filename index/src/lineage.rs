@@ -24,7 +24,7 @@ pub enum Role {
 /// A mechanism in the drawing.
 #[derive(Clone, Debug)]
 pub struct Lane<'c> {
-    /// Which.
+    /// The mechanism whose history it is.
     pub mechanism: &'c Mechanism,
     /// Why it is there.
     pub role: Role,

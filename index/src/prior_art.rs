@@ -1,11 +1,15 @@
-//! Earlier mails that do something like a patch: those whose added lines share at least three rare things with it, whole lines
-//! or names. What is rare is counted as of the patch's day, over all lists and authors; all revisions of the patch's own
-//! series, and what is sent in their threads, are left out.
+//! Earlier mails that do something like a patch: in one place of each stand at least three rare things that both have, whole
+//! lines or names. What is rare is counted as of the patch's day, over all lists and authors; all revisions of the patch's own
+//! series, and what is sent in their threads, are left out. A line is rare where a name on it is: `mutex_lock(&a->lock)` is
+//! everybody's, however seldom somebody called it `a`.
 //!
-//! A name counts where both patches define it or both use it: who calls what another patch made does not do the same.
+//! A name counts where both patches define it or both use it: who calls what another patch made does not do the same. Where
+//! both are alike for the greater part, or of one author and title, the earlier one is an earlier posting of this work and not
+//! prior art: [`Found::own`]. What is of the same author, has the same title or makes the same file is neither.
 
 use provenance_corpus::message::Message;
 use provenance_corpus::patch::{LineKind, Patch};
+use provenance_corpus::robot;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::collector::DocSetCollector;
 
@@ -47,6 +51,8 @@ pub struct Question<'q> {
     pub code: Vec<&'q str>,
     /// Removed lines and context lines, without their signs: what stood there before is not the patch's.
     pub before: Vec<&'q str>,
+    /// Files that the patch makes.
+    pub makes: Vec<&'q str>,
     /// Hash of the patch's Message-ID.
     pub own: u64,
     /// Hashes of the mails that it answers, for a patch that is not indexed.
@@ -57,6 +63,27 @@ pub struct Question<'q> {
     pub author: (&'q str, &'q str),
     /// Nothing later counts, seconds since 1970.
     pub as_of: i64,
+}
+
+/// Added lines between the first and the last of the rare things in one place.
+const PLACE: usize = 12;
+
+/// Equal lines of all added ones, in per cent, from which on two patches are two forms of one.
+const SAME: usize = 50;
+
+/// Added lines from which on that says something of patches of two authors.
+const LARGE: usize = 20;
+
+/// Earlier postings of the same work that are handed back.
+const OWN: usize = 8;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// Of others, the most alike first.
+    pub alike: Vec<Likeness>,
+    /// Earlier postings of this work that no link of a version leads to: hashes of their Message-IDs, the last first.
+    pub own: Vec<(i64, u64)>,
 }
 
 /// An earlier patch.
@@ -70,6 +97,10 @@ pub struct Likeness {
     pub lines: Vec<String>,
     /// Names that both define or both use, outside of these lines.
     pub names: Vec<String>,
+    /// The place in the patch: added lines, without their signs.
+    pub here: Vec<String>,
+    /// The place in the earlier one.
+    pub there: Vec<String>,
     /// Sum of how rare each is.
     pub weight: f32,
 }
@@ -114,23 +145,21 @@ fn counts_as_line(line: &str) -> bool {
     said >= LETTERS && !copied
 }
 
-/// The most alike earlier patches, the most alike first.
+/// The most alike earlier patches, and earlier postings of the patch.
 ///
 /// # Errors
 /// A damaged index. A mail whose repository is gone is passed over.
-pub fn find(reader: &Reader, raw: &mut Raw, question: &Question<'_>) -> Result<Vec<Likeness>, ReaderError> {
+pub fn find(reader: &Reader, raw: &mut Raw, question: &Question<'_>) -> Result<Found, ReaderError> {
     let left_out = own_series(reader, question)?;
-    let found = guarded(|| candidates(reader, question, &left_out)).map_err(|source| reader.tantivy(source))?;
+    let candidates = guarded(|| candidates(reader, question, &left_out)).map_err(|source| reader.tantivy(source))?;
     let own_title = title_hash(Subject::parse(question.subject).title.trim());
     let author = identity(question.author.0, question.author.1);
-    let ours: FxHashSet<String> = question.lines.iter().map(|line| squeezed(line)).collect();
-    let mut likenesses: Vec<Likeness> = Vec::new();
-    for (id, keys) in found {
+    let ours: FxHashSet<String> = question.lines.iter().map(|line| squeezed(line)).filter(|l| !l.is_empty()).collect();
+    let mut found = Found::default();
+    for (id, keys) in candidates {
         let Some(copy) = reader.mail(id)? else { continue };
         let stored = &copy.stored;
-        let form = title_hash(Subject::parse(&stored.subject).title.trim()) == own_title
-            || identity(&stored.author, &stored.address) == author;
-        if form || stored.kinds.page {
+        if stored.kinds.page {
             continue;
         }
         let Ok(bytes) = raw.read(&copy) else { continue };
@@ -141,26 +170,56 @@ pub fn find(reader: &Reader, raw: &mut Raw, question: &Question<'_>) -> Result<V
             .filter(|line| line.kind == LineKind::Added)
             .map(|line| patch.slice(line.span))
             .collect();
-        if let Some(likeness) = compare(question, &keys, &added, &ours) {
-            likenesses.push(Likeness { id, date: stored.date, ..likeness });
+        let theirs: FxHashSet<String> = added.iter().map(|line| squeezed(line)).filter(|l| !l.is_empty()).collect();
+        let same = ours.intersection(&theirs).count();
+        let makes = patch.files.iter().any(|file| file.old_path.is_none() && question.makes.contains(&file.path()));
+        let titled = title_hash(Subject::parse(&stored.subject).title.trim()) == own_title;
+        let by_author = identity(&stored.author, &stored.address) == author;
+        // Of two strangers a few equal lines are likeness, and many are one work that changed hands.
+        let smaller = ours.len().min(theirs.len());
+        let form = same * 100 >= SAME * smaller && (by_author || titled || smaller >= LARGE);
+        if form || titled && by_author {
+            if !robot::is(&stored.author, &stored.address) {
+                found.own.push((stored.date, id));
+            }
+        } else if titled || makes || by_author {
+            // Of one hand or one title, and not alike: it goes on from there.
+        } else if let Some(likeness) = compare(question, &keys, &added) {
+            found.alike.push(Likeness { id, date: stored.date, ..likeness });
         }
     }
-    likenesses.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.date.cmp(&b.date)));
-    Ok(likenesses)
+    found.alike.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.date.cmp(&b.date)));
+    found.own.sort_unstable_by(|a, b| b.cmp(a));
+    found.own.truncate(OWN);
+    Ok(found)
 }
 
-/// What both have, where it is enough.
-fn compare(question: &Question<'_>, keys: &[Key<'_>], added: &[&str], ours: &FxHashSet<String>) -> Option<Likeness> {
-    let theirs: FxHashSet<String> =
-        added.iter().map(|line| squeezed(line)).filter(|line| ours.contains(line)).collect();
-    let mut likeness = Likeness { id: 0, date: 0, lines: Vec::new(), names: Vec::new(), weight: 0.0 };
-    for key in keys.iter().filter(|key| key.is_line) {
-        let line = squeezed(key.text);
-        if theirs.contains(&line) && !likeness.lines.contains(&line) {
-            likeness.lines.push(line);
-            likeness.weight += key.rare;
+/// Where the rare things stand among lines: the place that has most of them, as its first and last line, and which.
+fn place(lines: &[&str], keys: &[Key<'_>]) -> Option<(usize, usize, Vec<usize>)> {
+    let has = |line: &str, key: &Key<'_>| match key.is_line {
+        true => squeezed(line) == squeezed(key.text),
+        false => names(line).any(|name| name == key.text),
+    };
+    let mut hits: Vec<(usize, usize)> = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        hits.extend(keys.iter().enumerate().filter(|(_, key)| has(line, key)).map(|(key, _)| (at, key)));
+    }
+    let mut best: Option<(usize, usize, Vec<usize>)> = None;
+    for (from, (first, _)) in hits.iter().enumerate() {
+        let within = hits[from..].iter().take_while(|(at, _)| *at < first + PLACE);
+        let mut which: Vec<usize> = within.clone().map(|(_, key)| *key).collect();
+        which.sort_unstable();
+        which.dedup();
+        let last = within.last().map_or(*first, |(at, _)| *at);
+        if best.as_ref().is_none_or(|(_, _, known)| which.len() > known.len()) {
+            best = Some((*first, last, which));
         }
     }
+    best
+}
+
+/// What both have, where it is enough and stands together in both.
+fn compare(question: &Question<'_>, keys: &[Key<'_>], added: &[&str]) -> Option<Likeness> {
     let role = |lines: &mut dyn Iterator<Item = &str>, name: &str| {
         let mut used = false;
         for line in lines.filter(|line| names(line).any(|word| word == name)) {
@@ -171,19 +230,43 @@ fn compare(question: &Question<'_>, keys: &[Key<'_>], added: &[&str], ours: &FxH
         }
         used.then_some(false)
     };
+    let theirs: FxHashSet<String> = added.iter().map(|line| squeezed(line)).collect();
     let mut made = false;
-    for key in keys.iter().filter(|key| !key.is_line) {
-        let told = likeness.lines.iter().any(|line| names(line).any(|name| name == key.text));
+    let mut shared: Vec<Key<'_>> = Vec::new();
+    let lines: Vec<String> = keys.iter().filter(|key| key.is_line).map(|key| squeezed(key.text)).collect();
+    for key in keys {
+        if key.is_line {
+            shared.extend(theirs.contains(&squeezed(key.text)).then_some(*key));
+            continue;
+        }
+        // What a shared line has is not counted twice.
+        let told = lines.iter().any(|line| theirs.contains(line) && names(line).any(|name| name == key.text));
         let here = role(&mut question.code.iter().copied(), key.text);
         if !told && here.is_some() && here == role(&mut added.iter().copied(), key.text) {
             made |= here == Some(true);
-            likeness.names.push(key.text.to_owned());
-            likeness.weight += key.rare;
+            shared.push(*key);
         }
     }
+    let (first, last, there) = place(added, &shared)?;
+    let shared: Vec<Key<'_>> = there.into_iter().map(|at| shared[at]).collect();
+    let (from, to, both) = place(&question.lines, &shared)?;
+    let shared: Vec<Key<'_>> = both.into_iter().map(|at| shared[at]).collect();
     // Names that both only use may be those of an interface that few of the indexed lists are about.
-    let enough = if likeness.lines.is_empty() && !made { 2 * ENOUGH } else { ENOUGH };
-    (likeness.lines.len() + likeness.names.len() >= enough).then_some(likeness)
+    let enough = if made || shared.iter().any(|key| key.is_line) { ENOUGH } else { 2 * ENOUGH };
+    if shared.len() < enough {
+        return None;
+    }
+    let piece =
+        |lines: &[&str], first: usize, last: usize| lines[first..=last].iter().map(|l| (*l).to_owned()).collect();
+    Some(Likeness {
+        id: 0,
+        date: 0,
+        weight: shared.iter().map(|key| key.rare).sum(),
+        lines: shared.iter().filter(|key| key.is_line).map(|key| squeezed(key.text)).collect(),
+        names: shared.iter().filter(|key| !key.is_line).map(|key| key.text.to_owned()).collect(),
+        here: piece(&question.lines, from, to),
+        there: piece(added, first, last),
+    })
 }
 
 /// An earlier patch and the rare things that it shares with the patch.
@@ -227,24 +310,40 @@ fn keys<'q>(
     let (lines, used) = (longest(lines.map(str::trim).collect()), longest(used.collect()));
     let all = reader.searcher.num_docs() as f32;
     let mut found = Vec::new();
-    let asked = lines.into_iter().map(|text| (text, true)).chain(used.into_iter().map(|text| (text, false)));
-    for (text, is_line) in asked {
+    // The earlier mails that have these words on added lines; `None` where so many have them that they are not rare.
+    let mut known: FxHashMap<&'q str, Option<(f32, Vec<u64>)>> = FxHashMap::default();
+    let mut rare = |text: &'q str, least: usize| -> tantivy::Result<Option<(f32, Vec<u64>)>> {
+        if let Some(known) = known.get(text) {
+            return Ok(known.clone());
+        }
         let words = words(text);
-        let Some(query) = phrase(reader.fields.dfb.exact, &words).filter(|_| !is_line || words.len() >= 3) else {
-            continue;
-        };
         let mut ids: Vec<u64> = Vec::new();
-        for doc in reader.searcher.search(&*query, &DocSetCollector)? {
-            let (date, id) = columns.of(doc);
-            if date <= question.as_of && !left_out.contains(&id) {
-                ids.push(id);
+        if let Some(query) = phrase(reader.fields.dfb.exact, &words).filter(|_| words.len() >= least) {
+            for doc in reader.searcher.search(&*query, &DocSetCollector)? {
+                let (date, id) = columns.of(doc);
+                if date <= question.as_of && !left_out.contains(&id) {
+                    ids.push(id);
+                }
             }
         }
         ids.sort_unstable();
         ids.dedup();
         let rare = (all / ids.len().max(1) as f32).ln();
-        if (1..=COMMON).contains(&ids.len()) && rare >= RARE {
-            found.push((Key { text, is_line, rare }, ids));
+        let answer = (ids.len() <= COMMON && rare >= RARE).then_some((rare, ids));
+        known.insert(text, answer.clone());
+        Ok(answer)
+    };
+    let asked = lines.into_iter().map(|text| (text, true)).chain(used.into_iter().map(|text| (text, false)));
+    for (text, is_line) in asked {
+        let Some((weight, ids)) = rare(text, if is_line { 3 } else { 1 })?.filter(|(_, ids)| !ids.is_empty()) else {
+            continue;
+        };
+        let mut telling = !is_line;
+        for name in names(text).filter(|_| is_line) {
+            telling = telling || rare(name, 1)?.is_some();
+        }
+        if telling {
+            found.push((Key { text, is_line, rare: weight }, ids));
         }
     }
     Ok(found)

@@ -114,7 +114,7 @@ pub enum Problem {
     Foreign {
         /// As written.
         written: String,
-        /// Ours.
+        /// The prefix that does it here.
         ours: &'static str,
         /// What ours searches.
         meaning: &'static str,

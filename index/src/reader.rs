@@ -16,9 +16,10 @@ use copies::Columns;
 pub use copies::Copy;
 pub(crate) use copies::by_origin;
 
-use crate::collapse::{self, Collapse, Dedup, Entry, Sort};
+use crate::collapse::{self, Collapse, Dedup, Entry, Sort, join_copies};
 use crate::guard::{caught, guarded};
 use crate::links::{self, Links, LinksError};
+use crate::newest::{self, Cut, Newest};
 use crate::schema::Fields;
 use crate::state::State;
 use crate::store::{Store, StoreError, links_dir};
@@ -98,7 +99,10 @@ impl Reader {
 
     fn try_open(data: &Path) -> Result<Reader, ReaderError> {
         let store = Store::open(data)?;
-        let wrap = |source| ReaderError::Tantivy { data: data.to_owned(), source };
+        let wrap = |source| match StoreError::of(data, source) {
+            StoreError::Tantivy { data, source } => ReaderError::Tantivy { data, source },
+            refused => ReaderError::Store(refused),
+        };
         let builder = store.index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(64);
         let reader: IndexReader = guarded(|| builder.try_into()).map_err(wrap)?;
         let links = Links::open(&links_dir(data), store.state.generation)?;
@@ -142,6 +146,65 @@ impl Reader {
         }
         collapse::sort(&mut entries, wanted.sort, wanted.reverse);
         Ok(entries)
+    }
+
+    /// The matching mails that come first, as [`Reader::entries`] sorts them, and where not all of them are there, from where
+    /// on they are not.
+    pub(crate) fn first_entries(
+        &self,
+        query: &dyn Query,
+        wanted: &Newest,
+    ) -> Result<(Vec<Entry>, Option<Cut>), ReaderError> {
+        let read = || {
+            let found = newest::find(&self.searcher, query, wanted)?;
+            let segments = self.searcher.segment_readers().iter();
+            let columns: Vec<_> = segments
+                .map(|segment| {
+                    let columns = segment.fast_fields();
+                    Ok((columns.u64("mid_hash")?, wanted.key().map(|key| columns.u64(key)).transpose()?))
+                })
+                .collect::<tantivy::Result<_>>()?;
+            let entries = found.docs.iter().map(|&(rank, doc)| {
+                let (mid_hash, key) = &columns[doc.segment_ord as usize];
+                let key = key.as_ref().and_then(|key| key.first(doc.doc_id)).unwrap_or_default();
+                let mid_hash = mid_hash.first(doc.doc_id).unwrap_or_default();
+                Entry { key, mid_hash, doc, time: wanted.rank(rank), score: 0.0 }
+            });
+            Ok((entries.collect::<Vec<Entry>>(), found.cut))
+        };
+        let (mut entries, cut) = guarded(read).map_err(|e| self.wrap(e))?;
+        // Of two copies that arrived at once the first in the index stands for both.
+        entries.sort_unstable_by_key(|entry| entry.doc);
+        if wanted.dedup != Dedup::None {
+            join_copies(&mut entries);
+            if self.links.has_twins() {
+                self.fold_twins(&mut entries)?;
+            }
+        }
+        collapse::sort(&mut entries, wanted.sort, wanted.reverse);
+        Ok((entries, cut))
+    }
+
+    /// Whether a copy at one of these places lies beyond what was kept, so that it may match too.
+    ///
+    /// # Errors
+    /// A damaged index.
+    pub(crate) fn any_beyond<'p>(
+        &self,
+        cut: &Cut,
+        newest: &Newest,
+        places: impl IntoIterator<Item = &'p DocAddress>,
+    ) -> Result<bool, ReaderError> {
+        let read = || {
+            let segments = self.searcher.segment_readers().iter();
+            let columns: Vec<_> =
+                segments.map(|segment| segment.fast_fields().i64(newest.column())).collect::<tantivy::Result<_>>()?;
+            Ok(places.into_iter().any(|place| {
+                let time = columns[place.segment_ord as usize].first(place.doc_id);
+                newest.rank(time.unwrap_or_default()) <= cut.rank
+            }))
+        };
+        guarded(read).map_err(|e| self.wrap(e))
     }
 
     fn fold_twins(&self, entries: &mut Vec<Entry>) -> Result<(), ReaderError> {

@@ -21,7 +21,7 @@ pub struct Scope<'a> {
     pub reader: Option<&'a Reader>,
     /// The fields.
     pub fields: &'a Fields,
-    /// Mechanisms.
+    /// The mechanisms that a query may name.
     pub catalogue: &'a Catalogue,
     /// Seconds since 1970.
     pub now: i64,

@@ -8,6 +8,7 @@ use tantivy::DocAddress;
 use crate::collapse::{Dedup, Entry, Sort};
 use crate::events::{Events, start_of};
 use crate::hash;
+use crate::newest::{self, Cut, LARGEST_PAGE, Newest};
 use crate::query::lower::{Lowered, lower};
 use crate::query::{Ast, QueryError, explain, parse};
 use crate::reader::{Copy, Reader, ReaderError, Wanted};
@@ -28,7 +29,7 @@ pub struct Question {
     pub reverse: bool,
     /// Add all mails of the threads of the hits.
     pub threads: bool,
-    /// How many hits are wanted; all where `None`.
+    /// How many hits are wanted; all where `None`, none but their number where 0.
     pub limit: Option<usize>,
     /// How many are passed over.
     pub offset: usize,
@@ -115,8 +116,11 @@ pub struct Hit {
 pub struct Answer {
     /// The hits asked for, in order.
     pub hits: Vec<Hit>,
-    /// How many there are in all.
+    /// How many there are in all; where it is not exact, there are at least so many.
     pub total: usize,
+    /// Whether all were counted. The first page of a broad query is made of the newest hits alone; a question for none
+    /// ([`Question::limit`] 0), for all, for a later page, for threads or the best counts them.
+    pub is_exact: bool,
     /// The moment of knowledge, from the question or from the query's `as-of:`.
     pub as_of: Option<i64>,
 }
@@ -126,6 +130,9 @@ enum Candidate {
     Mail(Entry, Option<usize>),
     Event(usize, i64, f32),
 }
+
+/// Matching mails; where they are not all, from where on they are missing, and what was asked for.
+type Mails = (Vec<Candidate>, Option<(Cut, Newest)>);
 
 /// Where the copies of each mail are.
 type Places = FxHashMap<u64, Vec<DocAddress>>;
@@ -161,15 +168,39 @@ pub fn search(question: &Question, reader: Option<&Reader>, catalogue: &Catalogu
 
 fn answer(question: &Question, reader: Option<&Reader>, catalogue: &Catalogue) -> Result<Answer, SearchError> {
     let ast = parse(&question.query)?;
+    if let Some(keep) = first_page(question)
+        && let Some(answer) = attempt(question, &ast, reader, catalogue, Some(keep))?
+    {
+        return Ok(answer);
+    }
+    let whole = attempt(question, &ast, reader, catalogue, None)?;
+    Ok(whole.expect("where all hits are looked at nothing is left open"))
+}
+
+/// Hits of which the answer is made, where it is a page of the newest or oldest.
+fn first_page(question: &Question) -> Option<usize> {
+    let page = question.limit.filter(|limit| (1..=LARGEST_PAGE).contains(limit))?;
+    let by_time = question.sort != Sort::Relevance && !question.threads && question.offset == 0;
+    by_time.then_some(page)
+}
+
+/// Answers from all hits, or from those that come first; `None` where these do not decide what is on the page.
+fn attempt(
+    question: &Question,
+    ast: &Ast,
+    reader: Option<&Reader>,
+    catalogue: &Catalogue,
+    keep: Option<usize>,
+) -> Result<Option<Answer>, SearchError> {
     let mut as_of = question.as_of;
-    let mut candidates = Vec::new();
+    let (mut candidates, mut cut) = (Vec::new(), None);
     if let Some(reader) = reader {
-        let lowered = lower(&ast, &mail_scope(reader, catalogue, question.now))?;
+        let lowered = lower(ast, &mail_scope(reader, catalogue, question.now))?;
         as_of = [as_of, lowered.as_of].into_iter().flatten().min();
-        candidates = mails(question, &lowered, reader, as_of)?;
+        (candidates, cut) = mails(question, &lowered, reader, as_of, keep)?;
     }
     if !question.mail_only {
-        as_of = add_events(question, &ast, reader, catalogue, as_of, &mut candidates)?;
+        as_of = add_events(question, ast, reader, catalogue, as_of, &mut candidates)?;
     }
     if question.threads
         && let Some(reader) = reader
@@ -177,13 +208,20 @@ fn answer(question: &Question, reader: Option<&Reader>, catalogue: &Catalogue) -
         add_threads(&mut candidates, reader, as_of)?;
     }
     sort(&mut candidates, question);
-    let total = candidates.len();
+    let total = cut.as_ref().map_or(candidates.len(), |(cut, _)| cut.mails.max(candidates.len()));
     let wanted = candidates.into_iter().skip(question.offset).take(question.limit.unwrap_or(usize::MAX));
     let wanted: Vec<Candidate> = wanted.collect();
     let ids: Vec<u64> = wanted.iter().filter_map(|c| c.mid_hash(catalogue)).collect();
     let places = reader.map_or(Ok(Places::default()), |reader| reader.places(&ids))?;
+    if let (Some((cut, newest)), Some(reader)) = (&cut, reader) {
+        // A mail on the page of which another copy may match is an older hit than it seems, or an event's own.
+        let short = wanted.len() < newest.keep;
+        if short || reader.any_beyond(cut, newest, places.values().flatten())? {
+            return Ok(None);
+        }
+    }
     let hits = wanted.into_iter().map(|c| hit(c, reader, &places, catalogue)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Answer { hits: mark_other_content(hits), total, as_of })
+    Ok(Some(Answer { hits: mark_other_content(hits), total, is_exact: cut.is_none(), as_of }))
 }
 
 /// Tells how a query is understood, and runs nothing.
@@ -218,10 +256,18 @@ fn mails(
     lowered: &Lowered,
     reader: &Reader,
     as_of: Option<i64>,
-) -> Result<Vec<Candidate>, SearchError> {
+    keep: Option<usize>,
+) -> Result<Mails, SearchError> {
+    let candidates = |entries: Vec<Entry>| entries.into_iter().map(|entry| Candidate::Mail(entry, None)).collect();
+    if let Some(keep) = keep {
+        let Question { dedup, sort, reverse, .. } = *question;
+        let newest = Newest { dedup, sort, reverse, as_of, keep, few: newest::FEW };
+        let (entries, cut) = reader.first_entries(lowered.query.as_ref(), &newest)?;
+        return Ok((candidates(entries), cut.map(|cut| (cut, newest))));
+    }
     let wanted = Wanted { dedup: question.dedup, sort: question.sort, reverse: question.reverse, as_of };
     let entries = reader.entries(lowered.query.as_ref(), wanted)?;
-    Ok(entries.into_iter().map(|entry| Candidate::Mail(entry, None)).collect())
+    Ok((candidates(entries), None))
 }
 
 /// An event whose mail matched as well marks that mail; an event whose mail is indexed but did not match brings

@@ -103,6 +103,19 @@ pub struct Store {
 }
 
 impl StoreError {
+    /// Of what tantivy said: a file that the system refused is named as such.
+    pub(crate) fn of(data: &Path, source: tantivy::TantivyError) -> StoreError {
+        match &source {
+            tantivy::TantivyError::OpenReadError(OpenReadError::IoError { io_error, filepath })
+                if is_refusal(&source) =>
+            {
+                let source = io::Error::new(io_error.kind(), io_error.to_string());
+                StoreError::Io { path: mail_dir(data).join(filepath), source }
+            }
+            _ => StoreError::Tantivy { data: data.to_owned(), source },
+        }
+    }
+
     /// Whether the file system refused: the index may be whole, and this user not be allowed to read it.
     pub fn is_refusal(&self) -> bool {
         match self {
@@ -141,7 +154,7 @@ impl Store {
             }
             Err(source) => return Err(StoreError::Io { path: dir, source }),
         }
-        let wrap = |source| StoreError::Tantivy { data: data.to_owned(), source };
+        let wrap = |source| StoreError::of(data, source);
         let directory = Sealed::reading(&dir).map_err(|e| wrap(e.into()))?;
         let index = guarded(|| Index::open(directory)).map_err(wrap)?;
         Store::with_index(data, index)

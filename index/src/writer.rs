@@ -180,6 +180,7 @@ impl Run<'_> {
             self.store.index.writer_with_options(writer_options).map_err(|e| self.wrap(e))?;
         writer.set_merge_policy(Box::new(merging(items)));
         let mut tasks = plan.tasks;
+        let forgotten = !self.forgotten.is_empty();
         if tasks.is_empty() {
             self.batch(&mut writer, Vec::new(), threads, options.relink)?;
         }
@@ -188,7 +189,23 @@ impl Run<'_> {
             self.batch(&mut writer, batch, threads, options.relink)?;
         }
         self.progress.phase("merging");
+        if forgotten {
+            self.drop_deleted(&mut writer)?;
+        }
         writer.wait_merging_threads().map_err(|e| self.wrap(e))
+    }
+
+    /// Writes segments anew without the mails that were deleted from them: what was forgotten is to be gone from the disk, and
+    /// a segment keeps it until it is merged, which for a large one may be never.
+    fn drop_deleted(&self, writer: &mut IndexWriter<Row>) -> Result<(), WriterError> {
+        let segments = self.store.index.searchable_segment_metas().map_err(|e| self.wrap(e))?;
+        // Their names alone: while anybody holds what is known of a segment, its files are not collected.
+        let worn: Vec<_> = segments.into_iter().filter(|s| s.has_deletes()).map(|s| s.id()).collect();
+        for segment in worn {
+            writer.merge(&[segment]).wait().map_err(|e| self.wrap(e))?;
+        }
+        writer.garbage_collect_files().wait().map_err(|e| self.wrap(e))?;
+        Ok(())
     }
 
     fn batch(
@@ -368,11 +385,16 @@ const BYTES_A_MAIL: u64 = 16 << 10;
 fn look_for_space(data: &Path, mails: u64) -> Result<(), WriterError> {
     // A file system that does not say how full it is is taken at its word when it is.
     let Some(free) = rustix::fs::statvfs(data).ok().map(|disk| disk.f_bavail * disk.f_frsize) else { return Ok(()) };
-    let needed = mails * BYTES_A_MAIL;
-    if mails < MANY || needed <= free {
-        return Ok(());
+    match lacking(mails, free) {
+        Some(needed) => Err(WriterError::Space { data: data.to_owned(), mails, needed, free }),
+        None => Ok(()),
     }
-    Err(WriterError::Space { data: data.to_owned(), mails, needed, free })
+}
+
+/// What so many mails may need, where it is more than is free.
+fn lacking(mails: u64, free: u64) -> Option<u64> {
+    let needed = mails.saturating_mul(BYTES_A_MAIL);
+    (mails >= MANY && needed > free).then_some(needed)
 }
 
 /// Origins of the copies that these repositories have.
@@ -455,4 +477,17 @@ fn take_batch(tasks: &mut Vec<Task>) -> Vec<Task> {
         }
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_run_asks_for_room_and_a_small_one_does_not() {
+        assert_eq!(lacking(22_503, 31_000_000), Some(22_503 * BYTES_A_MAIL));
+        assert_eq!(lacking(22_503, 400_000_000), None);
+        assert_eq!(lacking(MANY - 1, 0), None);
+        assert_eq!(lacking(u64::MAX, 1), Some(u64::MAX));
+    }
 }

@@ -13,7 +13,7 @@ fn seed() -> Option<PathBuf> {
 fn the_seeds_patch_takes_bytes_of_ftrace() {
     let (Some(user), Some(seed)) = (reviewer(), seed()) else { return };
     let said = user.run(["check".as_ref(), seed.as_os_str()]).ends(1).out;
-    assert!(said.contains("2019-12-11; read as of that day"), "{said}");
+    assert!(said.contains("2019-12-11; checked as of that day"), "{said}");
     assert!(said.contains("warning[ownership]: takes five bytes that ftrace records"), "{said}");
     assert!(said.contains("ftrace first, then bpf-dispatcher: dropped, nobody is told"), "{said}");
     assert!(said.contains("bpf-dispatcher first, then ftrace:"), "{said}");
@@ -207,7 +207,7 @@ fn a_patch_is_judged_by_the_rules_of_its_own_day_which_are_named() {
     ] {
         let facts = of(name, date);
         let holds = |(label, text): &(String, String)| {
-            label == "owner" && text.starts_with("ftrace finds other bytes than its own: -EINVAL, ftrace_bug()")
+            label == "owner" && text.starts_with("if ftrace finds bytes it did not write: -EINVAL, ftrace_bug()")
         };
         assert!(facts.iter().any(holds), "{name}: {facts:?}");
         let ran: Vec<&str> =
@@ -421,6 +421,48 @@ fn a_user_of_any_functions_entry_that_keeps_others_out_is_warned_about() {
         said.contains("note[ownership]: puts a kprobe with a post_handler on the entry of kernel_clone()"),
         "{said}"
     );
+    // What injects errors asks whether the function allows it, at whatever place its users name.
+    let injects = [
+        "static int inject(struct kprobe *p, struct pt_regs *regs)",
+        "{",
+        "	regs_set_return_value(regs, result_of(p));",
+        "	override_function_with_return(regs);",
+        "	return 1;",
+        "}",
+        "static int set_one(struct one *one)",
+        "{",
+        "	if (!within_error_injection_list((unsigned long)one->probe.addr))",
+        "		return -EINVAL;",
+        "	one->probe.pre_handler = inject;",
+        "	return register_kprobe(&one->probe);",
+        "}",
+    ];
+    let said = check_one(&user, "inject", "[PATCH] e: x", "kernel/inject.c", &injects).ok();
+    assert!(!said.out.contains("[ownership]"), "{}", said.out);
+    // So does nobody who vetoes or overrides from BPF; a program that watches is one of many.
+    let program = |section: &'static str, line: &'static str| {
+        ["SEC(\"SECTION\")", "int look(struct ctx *ctx)", "{", line, "	return 0;", "}"]
+            .map(|l| l.replace("SECTION", section))
+            .to_vec()
+    };
+    for (name, section, line, warns) in [
+        ("veto", "fmod_ret/do_one_thing", "	count(ctx);", true),
+        ("override", "kprobe/do_one_thing", "	bpf_override_return(ctx, -1);", true),
+        ("watch", "fentry/do_one_thing", "	count(ctx);", false),
+        ("own", "fmod_ret/look", "	count(ctx);", false),
+    ] {
+        let lines = program(section, line);
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let said = check_one(&user, name, "[PATCH] e: x", "drivers/one/bpf/look.c", &lines);
+        assert_eq!(said.code == 1, warns, "{name}: {}", said.all());
+        assert_eq!(
+            said.out.contains("warning[ownership]: puts a BPF program that moves"),
+            warns,
+            "{name}: {}",
+            said.out
+        );
+        assert!(!warns || said.out.contains("entry of do_one_thing()"), "{}", said.out);
+    }
     // One that moves the pointer and declares nothing is worse.
     let said = check_one(&user, "silent", "[PATCH] e: x", "kernel/skip.c", &change(15, "")).ends(1).out;
     assert!(said.contains("IPMODIFY is not declared"), "{said}");

@@ -181,7 +181,10 @@ fn a_forgotten_list_leaves_its_mails_and_its_number() {
     let said = user.run(["index", "--forget", "nobody"]).ends(2);
     assert!(said.err.contains("one, two"), "{}", said.err);
     let said = user.run(["index", "--forget", "two"]).ok();
-    assert!(said.err.contains("is forgotten") && said.err.contains("2 removed"), "{}", said.err);
+    assert!(said.err.contains("is forgotten") && said.err.contains("2 mails removed"), "{}", said.err);
+    // Gone from the disk too, and not only struck out.
+    let struck_out = std::fs::read_dir(user.path(DATA).join("index.4/mail")).unwrap().flatten();
+    assert_eq!(struck_out.filter(|e| e.file_name().to_string_lossy().ends_with(".del")).count(), 0);
     assert_eq!((count(&user, "s:one"), count(&user, "s:two")), (3, 0));
     // Its folder is still below the one that was attached; it stays forgotten until it is named.
     two.add(mail("new@two", "two new", &[], "body"));
@@ -200,8 +203,16 @@ fn a_backup_of_the_state_is_restored_elsewhere_and_writes_over_nothing() {
     let _one = inbox(&user, "one", 3);
     user.run(["index", "one"]).ok();
     user.write(&format!("{DATA}/state/drafts/re-1.eml"), "a draft");
+    // Who backs up only reads: whoever is indexing meanwhile is not waited for.
+    let lock = provenance_index::store::Lock::take(&user.path(DATA)).unwrap();
     user.run(["state", "backup", "saved"]).ok();
+    drop(lock);
     user.run(["state", "backup", "saved"]).ends(3);
+    let said = user.run(["--data-dir", "nowhere", "state", "backup", "other"]).ends(3);
+    assert!(said.err.contains("nothing to be backed up"), "{}", said.err);
+    assert!(!user.path("nowhere").exists() && !user.path("other").exists());
+    let said = user.run(["--data-dir", "nowhere", "status", "--verify"]).ends(3);
+    assert!(said.err.contains("nothing to be verified"), "{}", said.err);
     user.run(["--data-dir", "other", "state", "restore", "saved"]).ok();
     user.run(["--data-dir", "other", "index"]).ok();
     assert_eq!(user.run(["--data-dir", "other", "query", "--count", "s:one"]).ok().out, "3\n");
@@ -210,4 +221,28 @@ fn a_backup_of_the_state_is_restored_elsewhere_and_writes_over_nothing() {
     let said = user.run(["--data-dir", "other", "state", "restore", "saved"]).ends(3);
     assert!(said.err.contains("nothing was restored"), "{}", said.err);
     assert_eq!(std::fs::read(user.path("other/state/drafts/re-1.eml")).unwrap(), b"a newer draft");
+}
+
+#[test]
+fn what_a_killed_run_left_unfinished_is_removed_by_the_next() {
+    let user = User::new();
+    let _one = inbox(&user, "one", 3);
+    user.run(["index", "one"]).ok();
+    let halves = [
+        "sources.77-0.new",
+        "fetched-77.new",
+        "index.4/links/00000002.links.77-1.new",
+        "index.4/links/facts/00000002.records.77-2.new",
+        "index.4/mail/.tmpAbCdEf",
+        "history.2/trees.77-3.new",
+        "index.4.damaged/mail/meta.json",
+    ];
+    halves.iter().for_each(|half| drop(user.write(&format!("{DATA}/{half}"), "half")));
+    // A draft is written without the lock: whoever writes it may be about to put it in its place.
+    user.write(&format!("{DATA}/state/drafts/re-1.eml.77-4.new"), "half");
+    user.run(["index"]).ok();
+    assert!(halves.iter().all(|half| !user.path(DATA).join(half).exists()));
+    assert!(!user.path(DATA).join("index.4.damaged").exists());
+    assert!(user.path(DATA).join("state/drafts/re-1.eml.77-4.new").exists());
+    assert_eq!(count(&user, "s:one"), 3);
 }

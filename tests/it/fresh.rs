@@ -120,7 +120,7 @@ fn json_is_versioned_and_whole() {
     let user = User::new();
     let said = user.run(["query", "-f", "json", "mech:bpf-dispatcher"]).ok();
     let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!(json["format"], 1);
+    assert_eq!(json["format"], 2);
     assert_eq!(json["hits"].as_array().unwrap().len() as u64, json["total"].as_u64().unwrap().min(50));
     let said = user.run(["query", "-f", "jsonl", "mech:bpf-dispatcher"]).ok();
     for line in said.out.lines() {

@@ -148,7 +148,7 @@ fn mboxrd_output_is_taken_by_git_am() {
     let am = |file: &str| git(&["am", "-q", "--patch-format=mboxrd", user.path(file).to_str().unwrap()]);
     am("out.mbox");
     assert_eq!(std::fs::read_to_string(user.path("tree/f")).unwrap(), "a\nFrom here\n");
-    // A second run adds nothing, to a mbox and to a maildir.
+    // A second run adds nothing, to an mbox and to a maildir.
     let before = std::fs::read(user.path("out.mbox")).unwrap();
     user.run(["query", "s:line", "-o", "mboxrd:out.mbox"]).ok();
     assert_eq!(std::fs::read(user.path("out.mbox")).unwrap(), before);

@@ -6,7 +6,9 @@
 //! - `fetch`: threads and lists of a real server, and servers that misbehave
 //! - `hostile`: mails made to break a reader
 //! - `killed`: `index` killed at any moment loses nothing
+//! - `query`: threads, folders, and the page of the query language
 //! - `real`: the real archives and threads, as snapshots
+//! - `am`: series as git am takes them, and whether they apply
 //! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
 //! - `commits`: where commits are, and what belongs to them
 //! - `check`: findings on a patch, and no false alarms
@@ -24,6 +26,7 @@
 //! - `events`: the catalogue's own index is kept, found stale, and mended
 //! - `documents`: what README, ARCHITECTURE and CHANGELOG name is there
 
+mod am;
 mod attach;
 mod bench;
 mod blinds;
@@ -46,6 +49,7 @@ mod killed;
 mod links;
 mod maintainers;
 mod parity;
+mod query;
 mod real;
 mod remarks;
 mod scan;

@@ -68,3 +68,33 @@ fn status_counts_lists_defects_and_missing_parents() {
     let text = user.run(["status"]).ok().out;
     assert!(text.contains("live-patching.vger.kernel.org"), "{text}");
 }
+
+/// The first page of a broad query is made of the newest hits alone; one hit further on, all are looked at.
+#[test]
+fn the_first_page_of_a_broad_query_is_that_of_all_its_hits() {
+    let Some(user) = reviewer() else { return };
+    let lines = |arguments: &[&str]| -> Vec<String> {
+        let said = user.run(["query", "-f", "jsonl"].iter().chain(arguments)).ok();
+        said.out.lines().map(str::to_owned).collect()
+    };
+    let mut cut = 0;
+    for query in ["s:patch", "d:19900101..", "mech:ftrace OR s:re", "NOT f:peterz", "s:patch as-of:20220101"] {
+        for options in [&[][..], &["--reverse"], &["--sort", "received"], &["--dedupe", "mid"], &["--dedupe", "none"]] {
+            let page = lines(&[&[query, "-n", "60"], options].concat());
+            let again = lines(&[&[query, "-n", "59", "--offset", "1"], options].concat());
+            assert!(page.len() == 60 && page[1..] == again, "{query} {options:?}");
+        }
+        let json = user.run(["query", "-f", "json", query]).ok().out;
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let counted: u64 = user.run(["query", "--count", query]).ok().out.trim().parse().expect("a number");
+        let told = json["total"].as_u64().expect("a number");
+        if json["total_is_exact"] == false {
+            cut += 1;
+            assert!((1_000..=counted).contains(&told), "{query}: at least {told} of {counted}");
+            assert!(user.run(["query", query]).ok().all().contains("50 of at least "), "{query}");
+        } else {
+            assert_eq!(told, counted, "{query}");
+        }
+    }
+    assert!(cut >= 2, "these queries are not broad: {cut}");
+}

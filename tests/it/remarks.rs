@@ -46,7 +46,7 @@ fn remarks_on_unchanged_lines_without_an_answer_are_listed() {
     inbox(&user, "v2: other third call");
     user.run(["index", "made"]).ok();
     let said = check(&user, &["v2@x"]).ok().out;
-    assert!(said.contains("note[revision]: remarks on lines that are as they were"), "{said}");
+    assert!(said.contains("note[revision]: unanswered remarks on unchanged lines"), "{said}");
     assert!(said.contains("+second_call(beta);") && said.contains("Bob Other: what if this one fails"), "{said}");
     assert!(!said.contains("implicit declaration"), "a robot remarks nothing: {said}");
     assert!(!said.contains("right order"), "this one was answered: {said}");
@@ -59,7 +59,7 @@ fn remarks_on_unchanged_lines_without_an_answer_are_listed() {
 fn a_change_is_named_in_the_changelog_or_listed() {
     for (notes, says) in [
         ("", Some("and there is no changelog")),
-        ("v2: rebased", Some("not named in the changelog")),
+        ("v2: rebased", Some("but not in the changelog")),
         ("v2: third_call() takes another argument", None),
         ("Changes since v1:\n - one.c was cleaned up", None),
     ] {
@@ -145,18 +145,38 @@ fn three_rare_lines_of_another_author_are_prior_art_and_an_own_revision_is_not()
     // Who uses what another patch makes does not do the same.
     let makes = ["int unheard_of_one(void) {", "int unheard_of_two(void) {", "int unheard_of_three(void) {"];
     made.add(letter("m@x", 3, BOB, "[PATCH] old: make", None, &patch("x", "old/m.c", "\tgo();", &makes)));
+    // What one has posted before under another title is history, told with how it ended.
+    let work = ["	very_own_idea(first_part);", "	very_own_idea(second_part);", "	very_own_idea(third_part);"];
+    let posted =
+        |id: &str, day, subject: &str| letter(id, day, ADA, subject, None, &patch("x", "own/w.c", "\tgo();", &work));
+    made.add(posted("h1@x", 4, "[PATCH] own: an old name"));
+    made.add(letter(
+        "h2@x",
+        5,
+        BOB,
+        "Re: [PATCH] own: an old name",
+        Some("h1@x"),
+        "> why\n\nNAK, this races with unload.\n",
+    ));
+    made.add(posted("h3@x", 9, "[PATCH] own: quite another title"));
     let uses = ["	a = unheard_of_one();", "	b = unheard_of_two();", "	c = unheard_of_three();"];
     made.add(letter("u@x", 8, ADA, "[PATCH] new: use", None, &patch("x", "new/u.c", "\tgo();", &uses)));
     user.run(["index", "made"]).ok();
     let said = check(&user, &["n2@x"]).ok().out;
-    assert!(said.contains("note[prior-art]: similar, earlier"), "{said}");
+    assert!(said.contains("note[prior-art]: something like this was posted earlier"), "{said}");
     assert!(said.contains("2023-03-02 \"[PATCH] old: switch by table\" (Bob Other)"), "{said}");
     assert!(said.contains("jump_table_switch(site, old_target, new_target);"), "{said}");
-    assert!(said.contains("posted  2023-03-02") || said.contains("posted 2023-03-02"), "{said}");
-    assert!(!said.contains("no commit of it is known"), "without a tree nothing is said of merging: {said}");
+    // Both pieces, each with its date.
+    assert!(said.contains("2023-03-02 |") && said.contains("2023-03-09 |"), "{said}");
+    assert!(!said.contains("merged"), "without a tree nothing is said of merging: {said}");
     assert!(!said.contains("n1@x"), "the own series is left out: {said}");
     assert!(!check(&user, &["old@x"]).ok().out.contains("prior-art"), "nothing later counts");
     assert!(!check(&user, &["u@x"]).ok().out.contains("prior-art"));
+    let said = check(&user, &["h3@x"]).ok().out;
+    assert!(said.contains("note[prior-art]: this was posted before"), "{said}");
+    assert!(said.contains("NAK by Bob Other, 2023-03-05: \"NAK, this races with unload.\""), "{said}");
+    let reply = check(&user, &["-f", "reply", "h3@x"]).ok().out;
+    assert!(reply.contains("Bob Other refused it on 2023-03-05"), "{reply}");
 }
 
 #[test]

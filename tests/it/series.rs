@@ -136,7 +136,7 @@ fn two_third_versions_a_missing_part_and_a_mail_that_is_no_patch_are_told() {
     assert_eq!(answer.out, said, "an answer to a patch leads to its series");
     assert!(answer.err.contains("r@x is about c2-2@x, whose series this is"), "{}", answer.err);
     let no = user.run(["series", "talk@x"]).ends(2);
-    assert!(no.err.contains("neither a patch nor a cover letter, and answers none"), "{}", no.err);
+    assert!(no.err.contains("neither a patch nor a cover letter, nor a reply to one"), "{}", no.err);
     let none = user.run(["series", "nobody@x"]).ends(3);
     assert!(none.err.contains("is not in the indexed lists"), "{}", none.err);
 }

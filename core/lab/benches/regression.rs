@@ -12,7 +12,7 @@ use provenance_engine::text::Builder;
 
 fn engine(c: &mut Criterion) {
     let engine = Engine::new(Options::default()).expect("an engine");
-    let me = engine.holder(MechanismId::TEXT, "bench");
+    let me = engine.holder(MechanismId::TEXT, "bench").expect("a holder");
     let mut b = Builder::new();
     let labels: Vec<_> = (0..1000)
         .map(|_| {

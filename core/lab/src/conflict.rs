@@ -61,7 +61,7 @@ pub enum Finding {
     },
     /// A mechanism is out of order.
     Broken {
-        /// Which.
+        /// The mechanism.
         what: String,
         /// For how long.
         until: String,
@@ -141,13 +141,13 @@ impl Finding {
 /// One thing that was done, and the text after it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Step {
-    /// What.
+    /// What was done, in words.
     pub action: String,
     /// What its caller was told.
     pub told: String,
     /// The entry's bytes after it.
     pub bytes: String,
-    /// Disassembled.
+    /// The site's bytes after it, disassembled.
     pub text: Vec<provenance_engine::isa::Line>,
     /// Calls made, and how many ran each effect: first, second, the function itself.
     pub ran: Ran,
@@ -156,7 +156,7 @@ pub struct Step {
 /// Counts of one round of calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
-    /// Calls.
+    /// Calls that were made.
     pub calls: u64,
     /// Of them, those in which the first claimant's effect ran.
     pub first: u64,

@@ -114,7 +114,7 @@ fn signal_name(signal: i32) -> String {
     match signal {
         libc::SIGSEGV => "SIGSEGV, a bad access".into(),
         libc::SIGILL => "SIGILL, no instruction".into(),
-        libc::SIGTRAP => "SIGTRAP, a breakpoint that nobody knew".into(),
+        libc::SIGTRAP => "SIGTRAP, an unknown breakpoint".into(),
         libc::SIGBUS => "SIGBUS".into(),
         other => format!("signal {other}"),
     }

@@ -34,7 +34,7 @@ struct World {
 /// A function that returns 0 with a nop at its site, 1 or 2 with a call to one of the targets.
 fn world(protocol: Protocol) -> Result<World, ScenarioError> {
     let engine = Engine::new(Options { protocol, ..Options::default() })?;
-    let me = engine.holder(MechanismId::TEXT, "hazard");
+    let me = engine.holder(MechanismId::TEXT, "hazard")?;
     let mut b = Builder::new();
     let targets = [1u8, 2].map(|n| {
         let t = b.here();
@@ -47,7 +47,8 @@ fn world(protocol: Protocol) -> Result<World, ScenarioError> {
     let site = b.here();
     b.code(provenance_engine::isa::nop(5)).ret();
     let loaded = engine.load(b, me)?;
-    let site = engine.text().site(loaded.addr(site)?, 5)?.as_call();
+    // SAFETY: the function laid out above keeps nothing on the stack.
+    let site = unsafe { engine.text().site(loaded.addr(site)?, 5)?.as_call() };
     engine.claim(site, Bytes::nop5(), me, Sharing::Exclusive, "nothing")?;
     // SAFETY: laid out above: takes nothing, returns in RAX; the arena outlives all calls in this process.
     let f: extern "C" fn() -> u64 = unsafe { std::mem::transmute(loaded.addr(f)? as usize) };
@@ -99,7 +100,7 @@ pub fn late_trap(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioErro
     let w = world(Protocol::Int3)?;
     let go = AtomicBool::new(false);
     let (send, results) = channel();
-    let before = w.engine.stats();
+    let before = w.engine.stats()?;
     std::thread::scope(|scope| -> Result<Value, ScenarioError> {
         let (engine, f, go) = (w.engine.clone(), w.f, &go);
         scope.spawn(move || {
@@ -110,7 +111,7 @@ pub fn late_trap(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioErro
             let _ = send.send(f());
             drop(executor);
         });
-        until("the executor", || w.engine.grace().executors() == 1)?;
+        until("the executor", || w.engine.grace().executors().is_ok_and(|n| n == 1))?;
         internals::hold(gate);
         let open = || -> io::Result<()> {
             internals::hold(Gate::Open);
@@ -139,7 +140,7 @@ pub fn late_trap(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioErro
             _ => {}
         }
         let got = results.recv_timeout(Duration::from_secs(5))?;
-        let stats = w.engine.stats();
+        let stats = w.engine.stats()?;
         Ok(json!({
             "got": got, "expected": expected, "state": stood,
             "late": stats.late - before.late, "retries": stats.retries - before.retries, "traps": stats.traps - before.traps,
@@ -276,7 +277,7 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
                 libc::raise(libc::SIGTRAP);
                 std::arch::asm!("int3");
             }
-            let stats = w.engine.stats();
+            let stats = w.engine.stats()?;
             Ok(json!({ "seen": FOREIGN.load(Ordering::SeqCst), "foreign": stats.foreign, "late": stats.late }))
         }
         "foreign-default" => {
@@ -298,7 +299,7 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
         "no-memfd" => {
             refuse(libc::SYS_memfd_create)?;
             let engine = Engine::new(Options::default())?;
-            let me = engine.holder(MechanismId::TEXT, "hazard");
+            let me = engine.holder(MechanismId::TEXT, "hazard")?;
             let mut b = Builder::new();
             b.ret();
             Ok(json!({ "error": engine.load(b, me).err().map(|e| e.to_string()) }))
@@ -311,7 +312,7 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
             let limit = libc::rlimit { rlim_cur: 1 << 32, rlim_max: 1 << 32 };
             // SAFETY: sets a limit of this process.
             unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
-            let me = engine.holder(MechanismId::TEXT, "hazard");
+            let me = engine.holder(MechanismId::TEXT, "hazard")?;
             let mut b = Builder::new();
             b.ret();
             Ok(json!({ "error": engine.load(b, me).err().map(|e| e.to_string()) }))
@@ -323,7 +324,7 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
                     arena: ArenaOptions { placement, ..ArenaOptions::default() },
                     ..Options::default()
                 })?;
-                let me = engine.holder(MechanismId::TEXT, "hazard");
+                let me = engine.holder(MechanismId::TEXT, "hazard")?;
                 let mut b = Builder::new();
                 b.ret();
                 Ok(engine.load(b, me)?.region.addr())
@@ -344,6 +345,8 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
         "fork-child" => safe::fork_child(),
         "denied" => safe::denied(),
         "denied-stuck" => safe::denied_stuck(),
+        "free-fails" => safe::free_fails(),
+        "exhausted" => safe::exhausted(),
         "signal-handler" => safe::signal_handler(),
         "two-patchers" => two_patchers(),
         "stuck" => stuck(),
@@ -351,7 +354,7 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
         "mseal" => {
             let w = world(Protocol::Int3)?;
             let sealed = w.engine.text().mseal();
-            let extent = w.engine.text().extents().remove(0);
+            let extent = w.engine.text().extents()?.remove(0);
             // SAFETY: asks for what must be refused; if it is not, nothing runs there.
             let got = unsafe {
                 libc::mprotect(
@@ -374,23 +377,29 @@ pub fn run(params: &Value, _: &mut Reporter) -> Result<Value, ScenarioError> {
 fn rip_at_site() -> Result<Value, ScenarioError> {
     let w = world(Protocol::Int3)?;
     let (at, target) = (w.site.addr(), w.targets[0]);
-    let before = w.engine.stats();
+    let before = w.engine.stats()?;
     let mut stack = [0u64; 4];
     let top = (&raw mut stack[3]) as u64;
     // SAFETY: the stack is of this function, and so are the eight bytes below its top.
     let at_rest = unsafe { internals::deliver(at, top) };
-    let mut trapped = None;
+    let (mut trapped, mut odd) = (None, None);
+    // A stack pointer that is a multiple of nothing, which the processor takes as well.
+    let mut bytes = [0u8; 33];
+    let crooked = (&raw mut bytes[17]) as u64 | 1;
     internals::apply_probed(&w.engine, &w.plan(0, 1)?, Protocol::Int3, &mut |phase| {
         if phase == Phase::Trapped {
             // SAFETY: as above.
             trapped = Some(unsafe { internals::deliver(at, top) });
+            // SAFETY: as above; sixteen bytes are before it, and fifteen behind.
+            odd = Some(unsafe { internals::deliver(at, crooked) });
         }
         Ok(())
     })?;
-    let stats = w.engine.stats();
+    let stats = w.engine.stats()?;
     Ok(json!({
         "at rest": at_rest == (at, top),
         "trapped": trapped == Some((target, top - 8)) && stack[2] == at + 5,
+        "odd": odd == Some((target, crooked - 8)) && bytes.windows(8).any(|word| word == (at + 5).to_le_bytes()),
         "late": stats.late - before.late, "traps": stats.traps - before.traps, "foreign": stats.foreign - before.foreign,
     }))
 }
@@ -481,5 +490,5 @@ fn unregistered() -> Result<Value, ScenarioError> {
     })?;
     let retired = w.engine.retire(image, w.me)?;
     let reclaim = w.engine.try_reclaim(retired).err().map(|e| e.1.to_string());
-    Ok(json!({ "unregistered": w.engine.stats().unregistered, "reclaim": reclaim, "debug": cfg!(debug_assertions) }))
+    Ok(json!({ "unregistered": w.engine.stats()?.unregistered, "reclaim": reclaim, "debug": cfg!(debug_assertions) }))
 }

@@ -104,7 +104,7 @@ impl fmt::Display for Outcome {
             Self::Crashed { signal, stderr } => write!(f, "crashed by signal {signal}: {}", last(stderr)),
             Self::Failed { code, stderr } => write!(f, "failed with exit code {code}: {}", last(stderr)),
             Self::Hung { after } => write!(f, "hung: silent for {after:?}, then killed"),
-            Self::BadOutput { line } => write!(f, "answered with what is no message: {line}"),
+            Self::BadOutput { line } => write!(f, "unexpected output: {line}"),
             Self::Cancelled => f.write_str("cancelled"),
         }
     }

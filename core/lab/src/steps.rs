@@ -24,7 +24,7 @@ pub struct Step {
     pub seen: String,
     /// The bytes of the site.
     pub bytes: String,
-    /// Disassembled.
+    /// The bytes, disassembled.
     pub text: Vec<Line>,
 }
 
@@ -40,12 +40,12 @@ pub struct Steps {
 const fn words(phase: Phase) -> Option<(&'static str, &'static str)> {
     Some(match phase {
         Phase::Start => ("plan", "the old bytes are compared with those in memory; nothing is written"),
-        Phase::Trapped => ("int3", "who comes by traps, and acts as the new instruction"),
+        Phase::Trapped => ("int3", "a thread that gets here traps and gets the effect of the new instruction"),
         Phase::Sync1 => ("sync", "nobody runs the old instruction any more"),
         Phase::Tails => ("tail", "the bytes behind the first are the new ones"),
         Phase::Sync2 => ("sync", "everybody sees them"),
         Phase::Heads => ("first byte", "who comes by runs the new instruction"),
-        Phase::Sync3 => ("sync", "nobody meets the breakpoint any more"),
+        Phase::Sync3 => ("sync", "no thread can hit the breakpoint any more"),
         _ => return None,
     })
 }
@@ -53,7 +53,7 @@ const fn words(phase: Phase) -> Option<(&'static str, &'static str)> {
 /// Turns a five-byte nop into a call, and says what stood there when.
 pub(crate) fn run(_: &Value, reporter: &mut Reporter) -> Result<Value, ScenarioError> {
     let engine = Engine::new(Options { protocol: Protocol::Int3, ..Options::default() })?;
-    let me = engine.holder(MechanismId::FTRACE, "steps");
+    let me = engine.holder(MechanismId::FTRACE, "steps")?;
     let mut b = Builder::new();
     let target = b.function("tracer");
     b.code(&[0xc3]);
@@ -62,7 +62,7 @@ pub(crate) fn run(_: &Value, reporter: &mut Reporter) -> Result<Value, ScenarioE
     let pad = b.fentry(Fentry::Nop);
     b.code(&[0xb8, 7, 0, 0, 0, 0xc3]);
     let loaded = engine.load(b, me)?;
-    let site = engine.text().site(loaded.addr(pad)?, 5)?.as_call();
+    let site = engine.text().site(loaded.addr(pad)?, 5)?;
     let mut steps = Vec::new();
     let mut note = |name: &str, seen: &str| -> Result<(), ScenarioError> {
         let bytes = engine.text().read(site.addr(), 5)?;

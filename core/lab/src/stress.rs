@@ -112,7 +112,7 @@ pub(crate) fn random(state: &mut u64) -> u64 {
 pub fn run(params: &Value, reporter: &mut Reporter) -> Result<Value, ScenarioError> {
     let params: Params = if params.is_null() { Params::default() } else { serde_json::from_value(params.clone())? };
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "stress");
+    let me = engine.holder(MechanismId::TEXT, "stress")?;
     let mut b = Builder::new();
     // Variants add to RAX, which the function cleared; the sled around them catches jumps to a mix of two targets.
     let variant = |b: &mut Builder, add: u8| {
@@ -150,7 +150,8 @@ pub fn run(params: &Value, reporter: &mut Reporter) -> Result<Value, ScenarioErr
     let loaded = engine.load(b, me)?;
     let at = |l| loaded.addr(l);
     let (first, second, over) = (at(first)?, at(second)?, at(over)?);
-    let site = engine.text().site(at(site)?, 5)?.as_call();
+    // SAFETY: the function laid out above has moved the stack pointer below what it keeps.
+    let site = unsafe { engine.text().site(at(site)?, 5)?.as_call() };
     engine.claim(site, Bytes::nop5(), me, Sharing::Exclusive, "nothing")?;
     // SAFETY: the function laid out above takes nothing and returns in RAX; the engine outlives the threads.
     let f: extern "C" fn() -> u64 = unsafe { std::mem::transmute(at(f)? as usize) };
@@ -246,7 +247,7 @@ pub fn run(params: &Value, reporter: &mut Reporter) -> Result<Value, ScenarioErr
     outcome?;
     times.sort_unstable();
     let percentile = |p: usize| times.get(times.len() * p / 100).map_or(0.0, |&n| n as f64 / 1000.0);
-    let stats = engine.stats();
+    let stats = engine.stats()?;
     let report = Report {
         executions: executions.into_inner(),
         patches,
@@ -270,7 +271,7 @@ pub fn half_page(params: &Value, reporter: &mut Reporter) -> Result<Value, Scena
     let grace = params.get("grace").and_then(Value::as_bool).unwrap_or(true);
     let millis = params.get("millis").and_then(Value::as_u64).unwrap_or(500);
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "half page");
+    let me = engine.holder(MechanismId::TEXT, "half page")?;
     let mut b = Builder::new();
     let targets: Vec<_> = (0..48u32)
         .map(|i| {

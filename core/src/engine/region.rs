@@ -32,7 +32,7 @@ impl Retired {
 /// Functions at their addresses, held by somebody.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Where.
+    /// The memory that it lies in.
     pub region: Region,
     assembled: Assembled,
 }
@@ -159,29 +159,30 @@ impl Engine {
     /// The image was never published, or no thread is in it and nothing leads to it.
     pub unsafe fn free(&self, region: Region, holder: HolderId) -> Result<(), PokeError> {
         let _entry = self.enter()?;
-        self.give_back(region, holder)
+        self.give_back(region, holder, &lock()?)
     }
 
     /// Gives back an image that was never published, or that a mechanism has waited for; refused if a site leads there.
     pub(crate) fn discard(&self, region: Region, holder: HolderId) -> Result<(), PokeError> {
         let _entry = self.enter()?;
+        let lock = lock()?;
         self.check_unreached(region)?;
-        self.give_back(region, holder)
+        self.give_back(region, holder, &lock)
     }
 
-    fn give_back(&self, region: Region, holder: HolderId) -> Result<(), PokeError> {
-        let lock = lock()?;
+    fn give_back(&self, region: Region, holder: HolderId, lock: &TextLock) -> Result<(), PokeError> {
         self.check_idle(region)?;
         let mut breakpoints = Vec::new();
         let len = region.len();
         breakpoints.try_reserve_exact(len).map_err(|_| TextError::Memory { what: "breakpoints", len })?;
         breakpoints.resize(len, INT3);
-        self.fill(region, region.addr(), &breakpoints, holder, &lock)?;
+        self.fill(region, region.addr(), &breakpoints, holder, lock)?;
         let mut ledger = self.books();
         let inside: Vec<_> = ledger.overlapping(region.addr(), len).map(|c| (c.addr, c.len, c.holder)).collect();
         for (addr, len, holder) in inside {
             ledger.release(addr, len, holder)?;
         }
+        ledger.forget(&region.range());
         drop(ledger);
         self.0.text.release(region);
         Ok(())
@@ -202,7 +203,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`TextError::DoubleFree`] if it is not allocated, [`TextError::NotYours`] if another holder loaded it,
-    /// [`TextError::Reached`] if a claimed site or a probe leads there, [`PokeError::Unfinished`].
+    /// [`TextError::Reached`] if a site or a probe leads there, [`TextError::Led`] if another engine's site did,
+    /// [`PokeError::Unfinished`].
     pub fn retire(&self, region: Region, holder: HolderId) -> Result<Retired, PokeError> {
         let _entry = self.enter()?;
         let _lock = lock()?;
@@ -212,12 +214,21 @@ impl Engine {
         Ok(Retired { region, holder, stamp: self.0.grace.begin() })
     }
 
-    /// Whether no site outside leads into the region, as far as sites are claimed.
+    /// Whether no site outside leads into the region: one that is claimed, one that was given up with what was written
+    /// there, one that a mechanism keeps in a table, or one of another engine. The caller holds the text lock.
     fn check_unreached(&self, region: Region) -> Result<(), PokeError> {
         let (addr, range) = (region.addr(), region.range());
         let reached = |site, target| Err(TextError::Reached { addr, site, target }.into());
         if let Some((site, target)) = breakpoint::into(&range) {
             return reached(site, target);
+        }
+        let tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&(site, target)) = tables.values().flatten().find(|lead| range.contains(&lead.1)) {
+            return reached(site, target);
+        }
+        drop(tables);
+        if let Some(target) = self.0.text.chunk(addr, region.len()).and_then(|chunk| chunk.led(region)) {
+            return Err(TextError::Led { addr, target }.into());
         }
         for (site, len) in self.books().written().filter(|claim| !range.contains(&claim.0)) {
             let bytes = self.0.text.peek(site, len)?;
@@ -245,8 +256,12 @@ impl Engine {
             return Err((retired, e));
         }
         let (region, holder) = (retired.region, retired.holder);
-        let led = lock().map_err(PokeError::from).and_then(|_lock| self.check_unreached(region));
-        led.and_then(|()| self.give_back(region, holder)).map_err(|e| (retired, e.into()))
+        // Under one lock, so that nobody leads there between the question and the answer.
+        let given = lock().map_err(PokeError::from).and_then(|lock| {
+            self.check_unreached(region)?;
+            self.give_back(region, holder, &lock)
+        });
+        given.map_err(|e| (retired, e.into()))
     }
 
     fn breach(&self, region: Region) -> Option<i32> {

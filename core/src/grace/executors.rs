@@ -18,6 +18,12 @@ pub(crate) fn changes() -> u64 {
     CHANGES.load(Ordering::Relaxed)
 }
 
+/// In a child of fork: of its parent's threads none runs here.
+pub(crate) fn begin_anew() {
+    TIDS.iter().for_each(|tid| tid.store(0, Ordering::Relaxed));
+    CHANGES.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Takes a slot for a thread; `None` if there is none left.
 pub(super) fn enter(tid: i32) -> Option<usize> {
     let free = |t: &AtomicI32| t.compare_exchange(0, tid, Ordering::Relaxed, Ordering::Relaxed).is_ok();

@@ -148,7 +148,7 @@ mod tests {
         assert!(said(good, 1000).contains("inflates to more than 1000 bytes"));
         let mut flipped = boot_image(&packed("xz"));
         flipped[3 * 512 + 100 + 400] ^= 0x55;
-        assert!(said(flipped, 1 << 30).contains("cannot be inflated as xz"));
+        assert!(said(flipped, 1 << 30).contains("cannot be decompressed as xz"));
         assert!(said(boot_image(&[0; 8]), 1 << 30).contains("it begins with 00 00 00 00"));
     }
 }

@@ -12,7 +12,7 @@ pub struct Record {
     pub addr: u64,
     /// Key, target, replacement or fixup, as the table's layout has it; 0 where there is none.
     pub other: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: u32,
     /// Flags as the table has them.
     pub flags: u32,
@@ -29,9 +29,9 @@ pub struct Record {
 pub struct Span {
     /// First byte.
     pub addr: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: u32,
-    /// Who.
+    /// The mechanism that holds them.
     pub owner: Owner,
     /// The first table that says so.
     pub table: u8,

@@ -10,7 +10,7 @@ use super::owner::Owner;
 /// How one owner changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Change {
-    /// Who.
+    /// The mechanism whose sites are counted.
     pub owner: Owner,
     /// Sites before and after.
     pub sites: (usize, usize),

@@ -52,7 +52,7 @@ pub enum ImageError {
         what: String,
     },
     /// Decompression failed.
-    #[error("cannot be inflated as {format}")]
+    #[error("cannot be decompressed as {format}")]
     Inflate {
         /// xz, zstd or gzip.
         format: &'static str,

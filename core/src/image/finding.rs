@@ -39,7 +39,7 @@ pub struct Finding {
     pub severity: Severity,
     /// First byte; of a table, where it begins.
     pub addr: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: u32,
     /// The address as function and offset.
     pub place: String,

@@ -12,11 +12,11 @@ use super::{Image, ImageError, Rank};
 /// A claim on bytes of an instruction.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Held {
-    /// Who.
+    /// The mechanism that holds the bytes.
     pub owner: Owner,
     /// First byte.
     pub addr: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: u32,
     /// By which table or rule.
     pub table: String,

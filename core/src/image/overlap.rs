@@ -70,7 +70,7 @@ fn judge(a: Owner, b: Owner) -> (Rank, &'static str) {
     };
     let pair = |x: Owner, y: Owner| (a, b) == (x, y) || (b, a) == (x, y);
     if pair(Ftrace, Kprobes) {
-        return (Rank::ByDesign, "a kprobe on a traced entry rides on ftrace: arm_kprobe_ftrace()");
+        return (Rank::ByDesign, "a kprobe on a traced entry goes through ftrace: arm_kprobe_ftrace()");
     }
     if pair(StaticCall, BpfDispatcher) {
         return (Rank::ByDesign, "the dispatcher writes through its static call");

@@ -13,7 +13,7 @@ use super::elf::{Header, LE};
 use super::owner::Owner;
 use super::space::{Held, Section, Space};
 use super::symbols::{Names, Symbol, Symbols};
-use super::table::{Found, Layout, Table};
+use super::table::{Found, IN_MEMORY, Layout, Table};
 use super::{Image, ImageError, Kind, claims, rule, table};
 
 mod traced;
@@ -23,17 +23,6 @@ pub use self::traced::{Holder, Traced, Traces, traces};
 
 /// Where a kernel is linked, `__START_KERNEL` with the default `CONFIG_PHYSICAL_START`.
 const LINKED: u64 = 0xffff_ffff_8100_0000;
-/// Tables that stay in memory when the kernel has booted, and tell of sites that are written while it runs.
-const TABLES: [(&str, &str); 3] = [
-    ("__start___jump_table", "__stop___jump_table"),
-    ("__start_static_call_sites", "__stop_static_call_sites"),
-    ("__start_static_call_tramp_key", "__stop_static_call_tramp_key"),
-];
-
-/// Whether a running kernel still has a table, and it is read: others are given away after boot, or say what is done.
-pub(super) fn in_memory(section: &str) -> bool {
-    matches!(section, "__jump_table" | ".static_call_sites" | ".static_call_tramp_key")
-}
 
 /// Reads `proc` and `sys` below a directory (`/`).
 ///
@@ -52,7 +41,7 @@ pub fn read(root: &Path) -> Result<Image, ImageError> {
     if slide != 0 {
         notes.push(format!("KASLR: {slide:#x} is subtracted from every address"));
     }
-    let data = TABLES.iter().filter_map(|(a, b)| Some((at(a.as_bytes())?, at(b.as_bytes())?)));
+    let data = IN_MEMORY.iter().filter_map(|(_, a, b)| Some((at(a.as_bytes())?, at(b.as_bytes())?)));
     let wanted: Vec<(u64, u64, bool)> =
         start.zip(end).map(|(s, e)| (s, e, true)).into_iter().chain(data.map(|(s, e)| (s, e, false))).collect();
     let sections = memory(root, &wanted, slide, &mut notes);

@@ -24,7 +24,7 @@ pub struct Section {
     pub name: String,
     /// Its first byte: as linked, or for a module where this reader laid it out.
     pub addr: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub size: u64,
     /// Whether it holds instructions.
     pub exec: bool,

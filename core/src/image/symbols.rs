@@ -65,10 +65,6 @@ impl Symbols {
         Self { list, names, own }
     }
 
-    pub fn none() -> Self {
-        Self::new(Vec::new(), Names::Own(Vec::new()))
-    }
-
     pub fn len(&self) -> usize {
         self.own
     }

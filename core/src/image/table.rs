@@ -15,6 +15,14 @@ mod layout;
 pub use layout::Layout;
 pub(crate) use layout::{BUGFLAG_ARGS, Entry, traps};
 
+/// The tables that a booted kernel keeps in memory, with the symbols around them: they tell of sites that are written while
+/// it runs. Others are given away after boot, or say what is done.
+pub(super) const IN_MEMORY: [(&str, &str, &str); 3] = [
+    ("__jump_table", "__start___jump_table", "__stop___jump_table"),
+    (".static_call_sites", "__start_static_call_sites", "__stop_static_call_sites"),
+    (".static_call_tramp_key", "__start_static_call_tramp_key", "__stop_static_call_tramp_key"),
+];
+
 /// A kind of table and where it is found.
 struct Spec {
     owner: Owner,
@@ -265,7 +273,7 @@ fn places(image: &Image) -> Vec<Place<'_>> {
         // A module's tables are sections: symbols of these names would be its own.
         let bounds = spec.bounds.filter(|_| image.kind != Kind::Module);
         let bounds = bounds.map(|(a, b)| ((a, image.known.get(a).copied()), (b, image.known.get(b).copied())));
-        if image.kind == Kind::Running && !super::running::in_memory(spec.section) {
+        if image.kind == Kind::Running && IN_MEMORY.iter().all(|(section, ..)| *section != spec.section) {
             continue;
         }
         if let Some(((_, Some(start)), (_, Some(stop)))) = bounds {

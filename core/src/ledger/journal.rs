@@ -23,7 +23,7 @@ pub enum Event {
     Claimed {
         /// First byte.
         addr: u64,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
         /// What was there.
         found: Bytes,
@@ -41,7 +41,7 @@ pub enum Event {
     Transferred {
         /// First byte.
         addr: u64,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
         /// The former holder.
         from: HolderId,
@@ -50,7 +50,7 @@ pub enum Event {
     Released {
         /// First byte.
         addr: u64,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
     },
     /// A batch was poked.
@@ -96,9 +96,9 @@ pub struct Entry {
     pub step: u64,
     /// Nanoseconds since the process's first event.
     pub at: u64,
-    /// Who.
+    /// Who acted.
     pub holder: HolderId,
-    /// What.
+    /// What was done.
     pub event: Event,
 }
 

@@ -93,7 +93,7 @@ fn the_journal_replays_and_notices_what_it_does_not_know() {
     let mut text: BTreeMap<u64, u8> = (64..80).zip([0x0f, 0x1f, 0x44, 0, 0].into_iter().chain([0x90; 11])).collect();
     let before = text.clone();
     ledger.claim(ask(64, 5, a, Sharing::Exclusive), Bytes::nop5(), "").unwrap();
-    let site = Site::new(64, 5, 1).as_call();
+    let site = Site::new(64, 5, 1, true);
     let there = Plan::new(a, [Change::new(site, Bytes::nop5(), Insn::Call(4096))]).unwrap();
     let jmp = Bytes::new(there.patches()[0].after());
     let back = Plan::new(a, [Change::new(site, jmp, Insn::Nop(5))]).unwrap();

@@ -162,8 +162,10 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// The form of 2019 over the fentry nop at `site`, with calls to unknown targets going to `thunk`.
-    #[must_use]
-    pub fn fentry(engine: &Engine, name: &str, site: Site, thunk: u64) -> Self {
+    ///
+    /// # Errors
+    /// As [`Engine::holder`].
+    pub fn fentry(engine: &Engine, name: &str, site: Site, thunk: u64) -> Result<Self, MechanismError> {
         Self::with_door(engine, name, Door::Fentry(site), thunk)
     }
 
@@ -173,11 +175,11 @@ impl Dispatcher {
     /// As [`StaticCall::new`].
     pub fn static_call(engine: &Engine, name: &str, trampoline: u64, thunk: u64) -> Result<Self, MechanismError> {
         let call = StaticCall::new(engine, name, Some(trampoline), Func::To(thunk))?;
-        Ok(Self::with_door(engine, name, Door::Call(Box::new(call)), thunk))
+        Self::with_door(engine, name, Door::Call(Box::new(call)), thunk)
     }
 
-    fn with_door(engine: &Engine, name: &str, door: Door, thunk: u64) -> Self {
-        let holder = engine.holder(MechanismId::BPF_DISPATCHER, name);
+    fn with_door(engine: &Engine, name: &str, door: Door, thunk: u64) -> Result<Self, MechanismError> {
+        let holder = engine.holder(MechanismId::BPF_DISPATCHER, name)?;
         let slots = (0..MAX).map(|_| None).collect();
         let state = State {
             slots,
@@ -191,7 +193,7 @@ impl Dispatcher {
             recording: None,
             unread: Vec::new(),
         };
-        Self { engine: engine.clone(), holder, door, thunk, align: true, grace: true, state: Mutex::new(state) }
+        Ok(Self { engine: engine.clone(), holder, door, thunk, align: true, grace: true, state: Mutex::new(state) })
     }
 
     /// 64 slots without alignment of branch targets, as before the last patch of the series.
@@ -352,8 +354,8 @@ impl Dispatcher {
     fn poke(&self, site: Site, expect: Bytes, new: Insn) -> Result<(), MechanismError> {
         let found = self.engine.text().bytes(site.addr(), PATCH_SIZE)?;
         if found != expect {
-            let symbol = self.engine.text().describe(site.addr());
-            let refusal = self.engine.ledger().refusal(site.addr(), expect, found, self.holder, &symbol);
+            let symbol = self.engine.text().describe(site.addr())?;
+            let refusal = self.engine.ledger()?.refusal(site.addr(), expect, found, self.holder, &symbol);
             return Err(MechanismError::kernel(Errno::EBUSY, RULE, refusal.to_string()));
         }
         let plan = Plan::new(self.holder, [Change::new(site, expect, new)])?;

@@ -108,7 +108,7 @@ impl Ftrace {
     /// # Errors
     /// If its trampolines cannot be laid out.
     pub fn new(engine: &Engine) -> Result<Self, MechanismError> {
-        let holder = engine.holder(MechanismId::FTRACE, "");
+        let holder = engine.holder(MechanismId::FTRACE, "")?;
         let list = Arc::new(List::default());
         let data = Arc::as_ptr(&list) as u64;
         let dispatch = ops::dispatch_list as *const () as u64;
@@ -145,7 +145,7 @@ impl Ftrace {
             let call = Insn::Call(fentry).encode(site.addr()).map_err(PlanError::from)?;
             let found = self.engine.text().bytes(site.addr(), PATCH_SIZE)?;
             if found == call {
-                changes.push(Change::new(site.as_call(), call, Insn::Nop(5)));
+                changes.push(Change::new(*site, call, Insn::Nop(5)));
             } else if found != Bytes::nop5() {
                 return Err(self.die(&mut state, site.addr(), found, call, "initialising a call site"));
             }
@@ -159,7 +159,7 @@ impl Ftrace {
         for change in &changes {
             self.engine.release(change.site, self.holder)?;
         }
-        state.records.extend(sites.iter().map(|s| (s.addr(), Record { site: s.as_call(), armed: None })));
+        state.records.extend(sites.iter().map(|s| (s.addr(), Record { site: *s, armed: None })));
         Ok(())
     }
 
@@ -170,8 +170,8 @@ impl Ftrace {
     }
 
     fn die(&self, state: &mut State, ip: u64, actual: Bytes, expected: Bytes, doing: &str) -> MechanismError {
-        let name = self.engine.text().describe(ip);
-        let refusal = self.engine.ledger().refusal(ip, expected, actual, self.holder, &name);
+        let name = self.engine.text().called(ip);
+        let refusal = self.engine.books().refusal(ip, expected, actual, self.holder, &name);
         let message = format!("ftrace bug: {doing} {ip:#x} {name}, actual: {actual}, expected: {expected}; {refusal}");
         let error = MechanismError::kernel(Errno::EINVAL, VERIFY, message.clone());
         state.dead = Some(Bug { ip, actual, expected, message });
@@ -325,7 +325,7 @@ impl Ftrace {
         if state.directs_permanent && !state.enabled {
             return Err(MechanismError::kernel(Errno::EBUSY, DIRECT, "a permanent ops while ftrace_enabled is 0"));
         }
-        self.engine.check_target(ip, direct.target)?;
+        self.engine.check_call(ip, direct.target)?;
         self.set_direct(&mut state, ip, Some(direct))
     }
 
@@ -336,7 +336,7 @@ impl Ftrace {
     pub fn modify_direct(&self, ip: u64, old: Direct, new: Direct) -> Result<(), MechanismError> {
         let mut state = self.lock();
         self.attached(&state, ip, old)?;
-        self.engine.check_target(ip, new.target)?;
+        self.engine.check_call(ip, new.target)?;
         self.set_direct(&mut state, ip, Some(new))
     }
 
@@ -408,6 +408,7 @@ impl Ftrace {
 
     fn publish_list(&self, state: &State) {
         let filter = |ops: &Inner| ops.filter.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.engine.set_table(self.holder, state.directs.iter().map(|(&ip, direct)| (ip, direct.target)).collect());
         self.list.set(Snapshot {
             ops: state.ops.iter().map(|r| (r.ops.0.clone(), filter(&r.ops.0))).collect(),
             directs: state.directs.iter().map(|(&ip, &d)| (ip, d)).collect(),

@@ -124,11 +124,14 @@ fn fail<T>(errno: Errno, rule: &'static str, why: impl Into<String>) -> Result<T
 
 impl Kprobes {
     /// Probes that ride on `ftrace` where there is a site of its.
-    #[must_use]
-    pub fn new(engine: &Engine, ftrace: Option<Arc<Ftrace>>) -> Self {
-        let holder = engine.holder(MechanismId::KPROBES, "");
+    ///
+    /// # Errors
+    /// As [`Engine::holder`].
+    pub fn new(engine: &Engine, ftrace: Option<Arc<Ftrace>>) -> Result<Self, MechanismError> {
+        let holder = engine.holder(MechanismId::KPROBES, "")?;
         let (questions, blacklist) = (Vec::new(), Vec::new());
-        Self { engine: engine.clone(), holder, ftrace, questions, blacklist, skip_endbr: true, state: Mutex::default() }
+        let (engine, state) = (engine.clone(), Mutex::default());
+        Ok(Self { engine, holder, ftrace, questions, blacklist, skip_endbr: true, state })
     }
 
     /// Asks this before a byte is probed: `jump_label_text_reserved`, `static_call_text_reserved`. Every question
@@ -181,7 +184,7 @@ impl Kprobes {
     pub fn register(&self, addr: u64, probe: &Kprobe) -> Result<u64, MechanismError> {
         let mut state = self.lock();
         self.collect(&mut state);
-        let addr = self.adjust(addr);
+        let addr = self.adjust(addr)?;
         let on_ftrace = self.check(&state, addr, probe)?;
         if let Some(place) = state.places.get(&addr) {
             if probe.0.post.is_some() && matches!(place.way, Way::Ftrace) && !place.ops[0].0.flags.ipmodify {
@@ -201,10 +204,10 @@ impl Kprobes {
     }
 
     /// `arch_adjust_kprobe_addr()`: the first byte of a function with `endbr64` means what follows it.
-    fn adjust(&self, addr: u64) -> u64 {
-        let at_start = self.engine.text().symbol(addr).is_some_and(|s| s.addr == addr);
+    fn adjust(&self, addr: u64) -> Result<u64, MechanismError> {
+        let at_start = self.engine.text().symbol(addr)?.is_some_and(|s| s.addr == addr);
         let endbr = self.engine.text().bytes(addr, 4).is_ok_and(|b| b.as_slice() == ENDBR64);
-        if self.skip_endbr && at_start && endbr { addr + 4 } else { addr }
+        Ok(if self.skip_endbr && at_start && endbr { addr + 4 } else { addr })
     }
 
     /// `check_kprobe_address_safe()`; true if it is ftrace's.
@@ -217,17 +220,17 @@ impl Kprobes {
         }
         let around = self.ftrace.as_ref().and_then(|f| f.around(addr));
         if let Some(site) = around.filter(|&site| site != addr) {
-            let name = self.engine.text().describe(site);
+            let name = self.engine.text().describe(site)?;
             return fail(Errno::EILSEQ, FTRACE, format!("{addr:#x} is inside ftrace's site {name}"));
         }
         if self.engine.text().bytes(addr, 1).is_err() {
             return fail(Errno::EINVAL, SAFE, format!("{addr:#x} is not text"));
         }
         if self.blacklist.iter().any(|&(from, to)| (from..to).contains(&addr)) {
-            return fail(Errno::EINVAL, SAFE, format!("{} is not to be probed", self.engine.text().describe(addr)));
+            return fail(Errno::EINVAL, SAFE, format!("{} is not to be probed", self.engine.text().describe(addr)?));
         }
         if let Some((name, _)) = self.questions.iter().find(|(_, reserved)| reserved(addr, addr)) {
-            let symbol = self.engine.text().describe(addr);
+            let symbol = self.engine.text().describe(addr)?;
             return fail(Errno::EINVAL, SAFE, format!("{symbol} is reserved: {name}({addr:#x}) says so"));
         }
         let boundary = self.engine.text().chunk(addr, 1).is_some_and(|c| c.is_boundary(addr));
@@ -269,7 +272,7 @@ impl Kprobes {
     }
 
     fn arm_breakpoint(&self, state: &State, addr: u64, probe: &Kprobe) -> Result<Place, MechanismError> {
-        let (code, _) = self.original(state, addr, 15);
+        let (code, _) = self.original(state, addr, 15)?;
         let Some(insns) = detour::instructions(&code, addr, 1) else {
             return fail(Errno::EILSEQ, PREPARE, format!("{addr:#x} cannot be decoded"));
         };
@@ -310,11 +313,11 @@ impl Kprobes {
 
     /// Text as it was before probes, from `addr` to at most the end of its function, and where that ends
     /// (`recover_probed_instruction()`).
-    fn original(&self, state: &State, addr: u64, len: usize) -> (Vec<u8>, u64) {
+    fn original(&self, state: &State, addr: u64, len: usize) -> Result<(Vec<u8>, u64), MechanismError> {
         let text = self.engine.text();
-        let end = text.symbol(addr).map_or(addr + len as u64, |s| s.addr + s.len);
+        let end = text.symbol(addr)?.map_or(addr + len as u64, |s| s.addr + s.len);
         let len = len.min((end - addr) as usize);
-        let mut code = text.read(addr, len).unwrap_or_default();
+        let mut code = text.read(addr, len)?;
         for (&at, place) in state.places.range(addr.saturating_sub(PATCH_SIZE as u64)..addr + len as u64) {
             let known = match place.way {
                 Way::Ftrace => 0,
@@ -327,7 +330,7 @@ impl Kprobes {
                 }
             }
         }
-        (code, end)
+        Ok((code, end))
     }
 
     /// Removes a probe; with the last one its byte is put back.

@@ -73,7 +73,7 @@ impl Mcount {
     /// # Errors
     /// If it cannot be laid out.
     pub fn new(engine: &Engine) -> Result<Self, MechanismError> {
-        let holder = engine.holder(MechanismId::MCOUNT, "");
+        let holder = engine.holder(MechanismId::MCOUNT, "")?;
         let learned = Arc::new(Mutex::new(Learned::default()));
         let table = learned.clone();
         let flags = Flags { save: Save::Regs, ..Flags::default() };
@@ -136,7 +136,7 @@ impl Mcount {
     }
 
     fn patch_site(&self, addr: u64) -> Result<crate::site::Site, MechanismError> {
-        Ok(self.engine.text().site(addr, PATCH_SIZE)?.as_call())
+        Ok(self.engine.text().site(addr, PATCH_SIZE)?)
     }
 
     /// One turn of the daemon: with the machine stopped, what it found the time before becomes nops, if it still is a call to

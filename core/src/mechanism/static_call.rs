@@ -109,7 +109,7 @@ impl StaticCall {
     /// # Errors
     /// [`MechanismError::Bug`] if the trampoline lacks the signature; a refusal of the ledger.
     pub fn new(engine: &Engine, name: &str, trampoline: Option<u64>, func: Func) -> Result<Self, MechanismError> {
-        let holder = engine.holder(MechanismId::STATIC_CALL, name);
+        let holder = engine.holder(MechanismId::STATIC_CALL, name)?;
         let mut b = Builder::new();
         let return0 = b.here();
         b.code(&[0x31, 0xc0]).ret();
@@ -178,7 +178,7 @@ impl StaticCall {
     fn claim(&self, call: &CallSite) -> Result<(), MechanismError> {
         let (addr, len) = (call.site.addr(), call.site.len());
         let found = self.engine.text().bytes(addr, len)?;
-        let held = self.engine.ledger().overlapping(addr, len).any(|c| c.holder != self.holder);
+        let held = self.engine.ledger()?.overlapping(addr, len).any(|c| c.holder != self.holder);
         let empty = if call.tail { Insn::Ret } else { Insn::Nop(len as u8) };
         let expect = match empty.encode_slot(addr, len) {
             Ok(empty) if held => empty,
@@ -240,14 +240,13 @@ impl StaticCall {
         };
         if !fits {
             let kind = if call.tail { "tail: jmp, ret or jcc" } else { "call: call, nop5 or xor5" };
-            let name = self.engine.text().describe(addr);
+            let name = self.engine.text().describe(addr)?;
             return Err(MechanismError::Bug {
                 rule: RULE,
                 why: format!("{addr:#x} {name}: found {now}, wanted a {kind}"),
             });
         }
-        let site = if call.tail { call.site } else { call.site.as_call() };
-        let change = |new| Change::new(site, now, new);
+        let change = |new| Change::new(call.site, now, new);
         Ok(match (call.tail, cond, func) {
             (true, Some(cond), Func::To(to)) => change(Insn::Jcc(cond, to)),
             (true, Some(cond), Func::Null) => change(Insn::Jcc(cond, self.stubs.ret)),

@@ -62,10 +62,12 @@ pub struct StaticKey {
 
 impl StaticKey {
     /// A key that begins `on` or off.
-    #[must_use]
-    pub fn new(engine: &Engine, name: &str, on: bool) -> Self {
-        let holder = engine.holder(MechanismId::JUMP_LABEL, name);
-        Self { engine: engine.clone(), holder, enabled: AtomicI32::new(on.into()), entries: Mutex::default() }
+    ///
+    /// # Errors
+    /// As [`Engine::holder`].
+    pub fn new(engine: &Engine, name: &str, on: bool) -> Result<Self, MechanismError> {
+        let holder = engine.holder(MechanismId::JUMP_LABEL, name)?;
+        Ok(Self { engine: engine.clone(), holder, enabled: AtomicI32::new(on.into()), entries: Mutex::default() })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
@@ -93,7 +95,7 @@ impl StaticKey {
 
     fn bug(&self, entry: &Entry, found: Bytes, wanted: impl std::fmt::Display) -> MechanismError {
         let (addr, len) = (entry.site.addr(), entry.site.len());
-        let name = self.engine.text().describe(addr);
+        let name = self.engine.text().called(addr);
         MechanismError::Bug {
             rule: RULE,
             why: format!("unexpected op at {addr:#x} {name}: found {found}, wanted {wanted}, size {len}"),

@@ -98,10 +98,10 @@ impl Trampoline {
             return fail(Errno::EFAULT, REGISTER, format!("{:#x} is inside ftrace's site {other:#x}", site.addr()));
         }
         Ok(Self {
-            holder: engine.holder(MechanismId::BPF_TRAMPOLINE, &engine.text().describe(site.addr())),
+            holder: engine.holder(MechanismId::BPF_TRAMPOLINE, &engine.text().describe(site.addr())?)?,
             engine: engine.clone(),
             ftrace: around.and(ftrace).cloned(),
-            site: site.as_call(),
+            site,
             ipmodify,
             state: Mutex::default(),
         })
@@ -311,8 +311,8 @@ impl Trampoline {
         let done = if found == expect {
             self.engine.poke(self.holder, [Change::new(self.site, expect, insn(new))]).map(drop).map_err(Into::into)
         } else {
-            let symbol = self.engine.text().describe(addr);
-            let refusal = self.engine.ledger().refusal(addr, expect, found, self.holder, &symbol);
+            let symbol = self.engine.text().describe(addr)?;
+            let refusal = self.engine.ledger()?.refusal(addr, expect, found, self.holder, &symbol);
             fail(Errno::EBUSY, POKE, refusal.to_string())
         };
         let keep = if done.is_ok() { new.is_some() } else { old.is_some() };

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn change(addr: u64, len: u8, insn: Insn) -> Change {
-    Change::new(Site::new(addr, len, 1).as_call(), Bytes::new(&[0x90; 8][..len as usize]), insn)
+    Change::new(Site::new(addr, len, 1, true), Bytes::new(&[0x90; 8][..len as usize]), insn)
 }
 
 const ME: HolderId = HolderId::FIRST;
@@ -38,7 +38,7 @@ fn each_fault_has_its_name() {
     assert_eq!(fault(vec![nop(20), nop(16)]), PlanError::Overlap { first: 16, len: 5, second: 20 });
     assert!(matches!(fault(vec![change(16, 5, Insn::Jmp(1 << 40))]), PlanError::Isa(IsaError::Range { .. })));
     assert!(matches!(fault(vec![change(16, 2, Insn::Call(64))]), PlanError::Isa(IsaError::Slot { .. })));
-    let leaf = Site::new(16, 5, 1);
+    let leaf = Site::new(16, 5, 1, false);
     assert_eq!(fault(vec![Change::new(leaf, Bytes::nop5(), Insn::Call(64))]), PlanError::RedZone { addr: 16 });
     let emulated = Change { emulate: Some(Insn::Call(64)), ..Change::new(leaf, Bytes::nop5(), Insn::Ret0) };
     assert_eq!(fault(vec![emulated]), PlanError::RedZone { addr: 16 });

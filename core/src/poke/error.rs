@@ -78,7 +78,7 @@ pub enum PokeError {
     Stuck {
         /// The last step that was done.
         phase: Phase,
-        /// Why.
+        /// What the kernel answered.
         #[source]
         source: io::Error,
     },

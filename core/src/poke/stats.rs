@@ -10,7 +10,7 @@ pub struct Stats {
     pub batches: u64,
     /// Sites written.
     pub sites: u64,
-    /// Syncs.
+    /// Times that all threads were made to synchronise.
     pub syncs: u64,
     /// Breakpoint hits that were emulated.
     pub traps: u64,

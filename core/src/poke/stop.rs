@@ -9,7 +9,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::lock::TextLock;
@@ -25,7 +25,8 @@ const MAX_THREADS: usize = 4096;
 /// The stop in progress, 0 for none.
 static EPOCH: AtomicU32 = AtomicU32::new(0);
 static NEXT: AtomicU32 = AtomicU32::new(0);
-static PARKED: [AtomicI32; MAX_THREADS] = [const { AtomicI32::new(0) }; MAX_THREADS];
+/// Who is parked, with the stop that it is parked for.
+static PARKED: [AtomicU64; MAX_THREADS] = [const { AtomicU64::new(0) }; MAX_THREADS];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
@@ -36,19 +37,28 @@ fn futex(operation: libc::c_int, value: u32) {
     unsafe { libc::syscall(libc::SYS_futex, EPOCH.as_ptr(), operation | libc::FUTEX_PRIVATE_FLAG, value, none) };
 }
 
+/// In a child of fork: the stop that its parent was in, if it was in one, is not its own.
+pub(super) fn begin_anew() {
+    EPOCH.store(0, Ordering::SeqCst);
+    COUNT.store(0, Ordering::SeqCst);
+    INSIDE.store(0, Ordering::SeqCst);
+}
+
 extern "C" fn park(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
     let epoch = EPOCH.load(Ordering::SeqCst);
     if epoch == 0 {
         return;
     }
     INSIDE.fetch_add(1, Ordering::SeqCst);
+    // SAFETY: the calling thread's own. The interrupted code may be about to look at what its last system call left there.
+    let (place, errno) = unsafe { (libc::__errno_location(), *libc::__errno_location()) };
     // The stop may have been given up between the two reads; then nobody resets the list under us.
     if EPOCH.load(Ordering::SeqCst) == epoch {
         // SAFETY: gettid takes nothing and cannot fail.
         let tid = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
         let slot = COUNT.fetch_add(1, Ordering::SeqCst);
         if let Some(place) = PARKED.get(slot) {
-            place.store(tid, Ordering::SeqCst);
+            place.store(entry_of(epoch, tid), Ordering::SeqCst);
         }
         while EPOCH.load(Ordering::SeqCst) == epoch {
             futex(libc::FUTEX_WAIT, epoch);
@@ -56,6 +66,8 @@ extern "C" fn park(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void
     }
     // Serialises this core after the last store to the text.
     std::hint::black_box(__cpuid(0));
+    // SAFETY: as above.
+    unsafe { *place = errno };
     INSIDE.fetch_sub(1, Ordering::SeqCst);
 }
 
@@ -75,7 +87,7 @@ fn signal() -> io::Result<libc::c_int> {
         if old.sa_sigaction != libc::SIG_DFL {
             continue;
         }
-        // SAFETY: the handler is async-signal-safe: atomics, gettid, sched_yield, cpuid.
+        // SAFETY: the handler is async-signal-safe: atomics, gettid, futex, cpuid; it leaves errno as it was.
         let done = unsafe {
             let mut new: libc::sigaction = std::mem::zeroed();
             new.sa_sigaction = park as extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize;
@@ -148,9 +160,15 @@ impl Drop for Tasks {
     }
 }
 
+fn entry_of(epoch: u32, tid: i32) -> u64 {
+    u64::from(epoch) << 32 | u64::from(tid as u32)
+}
+
+/// Whether a thread is parked for the present stop.
 fn parked(tid: i32) -> bool {
     let count = COUNT.load(Ordering::SeqCst).min(MAX_THREADS);
-    PARKED[..count].iter().any(|p| p.load(Ordering::SeqCst) == tid)
+    let wanted = entry_of(EPOCH.load(Ordering::SeqCst), tid);
+    PARKED[..count].iter().any(|p| p.load(Ordering::SeqCst) == wanted)
 }
 
 /// Releases the world, on every way out.
@@ -202,7 +220,8 @@ fn stopped<R>(_: &TextLock, f: impl FnOnce() -> R) -> Result<R, PokeError> {
     let signal = signal().map_err(PokeError::Threads)?;
     let mut tasks = Tasks::open().map_err(PokeError::Threads)?;
     let mut signalled = Vec::with_capacity(MAX_THREADS);
-    // Leftovers of a stop that was given up.
+    // Who is on its way out of an earlier stop takes a place of this one's list, which is short; it does not pass for parked,
+    // because its entry says for which stop.
     let start = Instant::now();
     while INSIDE.load(Ordering::SeqCst) != 0 && start.elapsed() < LIMIT {
         std::thread::yield_now();

@@ -21,17 +21,20 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::{self, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::breakpoint;
 use super::error::PokeError;
 use super::gate::{Gate, gate};
+use super::inflight::{InFlight, Looking};
 use super::lock::lock;
 use super::stats::Stats;
+use super::stop;
 use crate::grace::executors;
 use crate::isa::{Frame, INT3, Stack};
 use crate::plan::Plan;
-use crate::text::bits::Bits;
+use crate::process::PerProcess;
+use crate::text::arena::Marks;
 use crate::text::error::TextError;
 
 const MAX_CHUNKS: usize = 256;
@@ -42,7 +45,7 @@ const TRAP_BRKPT: i32 = 1;
 /// A chunk as the handler sees it. One pointer leads to all of it, so that a handler never sees parts of two.
 struct Known {
     range: Range<u64>,
-    sites: Arc<Bits>,
+    marks: Arc<Marks>,
     /// A thread without an executor that trapped here, 0 for none (debug builds).
     breach: AtomicI32,
     /// What is to stay mapped as long as a handler may look at it.
@@ -59,9 +62,10 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 static CURRENT: AtomicPtr<Plan> = AtomicPtr::new(null_mut());
 /// Handlers between entry and exit.
-static READERS: AtomicU64 = AtomicU64::new(0);
+static READERS: InFlight = InFlight(AtomicU64::new(0));
 /// Plans and chunks that were withdrawn while a handler was in flight; each is dropped when none is.
-static RETIRED: Mutex<Vec<Box<dyn Send + Sync>>> = Mutex::new(Vec::new());
+static RETIRED: PerProcess<Mutex<Retired>> = PerProcess::new();
+type Retired = Vec<Box<dyn Send + Sync>>;
 
 static TRAPS: AtomicU64 = AtomicU64::new(0);
 static LATE: AtomicU64 = AtomicU64::new(0);
@@ -83,10 +87,10 @@ unsafe impl Sync for Registration {}
 /// Makes a chunk known. `memory` is kept as long as a handler that has seen the chunk is in flight.
 pub(crate) fn register(
     range: Range<u64>,
-    sites: Arc<Bits>,
+    marks: Arc<Marks>,
     memory: Arc<dyn Send + Sync>,
 ) -> Result<Registration, TextError> {
-    let known = Box::into_raw(Box::new(Known { range, sites, breach: AtomicI32::new(0), _memory: memory }));
+    let known = Box::into_raw(Box::new(Known { range, marks, breach: AtomicI32::new(0), _memory: memory }));
     let take =
         |slot: &AtomicPtr<Known>| slot.compare_exchange(null_mut(), known, Ordering::SeqCst, Ordering::Relaxed).is_ok();
     let Some(index) = CHUNKS.iter().position(take) else {
@@ -118,23 +122,11 @@ impl Drop for Registration {
 
 /// Drops something when no handler can be looking at it: now, or by a later call. It is out of reach already.
 fn retire(what: Box<dyn Send + Sync>) {
-    let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
-    retired.push(what);
-    // A handler that enters from here on does not find it; if none is inside now, none has found it.
-    let gone = if READERS.load(Ordering::SeqCst) == 0 { std::mem::take(&mut *retired) } else { Vec::new() };
-    drop(retired);
-    drop(gone);
+    READERS.retire(RETIRED.get(), what);
 }
 
 /// Looks at the chunks as the handler does: none of them goes meanwhile.
-struct Looking;
-
-impl Looking {
-    fn begin() -> Self {
-        READERS.fetch_add(1, Ordering::SeqCst);
-        Self
-    }
-
+impl Looking<'_> {
     fn chunk(&self, addr: u64) -> Option<&Known> {
         let used = CHUNKS_USED.load(Ordering::SeqCst).min(MAX_CHUNKS);
         CHUNKS[..used].iter().find_map(|slot| {
@@ -147,19 +139,26 @@ impl Looking {
 
     /// The chunk in which this is a site.
     fn site(&self, addr: u64) -> Option<&Known> {
-        self.chunk(addr).filter(|known| known.sites.get((addr - known.range.start) as usize))
+        self.chunk(addr).filter(|known| known.marks.sites.get((addr - known.range.start) as usize))
+    }
+
+    /// The chunk in which text is laid out there, and where in it.
+    fn live(&self, addr: u64) -> Option<(&Known, usize)> {
+        let known = self.chunk(addr)?;
+        let at = (addr - known.range.start) as usize;
+        known.marks.live.get(at).then_some((known, at))
     }
 }
 
-impl Drop for Looking {
-    fn drop(&mut self) {
-        READERS.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Whether the address is in text of some engine of this process.
+/// Whether the address is in text that some engine of this process has laid out.
 pub(crate) fn owns(addr: u64) -> bool {
-    Looking::begin().chunk(addr).is_some()
+    READERS.look().live(addr).is_some()
+}
+
+/// As [`owns`]; notes with the text that another engine's leads there. The caller holds the text lock, as whoever gives text
+/// back does.
+pub(crate) fn lead(addr: u64) -> bool {
+    READERS.look().live(addr).map(|(known, at)| known.marks.led.set(at)).is_some()
 }
 
 /// Publishes a plan for the handler. The caller holds the text lock.
@@ -209,17 +208,18 @@ struct Memory;
 
 impl Stack for Memory {
     fn load(&self, at: u64) -> u64 {
-        // SAFETY: the interrupted thread's own stack pointer, at an instruction that would load the same eight bytes.
-        unsafe { ptr::read_volatile(at as *const u64) }
+        // SAFETY: the interrupted thread's own stack pointer, at an instruction that would load the same eight bytes; the
+        // processor asks for no alignment, and so does this.
+        unsafe { ptr::read_unaligned(at as *const u64) }
     }
     fn store(&mut self, at: u64, value: u64) {
         // SAFETY: as `load`; a call is only planned where nothing lives below the stack pointer.
-        unsafe { ptr::write_volatile(at as *mut u64, value) };
+        unsafe { ptr::write_unaligned(at as *mut u64, value) };
     }
 }
 
 extern "C" fn on_trap(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let looking = Looking::begin();
+    let looking = READERS.look();
     gate(Gate::Entry);
     // SAFETY: the kernel passes a valid siginfo and ucontext of the interrupted thread, ours alone until we return.
     let (code, regs) = unsafe { ((*info).si_code, &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs) };
@@ -249,7 +249,7 @@ pub(crate) fn deliver(ip: u64, sp: u64) -> (u64, u64) {
 }
 
 /// True if the trap was ours and the registers are set to go on.
-fn handle(looking: &Looking, regs: &mut [libc::greg_t; 23]) -> bool {
+fn handle(looking: &Looking<'_>, regs: &mut [libc::greg_t; 23]) -> bool {
     let ip = regs[libc::REG_RIP as usize] as u64;
     let (chunk, addr) = match (looking.site(ip.wrapping_sub(1)), looking.site(ip)) {
         (Some(chunk), _) => (chunk, ip - 1),
@@ -404,7 +404,10 @@ pub(crate) fn install() -> Result<(), PokeError> {
         CHUNKS.iter().for_each(|slot| slot.store(null_mut(), Ordering::SeqCst));
         CURRENT.store(null_mut(), Ordering::SeqCst);
         GENERATION.fetch_add(GENERATION.load(Ordering::SeqCst) & 1, Ordering::SeqCst);
-        READERS.store(0, Ordering::SeqCst);
+        READERS.0.store(0, Ordering::SeqCst);
+        breakpoint::begin_anew();
+        executors::begin_anew();
+        stop::begin_anew();
     }
     if !INSTALLED.load(Ordering::Relaxed) {
         put()?;

@@ -36,7 +36,7 @@ pub enum Placement {
 /// How an arena is made.
 #[derive(Debug, Clone, Copy)]
 pub struct ArenaOptions {
-    /// Where.
+    /// Where in the address space it may lie.
     pub placement: Placement,
     /// Bytes in a chunk; rounded up to whole pages.
     pub chunk_len: usize,
@@ -152,11 +152,27 @@ struct Memory {
     rx: Executable,
 }
 
+/// What the trap handler, and other engines, know of each byte of a chunk.
+pub(crate) struct Marks {
+    /// A patch site begins here.
+    pub(crate) sites: Bits,
+    /// It is in a region that is allocated.
+    pub(crate) live: Bits,
+    /// Another engine's text leads here.
+    pub(crate) led: Bits,
+}
+
+impl Marks {
+    fn new(len: usize) -> Result<Self, TextError> {
+        Ok(Self { sites: Bits::new(len)?, live: Bits::new(len)?, led: Bits::new(len)? })
+    }
+}
+
 pub(crate) struct Chunk {
     /// Declared first, so dropped first: the handler forgets the chunk before it is unmapped.
     registration: trap::Registration,
     memory: Arc<Memory>,
-    sites: Arc<Bits>,
+    marks: Arc<Marks>,
     boundaries: Bits,
     used: AtomicUsize,
 }
@@ -189,9 +205,9 @@ impl Chunk {
                 return Err(TextError::Seal { what, source: io::Error::last_os_error() });
             }
         }
-        let (sites, memory) = (Arc::new(Bits::new(len)?), Arc::new(Memory { rw, rx }));
-        let registration = trap::register(base..base + len as u64, sites.clone(), memory.clone())?;
-        Ok(Self { registration, memory, sites, boundaries: Bits::new(len)?, used: AtomicUsize::new(0) })
+        let (marks, memory) = (Arc::new(Marks::new(len)?), Arc::new(Memory { rw, rx }));
+        let registration = trap::register(base..base + len as u64, marks.clone(), memory.clone())?;
+        Ok(Self { registration, memory, marks, boundaries: Bits::new(len)?, used: AtomicUsize::new(0) })
     }
 
     fn base(&self) -> u64 {
@@ -275,7 +291,7 @@ impl Chunk {
     }
 
     pub(crate) fn add_site(&self, addr: u64) {
-        self.sites.set(self.offset(addr));
+        self.marks.sites.set(self.offset(addr));
     }
 
     /// Notes where an instruction begins; a label behind the last byte of the chunk is none.
@@ -289,13 +305,27 @@ impl Chunk {
         self.contains(addr, 1) && self.boundaries.get(self.offset(addr))
     }
 
+    fn run(&self, region: Region) -> Range<usize> {
+        let start = self.offset(region.addr());
+        start..start + region.len()
+    }
+
+    /// Notes that a region is allocated.
+    pub(crate) fn live(&self, region: Region) {
+        self.marks.live.fill(self.run(region), true);
+    }
+
     /// Drops what is known of a region that was freed.
     pub(crate) fn forget(&self, region: Region) {
-        let start = self.offset(region.addr());
-        for i in start..start + region.len() {
-            self.sites.clear(i);
-            self.boundaries.clear(i);
+        let Marks { sites, live, led } = &*self.marks;
+        for bits in [live, sites, led, &self.boundaries] {
+            bits.fill(self.run(region), false);
         }
+    }
+
+    /// Where in a region another engine's text leads.
+    pub(crate) fn led(&self, region: Region) -> Option<u64> {
+        self.marks.led.first(self.run(region)).map(|offset| self.base() + offset as u64)
     }
 
     pub(crate) fn breach(&self) -> Option<i32> {
@@ -368,6 +398,8 @@ fn place(file: &File, len: usize, placement: Placement) -> Result<u64, (String, 
     match placement {
         Placement::Low => low(),
         Placement::PreferLow => low().or_else(|_| view(0, 0, "any address")),
+        // Who may map the first page would get a chunk whose first byte is the null pointer.
+        Placement::At(0) => Err(("0x0".to_owned(), io::Error::from_raw_os_error(libc::EINVAL))),
         Placement::At(addr) => view(addr, libc::MAP_FIXED_NOREPLACE, &format!("{addr:#x}")),
     }
 }

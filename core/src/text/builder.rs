@@ -258,7 +258,7 @@ impl Builder {
         self.branch(Branch::Jcc(cond), &[0x0f, 0x80 | cond.code(), 0, 0, 0, 0], target.into())
     }
 
-    /// RET.
+    /// A near return.
     pub fn ret(&mut self) -> &mut Self {
         self.code(&[0xc3])
     }

@@ -16,7 +16,7 @@ pub enum TextError {
     Map {
         /// Writable alias or executable view.
         what: &'static str,
-        /// Bytes.
+        /// Length in bytes.
         len: usize,
         /// The place asked for.
         at: String,
@@ -50,7 +50,7 @@ pub enum TextError {
     /// The address is not in this arena.
     #[error("{addr:#x}+{len} is not in this arena; only text that it laid out can be patched")]
     Foreign {
-        /// Where.
+        /// The address that was asked for.
         addr: u64,
         /// How many bytes.
         len: usize,
@@ -58,7 +58,7 @@ pub enum TextError {
     /// No single instruction covers these bytes.
     #[error("{addr:#x}+{len} is not one instruction of {function}: {why}")]
     Boundary {
-        /// Where.
+        /// The address that was asked for.
         addr: u64,
         /// How many bytes.
         len: usize,
@@ -76,7 +76,7 @@ pub enum TextError {
     /// The site's text was freed; what stands there now is other text.
     #[error("{addr:#x}+{len} is a site of text that was freed; ask for it again")]
     Stale {
-        /// Where.
+        /// The address that was asked for.
         addr: u64,
         /// How many bytes.
         len: usize,
@@ -94,6 +94,16 @@ pub enum TextError {
         addr: u64,
         /// The site.
         site: u64,
+        /// Where it leads.
+        target: u64,
+    },
+    /// Another engine's site was made to lead into text that is to be retired.
+    #[error(
+        "a site of another engine was made to lead to {target:#x}, in the image at {addr:#x}, and this engine does not see whether it still does; only Engine::free gives it back"
+    )]
+    Led {
+        /// The image's address.
+        addr: u64,
         /// Where it leads.
         target: u64,
     },
@@ -123,7 +133,7 @@ pub enum TextError {
     /// Memory for what is known of the text ran out.
     #[error("no memory for {what} of {len} bytes")]
     Memory {
-        /// What.
+        /// What it was wanted for.
         what: &'static str,
         /// Its size in bytes.
         len: usize,

@@ -35,7 +35,7 @@ impl Region {
         self.addr
     }
 
-    /// Bytes.
+    /// Length in bytes; at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a region has at least one byte")]
     pub fn len(&self) -> usize {

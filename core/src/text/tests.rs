@@ -7,7 +7,7 @@ use crate::poke::PokeError;
 
 fn engine() -> (Engine, HolderId) {
     let engine = Engine::new(Options::default()).unwrap();
-    let holder = engine.holder(MechanismId::TEXT, "test");
+    let holder = engine.holder(MechanismId::TEXT, "test").unwrap();
     (engine, holder)
 }
 
@@ -33,10 +33,10 @@ fn laid_out_functions_run_where_they_were_asked_to_stand() {
     let site = engine.text().site(loaded.addr(site).unwrap(), 5).unwrap();
     assert!(site.straddles(64) && site.straddles(8) && !site.straddles(4096));
     assert_eq!(run(loaded.addr(f).unwrap()), 7);
-    assert_eq!(run(engine.text().lookup("leaf").unwrap()), 42);
+    assert_eq!(run(engine.text().lookup("leaf").unwrap().unwrap()), 42);
     assert!(loaded.region.addr() < 1 << 31, "text is placed low");
-    assert_eq!(engine.text().describe(site.addr()), "straddler");
-    assert_eq!(engine.text().describe(site.addr() + 5), "straddler+0x5");
+    assert_eq!(engine.text().describe(site.addr()).unwrap(), "straddler");
+    assert_eq!(engine.text().describe(site.addr() + 5).unwrap(), "straddler+0x5");
 }
 
 #[test]

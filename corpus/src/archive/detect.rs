@@ -12,7 +12,7 @@ use super::{ArchiveError, Found, Repository, Skipped, Source, SourceKind, io_err
 /// Folders below a named one; a mirror of lists is three deep.
 const DEEPEST: usize = 12;
 
-/// Finds all mail at a path: a public-inbox epoch, a clone of a list, a folder of clones, a v1 repository, a mbox, a
+/// Finds all mail at a path: a public-inbox epoch, a clone of a list, a folder of clones, a v1 repository, an mbox, a
 /// maildir, a file, a folder with any of these, or `-` for standard input.
 ///
 /// # Errors

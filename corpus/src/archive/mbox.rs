@@ -54,7 +54,7 @@ pub enum Quoting {
     Nothing,
 }
 
-/// One mail of a mbox.
+/// One mail of an mbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MboxMail {
     /// The mail without its From_ line, quoting taken off.
@@ -67,7 +67,7 @@ pub struct MboxMail {
     pub truncated: bool,
 }
 
-/// What a mbox had that is no mail; reading goes on after all but the last two.
+/// What an mbox had that is no mail; reading goes on after all but the last two.
 #[derive(Debug, thiserror::Error)]
 pub enum MboxError {
     /// Something lies before the first From_ line.

@@ -48,7 +48,7 @@ pub enum EpochError {
         repair: String,
     },
     /// The tip, or the pack it lies in, is damaged: git itself refuses it.
-    #[error("{}: {what}; look with `git -C {} fsck`, then fetch it anew: `git clone --mirror {url} {}.new`", .path.display(), shell_word(.path), shell_word(.path))]
+    #[error("{}: {what}; look with `git -C {} fsck`, then clone it again: `git clone --mirror {url} {}.new`", .path.display(), shell_word(.path), shell_word(.path))]
     Damaged {
         /// The repository.
         path: PathBuf,
@@ -171,7 +171,7 @@ pub(crate) enum Layout {
     V1,
     /// No commit yet.
     Empty,
-    /// Neither.
+    /// Files of neither layout.
     Other,
     /// The tip or its tree cannot be read.
     Unreadable,

@@ -10,7 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::mbox::Mbox;
 use super::{ArchiveError, io_error, maildir, single};
 
-/// Enough to tell a mbox, a mail and a page from other files.
+/// Enough to tell an mbox, a mail and a page from other files.
 const SNIFFED: usize = 16 << 10;
 
 /// One place to import from.

@@ -12,9 +12,9 @@ pub enum CatalogueError {
     /// The directory or a file in it cannot be read.
     #[error("{}: cannot be read; check its permissions", path.display())]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// What the system answered.
         #[source]
         source: std::io::Error,
     },

@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for Day {
                     i8::try_from(date.month).unwrap_or(-1),
                     i8::try_from(date.day).unwrap_or(-1),
                 ),
-                _ => return Err(de::Error::custom(format!("`{written}` is not a day: wanted a date as 2019-12-11"))),
+                _ => return Err(de::Error::custom(format!("`{written}` is not a day; write it as 2019-12-11"))),
             }
         } else {
             <(i16, i8, i8)>::deserialize(d)?

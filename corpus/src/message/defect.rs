@@ -27,9 +27,9 @@ macro_rules! defects {
 
 defects! {
     FromWebPage "from-a-web-page" "a web archive's page as text: addresses are masked, the date is that of arrival, the Message-ID is made from the content";
-    NoHeader "no-header" "there is no header; all of it was read as the body";
-    FromLine "from-line" "begins with the `From ` line of a mbox, which was passed over";
-    OversizedHeader "oversized-header" "the header is above 1 MiB; what comes after that was not read";
+    NoHeader "no-header" "no header; all of it was read as the body";
+    FromLine "from-line" "starts with the `From ` line of an mbox, which was skipped";
+    OversizedHeader "oversized-header" "the header exceeds 1 MiB; the rest was not read";
     MalformedHeader "malformed-header" "a line in the header has no field name and was passed over";
     HeaderNotUtf8 "header-not-utf8" "a header has bytes that are not UTF-8 and name no charset; they were read as windows-1252";
     NoMessageId "no-message-id" "no Message-ID; one was made from the content";
@@ -39,13 +39,13 @@ defects! {
     TooManyReferences "too-many-references" "more than 1,000 references; the last 1,000 were kept";
     NoFrom "no-from" "no author: From is missing or empty";
     NoDate "no-date" "no Date header";
-    UnreadableDate "unreadable-date" "the Date header is no date (no year, or out of range)";
+    UnreadableDate "unreadable-date" "the Date header is not a date (no year, or out of range)";
     UnknownZone "unknown-zone" "the zone of the Date header is not known; read as UTC";
-    UnknownCharset "unknown-charset" "a charset that nobody knows; read as UTF-8 where it is, else as windows-1252";
+    UnknownCharset "unknown-charset" "unknown charset; read as UTF-8 where it is, else as windows-1252";
     BadCharset "bad-charset" "bytes that the named charset does not have";
     BadEncodedWord "bad-encoded-word" "an encoded word of a header could not be decoded whole";
     UnknownTransferEncoding "unknown-transfer-encoding" "a Content-Transfer-Encoding that does not exist; the bytes were taken as they are";
-    BadTransferEncoding "bad-transfer-encoding" "base64 or quoted-printable with bytes that do not belong there; they were passed over";
+    BadTransferEncoding "bad-transfer-encoding" "base64 or quoted-printable with invalid bytes, which were skipped";
     NulBytes "nul-bytes" "the text holds NUL bytes";
     HtmlOnly "html-only" "no plain text; the text was taken out of the HTML";
     MissingBoundary "missing-boundary" "a multipart whose boundary is not named or never occurs; read as one text";

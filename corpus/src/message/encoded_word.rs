@@ -4,12 +4,14 @@
 //! a character. A word is looked for over a bounded distance, so that a header full of `=?` costs linear time.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use memchr::{memchr, memmem};
 
 use super::charset;
 use super::defect::{Defect, Defects};
 use super::transfer;
+use crate::address::Address;
 
 /// RFC 2047 allows 75 bytes; mailers do not count.
 const LONGEST_WORD: usize = 1_000;
@@ -96,6 +98,44 @@ fn append(word: &Word<'_>, run: &mut Vec<u8>, defects: &mut Defects) {
             },
             byte => run.push(*byte),
         }
+    }
+}
+
+/// A header's value: as it is where it is ASCII, else in encoded words (RFC 2047, 4.2) of at most 75 characters, folded.
+pub fn encode(text: &str) -> String {
+    const ROOM: usize = 75 - "=?UTF-8?q??=".len();
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    let mut words = vec![String::new()];
+    for c in text.chars() {
+        let mut piece = String::new();
+        match c {
+            ' ' => piece.push('_'),
+            _ if c.is_ascii_alphanumeric() || "!*+-/".contains(c) => piece.push(c),
+            _ => c.encode_utf8(&mut [0; 4]).bytes().for_each(|b| {
+                let _ = write!(piece, "={b:02X}");
+            }),
+        }
+        let full = words.last().is_some_and(|word| word.len() + piece.len() > ROOM);
+        if full {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut() {
+            word.push_str(&piece);
+        }
+    }
+    words.iter().map(|word| format!("=?UTF-8?q?{word}?=")).collect::<Vec<_>>().join("\n ")
+}
+
+/// An address as a header carries it, without what would end the header or the address.
+pub fn mailbox(address: &Address) -> String {
+    let outside = |c: &char| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>');
+    let name = address.name.as_deref().map(|name| name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect());
+    let clean = Address { name, address: address.address.chars().filter(outside).collect() };
+    match &clean.name {
+        Some(name) if !name.is_ascii() => format!("{} <{}>", encode(name), clean.address),
+        _ => clean.to_string(),
     }
 }
 

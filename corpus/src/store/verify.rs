@@ -12,8 +12,9 @@ use crate::archive::public_inbox_v2::Epoch;
 /// Bytes of a SHA-1.
 const SUM: usize = 20;
 
-/// The files of a store that are damaged, and how; of a folder without a store there are none.
-pub fn verify(path: &Path) -> Vec<(PathBuf, String)> {
+/// The files of a store that are damaged, or refused, and how; of a folder without a store there are none.
+pub fn verify(path: &Path) -> Vec<(PathBuf, io::Error)> {
+    let damaged = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
     let epoch = layout::epoch(path);
     if !epoch.exists() {
         return Vec::new();
@@ -24,16 +25,18 @@ pub fn verify(path: &Path) -> Vec<(PathBuf, String)> {
         if matches!(kind, Some("pack" | "idx" | "rev")) {
             match sums(&file) {
                 Ok(true) => {}
-                Ok(false) => found.push((file, "its checksum does not match".to_owned())),
-                Err(error) => found.push((file, error.to_string())),
+                Ok(false) => found.push((file, damaged("its checksum does not match".to_owned()))),
+                Err(error) => found.push((file, error)),
             }
         }
     }
     let history = Epoch::open(&epoch).and_then(|epoch| epoch.commits(None));
     match history {
         Ok(history) if history.damaged.is_empty() => {}
-        Ok(history) => found.push((epoch, format!("{} of its commits cannot be read", history.damaged.len()))),
-        Err(error) => found.push((epoch, error.to_string())),
+        Ok(history) => found.push((epoch, damaged(format!("{} of its commits cannot be read", history.damaged.len())))),
+        // What refuses its files refuses its history.
+        Err(_) if found.iter().any(|(_, error)| error.kind() == io::ErrorKind::PermissionDenied) => {}
+        Err(error) => found.push((epoch, damaged(error.to_string()))),
     }
     found
 }

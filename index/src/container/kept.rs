@@ -44,6 +44,8 @@ pub fn load<T: DeserializeOwned>(path: &Path, kind: Kind) -> io::Result<Option<K
         }
         // Neither is there.
         Err(other) if [&error, &other].iter().all(|e| e.kind() == io::ErrorKind::NotFound) => {}
+        // Of a list that is lost the damage is said, and not that the other copy is missing.
+        Err(other) if error.kind() == io::ErrorKind::NotFound => return Err(other),
         _ => return Err(error),
     }
     let old = path.with_added_extension("json");

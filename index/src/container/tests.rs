@@ -150,6 +150,7 @@ fn a_temporary_name_is_of_one_process_and_one_call() {
     assert!(one.to_str().unwrap().contains(&std::process::id().to_string()));
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("sources.1-0.new"), "half").unwrap();
+    std::fs::write(dir.path().join(".tmpAbC123"), "half").unwrap();
     std::fs::write(dir.path().join("sources"), "whole").unwrap();
     sweep(dir.path());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);

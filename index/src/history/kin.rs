@@ -132,9 +132,12 @@ pub(super) fn write(data: &Path, tree: &Tree, entries: &[Entry], whole: bool) ->
     if base && !whole {
         kept.each(|_| true, |kin| said.push(kin))?;
     }
-    records::write(&dir, tree.generation, &said, if base { 0 } else { kept.newest() })?;
-    Records::<Kin>::remove_older(&dir, tree.generation);
-    Ok(())
+    records::write(&dir, tree.generation, &said, if base { 0 } else { kept.newest() })
+}
+
+/// Removes what was written before the tree's generation.
+pub(super) fn remove_older(data: &Path, tree: &Tree) {
+    Records::<Kin>::remove_older(&dir(data, tree), tree.generation);
 }
 
 /// Reads all that is kept of what a tree's commits say of others, and checks every block.

@@ -45,7 +45,8 @@ fn file(data: &Path, tree: &Tree) -> std::path::PathBuf {
 /// # Errors
 /// What the file system says.
 pub fn update(data: &Path, tree: &Tree) -> io::Result<()> {
-    let old = load(data, tree);
+    // What cannot be read is walked again.
+    let old = load(data, tree).unwrap_or_default();
     if let Some(new) = walk(tree, &old) {
         let bytes = postcard::to_allocvec(&new).expect("plain data serialises");
         container::replace(&file(data, tree), KIND, 1, (tree.generation, 0), |out| out.write_all(&bytes))?;
@@ -53,10 +54,13 @@ pub fn update(data: &Path, tree: &Tree) -> io::Result<()> {
     Ok(())
 }
 
-/// The kept line, the newest first; empty where there is none, or none that can be read: it is walked again.
-fn load(data: &Path, tree: &Tree) -> Vec<Step> {
-    let bytes = Container::open(&file(data, tree), KIND).and_then(|file| file.all(0)).ok();
-    bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default()
+/// The kept line, the newest first; empty where there is none.
+fn load(data: &Path, tree: &Tree) -> io::Result<Vec<Step>> {
+    let file = match Container::open(&file(data, tree), KIND) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    postcard::from_bytes(&file.all(0)?).map_err(|e| file.damaged(e.to_string()))
 }
 
 /// Reads what is kept of the line of a tree and checks every block.
@@ -112,14 +116,18 @@ fn walk(tree: &Tree, old: &[Step]) -> Option<Vec<Step>> {
 /// The trees as of a moment (seconds since 1970), the one with the nearest commit first.
 ///
 /// # Errors
-/// A list of trees that is not ours.
+/// A list of trees that is not ours; a line that is damaged, of a tree that cannot be walked again.
 pub fn at(data: &Path, as_of: i64) -> io::Result<Vec<Moment>> {
     let mut found = Vec::new();
     for tree in Trees::load(data)?.trees {
-        let mut line = load(data, &tree);
-        if line.is_empty() {
-            line = walk(&tree, &[]).unwrap_or_default();
-        }
+        let kept = load(data, &tree);
+        let line = match (&kept, kept.as_ref().is_ok_and(|line| !line.is_empty())) {
+            (Ok(line), true) => line.clone(),
+            _ => match walk(&tree, &[]) {
+                Some(line) => line,
+                None => kept?,
+            },
+        };
         if let Some(step) = line.into_iter().find(|step| step.date <= as_of) {
             found.push(Moment { tree, step });
         }

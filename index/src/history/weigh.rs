@@ -43,13 +43,18 @@ impl Record for Weight {
     }
 }
 
+/// The generation of the newest file; 0 where there is none.
+fn newest(dir: &Path) -> u64 {
+    records::generations(dir).last().copied().unwrap_or(0)
+}
+
 /// Reads what is kept of the lines of a tree's commits and checks every block.
 ///
 /// # Errors
 /// What the file system says, or damage.
 pub fn verify(tree: &Path) -> io::Result<()> {
     let dir = tree.join("weights");
-    Records::<Weight>::open(&dir, u64::MAX)?.verify()
+    Records::<Weight>::open(&dir, newest(&dir))?.verify()
 }
 
 /// Fills in the lines and patch-ids of these commits, from what is kept or from the tree. Where mails have one of the
@@ -65,7 +70,7 @@ pub(super) fn all(
         return Ok(Vec::new());
     }
     let dir = place.join("weights");
-    let generation = records::generations(&dir).last().copied().unwrap_or(0);
+    let generation = newest(&dir);
     let kept = Records::<Weight>::open(&dir, generation)?;
     let mut known: FxHashMap<Vec<u8>, Weight> = FxHashMap::default();
     kept.each(|_| true, |weight| drop(known.insert(weight.id.clone(), weight)))?;

@@ -16,7 +16,7 @@ use super::sending::NONE;
 /// Claims of one class: how many, how many are right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Claims.
+    /// Links that were claimed.
     pub claims: u32,
     /// Right ones.
     pub right: u32,

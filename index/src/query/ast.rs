@@ -6,12 +6,21 @@ use super::Span;
 use super::prefix::Prefix;
 
 /// A query.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Ast {
     /// What mails must satisfy.
     pub root: Expr,
     /// `as-of:`, the date as written.
     pub as_of: Option<Value>,
+    /// Minus signs stood before all that a query or parenthesis names, and were read as if they were not there.
+    pub loved: bool,
+}
+
+/// Two queries are the same if they mean the same, however they were written.
+impl PartialEq for Ast {
+    fn eq(&self, other: &Ast) -> bool {
+        self.root == other.root && self.as_of == other.as_of
+    }
 }
 
 /// One node and its place.
@@ -43,7 +52,7 @@ pub enum Node {
     Xor(Vec<Expr>),
     /// Everything else.
     Not(Box<Expr>),
-    /// Words.
+    /// Words and phrases without a prefix.
     Text(Text),
     /// `mid:X` and the like.
     Filter(Prefix, Value),
@@ -82,7 +91,7 @@ pub enum Form {
 /// A value and its place.
 #[derive(Clone, Debug)]
 pub struct Value {
-    /// Unquoted.
+    /// The text without its quotes.
     pub text: String,
     /// Where it stands.
     pub span: Span,

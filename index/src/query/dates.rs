@@ -29,7 +29,7 @@ const DAY: i64 = 86_400;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DateError {
     /// No date, to us and to git.
-    #[error("`{0}` is no date; write YYYYMMDD, YYYY-MM-DD, @SECONDS, or what git understands, such as 2.weeks.ago")]
+    #[error("`{0}` is not a date; write YYYYMMDD, YYYY-MM-DD, @SECONDS, or what git understands, such as 2.weeks.ago")]
     Unknown(String),
     /// `20201399`.
     #[error("`{0}` is not in the calendar")]

@@ -11,6 +11,14 @@ const WIDTH: usize = 80;
 pub fn explain(ast: &Ast, lowered: &Lowered) -> String {
     let mut out = String::new();
     wrap(&mut out, "read as    ", &ast.to_string());
+    if ast.loved {
+        wrap(
+            &mut out,
+            "note       ",
+            "where minus signs stand before everything, there is nothing to take it from: as on lore, the words are looked \
+             for as if the signs were not there; `NOT word` finds everything else",
+        );
+    }
     if let Some(at) = lowered.as_of {
         wrap(&mut out, "as of      ", &time(at));
     }

@@ -24,8 +24,8 @@ pub fn parse(query: &str) -> Result<Ast, QueryError> {
         return Err(Problem::TooLong(query.len()).at(0..0));
     }
     let mut as_of = None;
-    let root = parse_range(query, 0..query.len(), 0, Some(&mut as_of))?;
-    Ok(Ast { root, as_of })
+    let (root, loved) = parse_range(query, 0..query.len(), 0, Some(&mut as_of))?;
+    Ok(Ast { root, as_of, loved })
 }
 
 /// Makes one query of the arguments of a command, as lei does: an argument with a space in it is a phrase, behind its
@@ -103,6 +103,8 @@ struct Level {
     hate: bool,
     /// `NEAR` or `ADJ` before the next item.
     near: Option<Form>,
+    /// See [`Ast::loved`].
+    loved: bool,
 }
 
 struct Item {
@@ -128,6 +130,7 @@ impl Level {
             waiting: None,
             hate: false,
             near: None,
+            loved: false,
         }
     }
 
@@ -165,8 +168,8 @@ impl Level {
         self.ors.push(many(xors, Node::Xor));
     }
 
-    /// The level as one expression.
-    fn finish(mut self) -> Result<Expr, QueryError> {
+    /// The level as one expression, and whether it loves what it was told to hate.
+    fn finish(mut self) -> Result<(Expr, bool), QueryError> {
         if let Some((waiting, at)) = self.waiting.take() {
             return Err(Problem::NoRight(waiting).at(at));
         }
@@ -177,7 +180,7 @@ impl Level {
             self.love_the_hated();
         }
         self.end_xors();
-        Ok(many(self.ors, Node::Or))
+        Ok((many(self.ors, Node::Or), self.loved))
     }
 
     /// What has nothing but minus signs finds what it names: to Xapian there is nothing to take it from, and it reads the words
@@ -204,6 +207,7 @@ impl Level {
             }
         }
         self.run = loved;
+        self.loved = true;
     }
 
     fn push(&mut self, mut expr: Expr, mut bare: bool, quoted: bool) -> Result<(), QueryError> {
@@ -230,7 +234,7 @@ fn parse_range(
     range: Span,
     depth: usize,
     mut as_of: Option<&mut Option<Value>>,
-) -> Result<Expr, QueryError> {
+) -> Result<(Expr, bool), QueryError> {
     let tokens = lex(query, range.clone())?;
     if tokens.is_empty() {
         let text = query[range.clone()].trim();
@@ -303,7 +307,8 @@ fn parse_range(
                 let open = inner.open.start;
                 inner.open = open..span.end;
                 level.hate = inner.hated;
-                let mut expr = inner.finish()?;
+                let (mut expr, loved) = inner.finish()?;
+                level.loved |= loved;
                 expr.span = open..span.end;
                 level.push(expr, false, false)?;
             }
@@ -334,12 +339,13 @@ fn parse_range(
                 if depth >= MAX_DEPTH {
                     return Err(Problem::TooDeep.at(span));
                 }
-                let sub = match unquoted {
+                let (sub, loved) = match unquoted {
                     None => parse_range(query, inner, depth, None)?,
                     // Quoting moved the characters: all its places are the place of the whole.
                     Some(text) => parse_range(&text, 0..text.len(), depth, None)
                         .map_err(|error| error.problem.at(inner.clone()))?,
                 };
+                level.loved |= loved;
                 level.push(Expr { span, node: Node::Thread(Box::new(sub)) }, false, false)?;
             }
         }

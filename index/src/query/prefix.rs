@@ -78,9 +78,9 @@ prefixes! {
     ForPatchId "forpatchid" Filter false "patch-id that a reply names";
     Bytes "z" Range false "size of the mail in bytes; k, m and g count in 1024";
     Thread "thread" Filter false "all mails of the threads of a Message-ID, or of the hits of {a query}";
-    Uid "uid" Range false "refused: it numbers mails within one inbox";
+    Uid "uid" Range false "not supported: it numbers mails within one inbox";
     Ident "id" Text true "parts of identifiers: id:\"text reserved\" finds static_call_text_reserved";
-    Mech "mech" Filter true "what concerns a mechanism of the catalogue";
+    Mech "mech" Filter true "mails and events about a mechanism of the catalogue";
     Rev "rev" Range true "version of a patch or cover letter";
     Is "is" Filter true "patch, cover, reply or event";
     Trailer "trailer" Filter true "NAME or NAME:VALUE of a trailer";

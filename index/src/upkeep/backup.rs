@@ -54,20 +54,28 @@ fn files(data: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Writes a backup to a file that is not there yet; returns how many files are in it.
+/// Writes a backup to a file that is not there yet; returns how many files are in it. No lock is taken: each file is replaced
+/// in one step, or only added to, so that what is taken is whole whoever writes meanwhile.
 ///
 /// # Errors
-/// What the file system says.
-pub fn backup(lock: &Lock, to: &Path) -> io::Result<usize> {
-    let data = lock.data();
+/// What the file system says, or a data directory that has nothing of the kind.
+pub fn backup(data: &Path, to: &Path) -> io::Result<usize> {
     if to.symlink_metadata().is_ok() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is there already", to.display())));
     }
     let (mut entries, mut bytes) = (Vec::new(), Vec::new());
     for path in files(data)? {
         let before = bytes.len();
-        io::copy(&mut File::open(data.join(&path))?, &mut bytes)?;
+        match File::open(data.join(&path)) {
+            Ok(mut file) => io::copy(&mut file, &mut bytes)?,
+            // A draft that was sent, or thrown away, a moment ago.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(e),
+        };
         entries.push(Entry { path, length: (bytes.len() - before) as u64 });
+    }
+    if entries.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("{} has nothing to be backed up", data.display())));
     }
     let list = serde_json::to_vec(&entries).map_err(io::Error::from)?;
     container::replace(to, KIND, 2, (0, 0), |out| {
@@ -132,8 +140,13 @@ mod tests {
         let names = ["state/journal.jsonl", "state/drafts/re-1.eml", "catalogue/own.toml", "sources"];
         names.iter().for_each(|name| put(&one, name, name));
         put(&one, "index.4/mail/meta.json", "not taken");
-        assert_eq!(backup(&Lock::take(&one).unwrap(), &file).unwrap(), 4);
-        assert!(backup(&Lock::take(&one).unwrap(), &file).is_err());
+        let _held = Lock::take(&one).unwrap();
+        assert_eq!(backup(&one, &file).unwrap(), 4);
+        assert!(backup(&one, &file).is_err());
+        assert_eq!(
+            backup(&dir.path().join("none"), &dir.path().join("nothing")).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
         let lock = Lock::take(&two).unwrap();
         assert_eq!(restore(&lock, &file).unwrap(), 4);
         assert!(names.iter().all(|name| fs::read_to_string(two.join(name)).unwrap() == *name));

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use provenance_corpus::archive::public_inbox_v2::Epoch;
 
 use super::verify::{self, Finding, Part};
+use crate::container;
 use crate::history::{self, Trees};
 use crate::sources::{Repository, Sources, SourcesError};
-use crate::store::{Lock, Store, events_dir, index_dir};
+use crate::store::{Lock, Store, events_dir, index_dir, links_dir, mail_dir};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -80,6 +81,7 @@ fn line(finding: &Finding, data: &Path) -> String {
 /// What cannot be made anew without losing something; that is left as it is.
 pub fn mend(lock: &Lock) -> Result<Mended, MendError> {
     let data = lock.data();
+    sweep(data)?;
     let found = verify::rebuildable(data);
     let mut mended = Mended::default();
     if found.is_empty() {
@@ -114,6 +116,21 @@ pub fn mend(lock: &Lock) -> Result<Mended, MendError> {
     Ok(mended)
 }
 
+/// Removes what killed runs left unfinished.
+fn sweep(data: &Path) -> Result<(), MendError> {
+    let history = history::dir(data);
+    let trees = fs::read_dir(&history).into_iter().flatten().flatten().map(|entry| entry.path());
+    let trees = trees.flat_map(|tree| [tree.join("weights"), tree]);
+    let others = [data.to_owned(), links_dir(data), links_dir(data).join("facts"), mail_dir(data), history.clone()];
+    trees.chain(others).for_each(|dir| container::sweep(&dir));
+    remove(&aside(data))
+}
+
+/// Where a damaged index waits to be removed.
+fn aside(data: &Path) -> PathBuf {
+    index_dir(data).with_added_extension("damaged")
+}
+
 /// The first archive whose mails could not be read again.
 fn gone(data: &Path) -> Option<Repository> {
     // What was forgotten is on this list no more.
@@ -144,9 +161,7 @@ fn mend_lists(lock: &Lock) -> Result<(), MendError> {
 
 /// The index goes, in one step: a run that is killed meanwhile finds none, and builds it anew as well.
 fn drop_index(data: &Path) -> Result<(), MendError> {
-    let dir = index_dir(data);
-    let aside = dir.with_added_extension("damaged");
-    remove(&aside)?;
+    let (dir, aside) = (index_dir(data), aside(data));
     fs::rename(&dir, &aside).map_err(|source| MendError::Io { path: dir, source })?;
     remove(&aside)
 }

@@ -71,6 +71,9 @@ impl Finding {
         };
         let what = match error {
             TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_)) => "it is missing".to_owned(),
+            TantivyError::OpenReadError(OpenReadError::IoError { io_error, .. }) if is_refusal(error) => {
+                io_error.to_string()
+            }
             error => crate::chain(error),
         };
         Finding { part, path, what, refused: is_refusal(error) }
@@ -227,7 +230,7 @@ pub fn index(dir: &Path) -> Vec<Finding> {
 /// The program's own mail.
 pub fn imported(data: &Path) -> Vec<Finding> {
     let found = own::verify(&data.join("mail")).into_iter();
-    found.map(|(path, what)| Finding { part: Part::Imported, path, what, refused: false }).collect()
+    found.map(|(path, error)| Finding::new(Part::Imported, &path, &error)).collect()
 }
 
 /// What the reader judged and noted.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use provenance_corpus::archive::{maildir, mbox};
 use provenance_corpus::message::Message;
@@ -13,6 +13,65 @@ use provenance_review::text::plural;
 use rustc_hash::FxHashSet;
 
 use super::Context;
+
+/// What a folder of mails is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FolderKind {
+    /// One file, in the form mboxrd.
+    Mbox,
+    /// A maildir.
+    Maildir,
+}
+
+/// Where mails are to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// What it is.
+    pub kind: FolderKind,
+    /// Where.
+    pub path: PathBuf,
+}
+
+impl Folder {
+    /// `maildir:DIR`, `mboxrd:FILE`, and bare what says of itself which it is: `FILE.mbox`, `DIR/`, a maildir or file that is
+    /// there.
+    ///
+    /// # Errors
+    /// A name that says nothing, or another type of folder.
+    pub fn parse(name: &str) -> Result<Folder, Failure> {
+        let folder = |kind, path: &str| Ok(Folder { kind, path: PathBuf::from(path) });
+        let refuse = |what: String, hint: String| Err(Failure::new(Exit::Usage, what).hint(hint));
+        let forms = || "use -o maildir:DIR or -o mboxrd:FILE".to_owned();
+        if let Some((kind, path)) = name.split_once(':').filter(|(kind, _)| !kind.contains('/')) {
+            return match kind {
+                _ if path.is_empty() => refuse(format!("`{name}` names no place"), forms()),
+                "maildir" => folder(FolderKind::Maildir, path),
+                "mbox" | "mboxrd" => folder(FolderKind::Mbox, path),
+                _ => refuse(format!("unknown folder type `{kind}`"), forms()),
+            };
+        }
+        let path = Path::new(name);
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let is_mbox = ["mbox", "mbx", "mboxrd"].contains(&ending.as_str());
+        if path.is_dir() {
+            let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+            if maildir::is_maildir(path) || empty && !is_mbox {
+                return folder(FolderKind::Maildir, name);
+            }
+            return refuse(format!("{name} is a directory, and no maildir"), forms());
+        }
+        if name.ends_with('/') {
+            return folder(FolderKind::Maildir, name);
+        }
+        if is_mbox {
+            return folder(FolderKind::Mbox, name);
+        }
+        refuse(
+            format!("whether `{name}` is to be a mbox or a maildir, its name does not say"),
+            format!("use -o maildir:{name} or -o mboxrd:{name}"),
+        )
+    }
+}
 
 /// The mails of an answer; events that are no indexed mail have none.
 fn of(answer: &Answer) -> Vec<Mail> {

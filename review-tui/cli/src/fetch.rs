@@ -99,7 +99,7 @@ fn fetch_thread(context: &Context, client: &Client<'_>, list: &Base, id: &str, c
     let thread = thread::fetch(client, list, id).map_err(|e| failure(&e))?;
     // Only from here on is anything changed that others change too.
     let lock = lock(context)?;
-    let path = context.place.data().join(format!("fetched-{}.mbox", std::process::id()));
+    let path = context.place.data().join(format!("fetched-{}.new", std::process::id()));
     let kept =
         |e: std::io::Error| Failure::from_error(Exit::Unreadable, &FetchError::Io { path: path.clone(), source: e });
     std::fs::create_dir_all(context.place.data()).map_err(kept)?;

@@ -306,8 +306,11 @@ fn tell(context: &Context, report: &Report, seconds: f64) {
             plural(report.failed, "mail", "mails")
         ));
     }
-    if report.added == 0 && report.deleted == 0 {
-        context.say("nothing new");
+    if report.added == 0 {
+        match report.deleted {
+            0 => context.say("nothing new"),
+            gone => context.say(&format!("{} removed in {seconds:.1} s", plural(gone, "mail", "mails"))),
+        }
         return;
     }
     let removed = if report.deleted > 0 { format!(", {} removed", count(report.deleted)) } else { String::new() };

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod am;
 pub mod bench;
 pub mod check;
 pub mod conflicts;
@@ -27,6 +28,7 @@ pub mod state;
 pub mod status;
 pub mod terminal;
 pub mod thread;
+pub mod threads;
 pub mod trees;
 
 use std::io::Write;
@@ -110,6 +112,8 @@ enum Command {
     Thread(thread::Arguments),
     /// Show the versions of a series and the fate of each patch
     Series(series::Arguments),
+    /// Make a series ready for git am, with the trailers that it was given, and try whether it applies
+    Am(am::Arguments),
     /// Show what changed between two versions of a series
     Diff(diff::Arguments),
     /// Find the mails behind a commit, or the commits from a mail
@@ -230,6 +234,7 @@ fn run(context: &Context, command: Command, desk: Desk) -> Result<Exit, Failure>
         Command::Show(arguments) => show::run(context, arguments),
         Command::Thread(arguments) => thread::run(context, arguments),
         Command::Series(arguments) => series::run(context, arguments),
+        Command::Am(arguments) => am::run(context, arguments),
         Command::Diff(arguments) => diff::run(context, arguments),
         Command::Dig(arguments) => dig::run(context, arguments),
         Command::Check(arguments) => check::run(context, arguments),

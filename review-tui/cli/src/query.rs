@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Args, ValueEnum};
@@ -17,19 +16,21 @@ use provenance_review::look::Style;
 use provenance_review::session::place::reader_failure;
 use provenance_review::{horizon, json, text};
 
+use super::deliver::{Folder, FolderKind};
 use super::terminal::Output;
-use super::{Context, deliver, hits};
+use super::{Context, deliver, hits, threads};
 
 /// `query TERMS...`
 #[derive(Args)]
 pub struct Arguments {
-    /// The query, with the prefixes of public-inbox (s: f: d: dfn: dfb: ...) and mech: id: rev: is: trailer: as-of:
+    /// The query, with the prefixes of public-inbox (s: f: d: dfn: dfb: ...) and mech: id: rev: is: trailer: as-of:;
+    /// provenance-search-terms(7) lists them
     #[arg(required = true, value_name = "TERMS")]
     terms: Vec<String>,
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-    /// Write the mails to maildir:DIR or mboxrd:FILE; later runs add only new mails
+    /// Write the mails to maildir:DIR, mboxrd:FILE or FILE.mbox; later runs add only new mails
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<String>,
     /// Open the --output folder in a mail reader (mutt, mail, or a command with %f)
@@ -80,6 +81,8 @@ pub enum Format {
     Json,
     /// One JSON object per line
     Jsonl,
+    /// One line for each thread with a hit: last activity, hits and mails, people
+    Threads,
     /// The mails themselves, for b4 and git am
     Mboxrd,
 }
@@ -106,6 +109,7 @@ const LIMIT: usize = 50;
 /// Runs the subcommand.
 pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let mut query = join_args(&arguments.terms);
+    let folder = arguments.output.as_deref().map(Folder::parse).transpose()?;
     let now = jiff::Timestamp::now().as_second();
     let as_of = match &arguments.as_of {
         Some(text) => Some(dates::as_of(text, now).map_err(|e| Failure::from_error(Exit::Usage, &e))?),
@@ -124,7 +128,8 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         out.finish()?;
         return Ok(Exit::Done);
     }
-    let mails_wanted = arguments.output.is_some() || arguments.format == Format::Mboxrd;
+    let mails_wanted = folder.is_some() || arguments.format == Format::Mboxrd;
+    let threads = arguments.format == Format::Threads && folder.is_none();
     let limit = match arguments.limit {
         Some(0) => None,
         Some(n) => Some(n),
@@ -146,8 +151,13 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         },
         reverse: arguments.reverse,
         threads: arguments.threads,
-        limit: if arguments.count { Some(0) } else { limit },
-        offset: arguments.offset,
+        // Threads are counted when all hits are known.
+        limit: match (threads, arguments.count) {
+            (true, _) => None,
+            (false, true) => Some(0),
+            (false, false) => limit,
+        },
+        offset: if threads { 0 } else { arguments.offset },
         now,
         mail_only: arguments.mail_only,
     };
@@ -166,7 +176,18 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         }
     }
     let exit = if arguments.exit_code && answer.total == 0 { Exit::Findings } else { Exit::Done };
-    let printed = print(context, &arguments, &answer, reader.as_ref())?;
+    if threads {
+        let asked = threads::Asked {
+            limit,
+            offset: arguments.offset,
+            by_activity: arguments.sort != SortBy::Relevance,
+            reverse: arguments.reverse,
+            count: arguments.count,
+        };
+        threads::print(context, &answer, reader.as_ref(), &asked)?;
+        return Ok(exit);
+    }
+    let printed = print(context, &arguments, &answer, reader.as_ref(), folder.as_ref())?;
     Ok(if printed == Exit::Done { exit } else { printed })
 }
 
@@ -180,12 +201,18 @@ fn named(query: &str, reader: Option<&Reader>) -> Option<String> {
     (query.contains("://") || id.contains('@') && reader.is_some_and(known)).then_some(id)
 }
 
-fn print(context: &Context, arguments: &Arguments, answer: &Answer, reader: Option<&Reader>) -> Result<Exit, Failure> {
+fn print(
+    context: &Context,
+    arguments: &Arguments,
+    answer: &Answer,
+    reader: Option<&Reader>,
+    folder: Option<&Folder>,
+) -> Result<Exit, Failure> {
     if arguments.count {
         writeln!(std::io::stdout(), "{}", answer.total)?;
         return Ok(Exit::Done);
     }
-    if let Some(folder) = &arguments.output {
+    if let Some(folder) = folder {
         return to_folder(context, arguments, answer, reader, folder);
     }
     match arguments.format {
@@ -216,6 +243,8 @@ fn print(context: &Context, arguments: &Arguments, answer: &Answer, reader: Opti
             out.finish()?;
             Ok(Exit::Done)
         }
+        // Printed before.
+        Format::Threads => Ok(Exit::Done),
         Format::Mboxrd => {
             let mut out = context.bytes();
             let exit = deliver::mboxrd(context, answer, &mut out)?;
@@ -230,27 +259,21 @@ fn to_folder(
     arguments: &Arguments,
     answer: &Answer,
     reader: Option<&Reader>,
-    folder: &str,
+    folder: &Folder,
 ) -> Result<Exit, Failure> {
-    let (kind, path) = folder.split_once(':').unwrap_or(("maildir", folder));
-    let path = PathBuf::from(path);
-    let exit = match kind {
-        "maildir" => deliver::maildir(context, answer, &path)?,
-        "mboxrd" => deliver::mboxrd_file(context, answer, &path)?,
-        _ => {
-            return Err(Failure::new(Exit::Usage, format!("unknown folder type `{kind}`"))
-                .hint("use -o maildir:DIR or -o mboxrd:FILE"));
-        }
+    let exit = match folder.kind {
+        FolderKind::Maildir => deliver::maildir(context, answer, &folder.path)?,
+        FolderKind::Mbox => deliver::mboxrd_file(context, answer, &folder.path)?,
     };
     context.say(&horizon::of_answer(answer, reader, arguments.offset));
     if let Some(mua) = &arguments.mua {
-        start(mua, kind, &path)?;
+        start(mua, folder)?;
     }
     Ok(exit)
 }
 
 /// Starts a mail reader as lei does: by name the ones whose options are known, else a command with `%f`.
-fn start(mua: &str, kind: &str, path: &std::path::Path) -> Result<(), Failure> {
+fn start(mua: &str, Folder { kind, path }: &Folder) -> Result<(), Failure> {
     let mut words = mua.split_whitespace();
     let program = words.next().unwrap_or("mutt");
     let mut command = Command::new(program);
@@ -259,7 +282,7 @@ fn start(mua: &str, kind: &str, path: &std::path::Path) -> Result<(), Failure> {
         command.args(rest.iter().map(|w| w.replace("%f", &path.to_string_lossy())));
     } else {
         command.args(rest).arg("-f").arg(path);
-        if kind == "mboxrd" && program == "mail" {
+        if *kind == FolderKind::Mbox && program == "mail" {
             command.arg("-R");
         }
     }
@@ -279,7 +302,7 @@ fn start(mua: &str, kind: &str, path: &std::path::Path) -> Result<(), Failure> {
 pub fn failure(error: &SearchError, query: &str) -> Failure {
     match error {
         SearchError::Query(error) => Failure::new(Exit::Usage, format!("{error}\n{}", error.render(query)))
-            .hint("`provenance query --help` and `man provenance-query` list the prefixes"),
+            .hint("`man provenance-search-terms` lists the prefixes; `provenance man DIR` writes it"),
         SearchError::Reader(error) => reader_failure(error),
         SearchError::Events(_) => Failure::from_error(Exit::Unreadable, error),
     }

@@ -1,6 +1,8 @@
 //! `provenance __score`: how good the links are, measured on what is indexed. Hidden: it is for those who work on them.
 
 pub mod cc;
+pub mod citations;
+mod patches;
 pub mod reasons;
 
 use std::io::Write;
@@ -29,6 +31,9 @@ pub struct Arguments {
     /// Name each miss and each mistake
     #[arg(short, long)]
     verbose: bool,
+    /// Take one patch of so many, where each is checked whole
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    every: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,6 +50,8 @@ enum What {
     Reasons,
     /// Ownership warnings over every indexed patch, as of its date, and what each is about
     Alarms,
+    /// Whether each mail that a finding cites says what the finding says of it
+    Citations,
 }
 
 /// Runs the subcommand.
@@ -54,6 +61,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
         What::Alarms => return alarms(context, &reader),
         What::Cc => return cc::run(context, &reader, arguments.verbose),
         What::Reasons => return reasons::run(context, &reader, arguments.verbose),
+        What::Citations => return citations::run(context, &reader, arguments.every, arguments.verbose),
         What::Dig | What::Revisions | What::Covers => {}
     }
     let (facts, roots) = reader.facts().map_err(|e| reader_failure(&e))?;
@@ -74,7 +82,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             pairs.extend(score.parts.iter().map(|(a, b, kind, right)| (kind.as_str(), *a, *b, right.to_string())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms | What::Cc | What::Reasons => {}
+        What::Alarms | What::Cc | What::Reasons | What::Citations => {}
         What::Covers => {
             let score = score::covers(facts, &roots);
             out.write_all(score.text().as_bytes())?;

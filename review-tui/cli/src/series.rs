@@ -7,17 +7,19 @@ use provenance_index::document::unhex;
 use provenance_index::history::kin::{self, Word};
 use provenance_index::links::edge::{Class, Kind};
 use provenance_index::links::pairing::{Fate, Pair};
+use provenance_index::search::Mail;
 use provenance_review::commit::{self, Place};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::look::{Look, Style};
 use provenance_review::series::{self, Part, Version, no_series, reason};
 use provenance_review::session::letters::{Letters, id_of, links_failure};
 use provenance_review::session::message_id;
+use provenance_review::session::place::reader_failure;
 use provenance_review::text::{self, plural};
 use provenance_review::{dates, horizon, json};
 use serde_json::json;
 
-use super::Context;
+use super::{Context, deliver};
 
 /// `series MSGID`
 #[derive(Args)]
@@ -35,6 +37,8 @@ enum Format {
     #[default]
     Text,
     Json,
+    /// The mails of all versions as they are; `provenance am` makes one version ready for git am
+    Mboxrd,
 }
 
 /// Runs the subcommand.
@@ -53,8 +57,15 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     {
         context.say(&format!("{} is about {}, whose series this is", text::line(&id), text::line(&patch.message_id)));
     }
+    if arguments.format == Format::Mboxrd {
+        let mut out = context.bytes();
+        let exit = deliver::mails(context, &mails(&versions, &letters)?, &mut out)?;
+        out.finish()?;
+        return Ok(exit);
+    }
     let mut out = context.paged();
     match arguments.format {
+        Format::Mboxrd => {}
         Format::Text => out.write_all(draw(&versions, &letters, &context.look)?.as_bytes())?,
         Format::Json => {
             let value = value(&versions, &letters)?;
@@ -64,6 +75,20 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     out.finish()?;
     context.say(&horizon::indexed(Some(&reader)));
     Ok(Exit::Done)
+}
+
+/// The mails of all versions, the cover letter of each first.
+fn mails(versions: &[Version], letters: &Letters<'_>) -> Result<Vec<Mail>, Failure> {
+    let mut mails = Vec::new();
+    for version in versions {
+        for member in letters.reader.links.graph.members(version.head).map_err(|e| links_failure(&e))? {
+            let copies = letters.reader.copies(member.mail).map_err(|e| reader_failure(&e))?;
+            if !copies.is_empty() {
+                mails.push(Mail { copies, other_content: false });
+            }
+        }
+    }
+    Ok(mails)
 }
 
 fn draw(versions: &[Version], letters: &Letters<'_>, look: &Look) -> Result<String, Failure> {

@@ -38,16 +38,16 @@ enum What {
 /// # Errors
 /// What the file system says; a damaged backup; a file that is there already.
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let lock = context.place.lock(Duration::from_secs(30), &|_| {})?;
     match &arguments.what {
         What::Backup { file } => {
-            let files = backup::backup(&lock, file).map_err(|e| {
+            let files = backup::backup(context.place.data(), file).map_err(|e| {
                 Failure::from_error(Exit::Unreadable, &e).hint("name a file that is not there yet, where there is room")
             })?;
             context.say(&format!("{} written to {}", plural(files as u64, "file", "files"), file.display()));
             context.say("imported mail is not in it: back up `mail` in the data directory as any git repository");
         }
         What::Restore { file } => {
+            let lock = context.place.lock(Duration::from_secs(30), &|_| {})?;
             let files = backup::restore(&lock, file).map_err(|e| {
                 Failure::from_error(Exit::Unreadable, &e)
                     .hint("restore into a data directory of its own (--data-dir), or move away what is there first")

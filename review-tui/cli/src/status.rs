@@ -72,6 +72,13 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
 /// Everything in the data directory, read and checked.
 fn look_through(context: &Context, format: Format) -> Result<Exit, Failure> {
     let data = context.place.data();
+    if !data.is_dir() {
+        return Err(Failure::new(
+            Exit::Unreadable,
+            format!("there is nothing to be verified: {} is no directory", data.display()),
+        )
+        .hint("name the data directory with --data-dir"));
+    }
     let found = verify::all(data);
     let mut out = context.paged();
     match format {
@@ -115,7 +122,7 @@ fn remedy(finding: &Finding) -> &'static str {
         Part::Links => "`provenance index` derives the links anew",
         Part::Events => "`provenance index` makes it anew",
         Part::Tree(_) | Part::Weights(_) => "`provenance index` reads the tree again",
-        Part::List => "`provenance index` writes it anew from its copy, where that is whole",
+        Part::List => "`provenance index` rebuilds it from its copy, if that is whole",
         Part::Imported => {
             "it lies nowhere else: restore it from a backup, or import the mail again; `git fsck` tells more"
         }

@@ -4,8 +4,9 @@ use provenance_review::text::width;
 use ratatui::Frame;
 use ratatui::layout::Position;
 
-use super::app::{Desk, Model};
+use super::app::Model;
 use super::canvas::{self, put, put_cut, tint};
+use super::desk::Desk;
 use super::keys::{Action, Scope};
 use super::lab::Run;
 use super::screen::help;

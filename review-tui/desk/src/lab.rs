@@ -85,7 +85,7 @@ impl Job {
         let told = (0..episode::all().len()).filter(|at| of_episode(*at, slugs)).map(Job::Episode);
         let told: Vec<Job> = told.collect();
         if !told.is_empty() {
-            jobs.push(("episodes of history, by the old rule and the new".to_owned(), None));
+            jobs.push(("accidents of history, by the old rule and the new".to_owned(), None));
             jobs.extend(told.into_iter().map(|job| (job.name(), Some(job))));
         }
         let pairs = Era::ALL.into_iter().flat_map(|a| Era::ALL.into_iter().map(move |b| (a, b)));

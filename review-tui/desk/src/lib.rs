@@ -8,12 +8,14 @@
 
 pub mod app;
 pub mod canvas;
+pub mod desk;
 pub mod draft;
 pub mod draw;
 pub mod facts;
 pub mod input;
 pub mod keys;
 pub mod lab;
+pub mod library;
 pub mod lines;
 pub mod msg;
 pub mod open;

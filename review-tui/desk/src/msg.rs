@@ -152,7 +152,7 @@ pub enum Effect {
     Send(PathBuf),
     /// Put a draft into a maildir.
     Maildir { draft: PathBuf, maildir: PathBuf },
-    /// Write mails into a mbox.
+    /// Write mails into an mbox.
     Write { mails: Mails, path: PathBuf },
     /// Pipe mails to a command.
     Pipe { mails: Mails, command: String },

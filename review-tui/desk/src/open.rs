@@ -58,7 +58,7 @@ pub fn open(opening: Opening) -> Result<Exit, Failure> {
     let variable = |name: &str| std::env::var(name).ok();
     let keymap = match keys_file(variable) {
         Some(path) => file::load(&path, opening.preset)
-            .map_err(|e| Failure::from_error(Exit::Usage, &e).hint("mend the file or move it away"))?,
+            .map_err(|e| Failure::from_error(Exit::Usage, &e).hint("fix the file or move it away"))?,
         None => keys::Keymap::preset(opening.preset.unwrap_or_default()),
     };
     if opening.keys {
@@ -121,7 +121,7 @@ fn size(text: &str) -> Result<(u16, u16), Failure> {
         let (columns, rows) = text.split_once('x')?;
         Some((columns.parse().ok()?, rows.parse().ok()?))
     };
-    read().ok_or_else(|| Failure::new(Exit::Usage, format!("`{text}` is no size; write 120x40")))
+    read().ok_or_else(|| Failure::new(Exit::Usage, format!("`{text}` is not a size; write for example 120x40")))
 }
 
 /// Every binding, as a file of keys would have it.

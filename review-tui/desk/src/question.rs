@@ -5,7 +5,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::worker::Library;
+use super::library::Library;
 
 /// A question.
 pub trait Question: fmt::Debug + Send + Sync + 'static {

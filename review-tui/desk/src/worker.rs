@@ -4,7 +4,6 @@
 mod apply;
 mod check;
 mod chores;
-mod library;
 mod search;
 pub(crate) mod series;
 pub(crate) mod text_map;
@@ -17,8 +16,8 @@ use std::thread::JoinHandle;
 
 use super::draft::files;
 use super::lab::{News, runner};
+use super::library::Library;
 use super::msg::{Effect, Mails, Msg};
-pub use library::Library;
 use provenance_review::session::place::Place;
 
 /// Effects that may wait for a thread.

@@ -34,7 +34,7 @@ pub use rule::{Outcome, Report, Rule};
 pub enum Severity {
     /// Shown under `-v` only.
     Silent,
-    /// Inferred.
+    /// Inferred, so worth a look.
     Note,
     /// Certain, with cited evidence.
     Warning,

@@ -10,7 +10,6 @@ use self::compare::{Change, FileChange, Line};
 use crate::failure::{Exit, Failure};
 use crate::series::{self, Part, Version, no_series};
 use crate::session::letters::{Letters, id_of};
-use crate::text;
 
 /// A pair of patches and what differs.
 pub struct Compared {
@@ -73,18 +72,7 @@ pub fn compare(letters: &mut Letters<'_>, id: &str, asked: &[String], all: bool)
 /// Which two versions are compared, as places.
 fn choose(versions: &[Version], mail: u64, asked: &[String]) -> Result<(usize, usize), Failure> {
     let list = || versions.iter().map(Version::name).collect::<Vec<_>>().join(", ");
-    let find = |name: &str| -> Result<usize, Failure> {
-        let wanted = name.trim_start_matches(['v', 'V']);
-        let number = |version: &Version| version.name().rsplit('v').next().unwrap_or_default().to_owned();
-        // The last of several that bear one number is the one that was meant to count.
-        versions
-            .iter()
-            .rposition(|v| v.name().eq_ignore_ascii_case(name) || number(v).trim_end_matches(" again") == wanted)
-            .ok_or_else(|| {
-                Failure::new(Exit::Usage, format!("there is no version {}", text::line(name)))
-                    .hint(format!("the indexed versions are {}", list()))
-            })
-    };
+    let find = |name: &str| series::named(versions, name, 0);
     let apart = |one: usize, two: usize| {
         if one != two {
             return Ok(());

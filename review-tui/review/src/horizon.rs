@@ -31,10 +31,11 @@ pub fn indexed(reader: Option<&Reader>) -> String {
 /// `3 of 3, as of 2020-01-01; indexed: ...`
 pub fn of_answer(answer: &Answer, reader: Option<&Reader>, offset: usize) -> String {
     let shown = answer.hits.len();
+    let least = if answer.is_exact { "" } else { "at least " };
     let counted = if offset > 0 && shown > 0 {
         format!("{} to {} of {}", offset + 1, offset + shown, text::count(answer.total as u64))
     } else {
-        format!("{} of {}", text::count(shown as u64), text::count(answer.total as u64))
+        format!("{} of {least}{}", text::count(shown as u64), text::count(answer.total as u64))
     };
     let as_of = answer.as_of.map_or_else(String::new, |moment| format!(", as of {}", dates::day(moment)));
     let more = if offset + shown < answer.total { " (-n, --offset for more)" } else { "" };

@@ -73,11 +73,15 @@ impl<F: Formatter> Formatter for Clean<F> {
     }
 }
 
+/// The format number of a whole answer: 2 since `total` may be a lower bound (`total_is_exact`).
+const ANSWER: u32 = 2;
+
 /// A whole answer.
 pub fn answer(answer: &Answer, reader: Option<&Reader>) -> Value {
     json!({
-        "format": FORMAT,
+        "format": ANSWER,
         "total": answer.total,
+        "total_is_exact": answer.is_exact,
         "as_of": answer.as_of.map(dates::second),
         "hits": answer.hits.iter().map(hit).collect::<Vec<_>>(),
         "indexed": horizon(reader),

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod am;
 pub mod check;
 pub mod commit;
 pub mod dates;

@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::session::letters::{Letters, id_of, links_failure};
 use crate::session::message_id;
 use crate::session::place::reader_failure;
-use crate::text::plural;
+use crate::text::{self, plural};
 
 /// One patch of a version.
 #[derive(Clone, Debug)]
@@ -86,6 +86,11 @@ impl Version {
         let rfc = if self.rfc { "RFC " } else { "" };
         let again = if self.resend { " again" } else { "" };
         format!("{rfc}{number}{again}")
+    }
+
+    /// Whether a mail is its cover letter or one of its patches.
+    pub fn holds(&self, mail: u64) -> bool {
+        self.head == mail || self.parts.iter().any(|part| part.mail == mail)
     }
 
     /// Message-ID of the head.
@@ -249,6 +254,24 @@ pub fn versions(letters: &Letters<'_>, id: u64) -> Result<Vec<Version>, Failure>
     Ok(versions)
 }
 
+/// The version of this name (`v4`, `4`, `RFC v2`), as a place. Of several that bear one number that of `mail`, else the last,
+/// which is the one that was meant to count.
+///
+/// # Errors
+/// There is none of this name.
+pub fn named(versions: &[Version], name: &str, mail: u64) -> Result<usize, Failure> {
+    let wanted = name.trim_start_matches(['v', 'V']);
+    let number = |version: &Version| version.name().rsplit('v').next().unwrap_or_default().to_owned();
+    let fits = |v: &Version| v.name().eq_ignore_ascii_case(name) || number(v).trim_end_matches(" again") == wanted;
+    let own = versions.iter().position(|v| fits(v) && v.holds(mail));
+    let found = own.or_else(|| versions.iter().rposition(fits));
+    found.ok_or_else(|| {
+        let list = versions.iter().map(Version::name).collect::<Vec<_>>().join(", ");
+        Failure::new(Exit::Usage, format!("there is no version {}", text::line(name)))
+            .hint(format!("the indexed versions are {list}"))
+    })
+}
+
 /// Whether a version may be a reroll of some patches of an earlier one: it has no cover letter and lacks some.
 fn is_partial(version: &Version) -> bool {
     !version.covered && !version.missing.is_empty()
@@ -333,7 +356,7 @@ pub fn no_series(letters: &Letters<'_>, id: &str) -> Result<Failure, Failure> {
         Some(root) => format!("the thread begins with {root}; `provenance thread {id}` shows it"),
         None => format!("`provenance show {id}` shows the mail"),
     };
-    Ok(Failure::new(Exit::Usage, format!("{id} is neither a patch nor a cover letter, and answers none")).hint(hint))
+    Ok(Failure::new(Exit::Usage, format!("{id} is neither a patch nor a cover letter, nor a reply to one")).hint(hint))
 }
 
 /// What a pairing or joining rests on, for a reader.

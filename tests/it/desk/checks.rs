@@ -99,7 +99,7 @@ fn a_series_is_a_table_of_fates() {
     inbox.add(mail("talk@made.example", "a question", &[], "How?\n"));
     other.run(["index".as_ref(), inbox.dir.as_os_str()]).ok();
     let none = screen(&other, size, "v wait", &["talk@made.example"]);
-    assert!(none.contains("neither a patch nor a cover letter, and answers none"), "{none}");
+    assert!(none.contains("neither a patch nor a cover letter, nor a reply to one"), "{none}");
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn a_search_finds_what_is_drawn() {
     let remark = screen(&user, "100x30", "@ j j j i \"zebra\" enter wait g / \"zebra\" enter", &["one@made.example"]);
     assert!(remark.contains("╰ zebra"), "{remark}");
     let found = picture(&user, "styles", "80x24", "/ \"2023-03\" enter", &["f:ada"]);
-    assert!(!found.contains("no other line"), "{found}");
+    assert!(!found.contains("no other match"), "{found}");
     let none = screen(&user, "80x24", "/ \"zebra\" enter", &["f:ada"]);
-    assert!(none.contains("no other line holds zebra"), "{none}");
+    assert!(none.contains("no other match for zebra"), "{none}");
 }

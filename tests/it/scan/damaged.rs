@@ -43,7 +43,7 @@ fn one_bad_file_does_not_hide_a_directory() {
     let said = scan(&user, &["modules"]).ends(3);
     assert!(said.out.contains("x86-64") && said.out.contains("__mcount_loc"), "{}", said.out);
     assert!(said.out.contains("not read      modules/kernel/bad.ko: not an ELF file"), "{}", said.out);
-    assert!(said.out.contains("not read      modules/kernel/cut.ko.xz: cannot be inflated as xz"), "{}", said.out);
+    assert!(said.out.contains("not read      modules/kernel/cut.ko.xz: cannot be decompressed as xz"), "{}", said.out);
     let empty = user.path("empty");
     std::fs::create_dir(&empty).expect("a directory");
     let said = scan(&user, &["empty"]).ends(3);

@@ -27,7 +27,7 @@ struct Cell {
 
 /// Calibrates on one sequence, then measures the choice and every form on another, interleaved.
 fn cell(engine: &Engine, pattern: Pattern, name: &'static str, n: usize) -> Result<Cell, ScenarioError> {
-    let holder = engine.holder(MechanismId::TEXT, "bench");
+    let holder = engine.holder(MechanismId::TEXT, "bench")?;
     let mut track = Track::new(engine, holder, MOST)?;
     let (set, stranger) = (track.targets[..n].to_vec(), track.targets[MOST]);
     let align = n <= 48;

@@ -79,7 +79,7 @@ impl Pattern {
 
 pub(super) fn run(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "bench");
+    let me = engine.holder(MechanismId::TEXT, "bench")?;
     let mut b = Builder::new();
     let labels: Vec<_> = (0..65)
         .map(|_| {

@@ -40,7 +40,7 @@ pub(super) fn run(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
         return Err(format!("the peer toggled {reached} of 1000 branches").into());
     }
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "bench");
+    let me = engine.holder(MechanismId::TEXT, "bench")?;
     let mut b = Builder::new();
     b.at(64, 0);
     let f = b.function("branches");
@@ -65,7 +65,7 @@ pub(super) fn run(reporter: &mut Reporter) -> Result<Part, ScenarioError> {
             Ok(Entry { site: engine.text().site(loaded.addr(site)?, 5)?, target: loaded.addr(out)?, branch: false })
         })
         .collect::<Result<Vec<_>, ScenarioError>>()?;
-    let key = StaticKey::new(&engine, "bench", false);
+    let key = StaticKey::new(&engine, "bench", false)?;
     key.add(&entries)?;
     // SAFETY: laid out above: counts in EAX and returns.
     let f: extern "C" fn() -> u64 = unsafe { std::mem::transmute(loaded.addr(f)? as usize) };

@@ -102,7 +102,7 @@ pub(super) struct Field {
 /// A function that is `n` sites in a row, then RET; nops, so that they straddle lines as they fall.
 pub(super) fn field(n: usize, align: usize) -> Result<Field, ScenarioError> {
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::TEXT, "bench");
+    let me = engine.holder(MechanismId::TEXT, "bench")?;
     let mut b = Builder::new();
     b.at(64, 0);
     let f = b.function("field");
@@ -118,7 +118,8 @@ pub(super) fn field(n: usize, align: usize) -> Result<Field, ScenarioError> {
     let loaded = engine.load(b, me)?;
     let sites = labels
         .iter()
-        .map(|&l| Ok(engine.text().site(loaded.addr(l)?, 5)?.as_call()))
+        // SAFETY: the function laid out above keeps nothing on the stack.
+        .map(|&l| Ok(unsafe { engine.text().site(loaded.addr(l)?, 5)?.as_call() }))
         .collect::<Result<Vec<_>, ScenarioError>>()?;
     // SAFETY: nops, or what is patched in below, which falls through or calls a function that returns; then RET.
     let f: extern "C" fn() -> u64 = unsafe { std::mem::transmute(loaded.addr(f)? as usize) };
@@ -194,7 +195,7 @@ pub(super) fn single(_: &mut Reporter) -> Result<Part, ScenarioError> {
         let fire = under_fire(&field.engine, field.f, run)?;
         part.rows.push(row("poke", format!("{name}, under fire"), "us", fire));
     }
-    let stats = field.engine.stats();
+    let stats = field.engine.stats()?;
     part.notes.push(format!("{} traps, {} of them late, {} retries", stats.traps, stats.late, stats.retries));
     Ok(part)
 }

@@ -11,11 +11,11 @@ pub struct Row {
     pub label: String,
     /// The unit: `ns/call`, `ns/site`, `us`.
     pub unit: String,
-    /// Median.
+    /// The median of the samples.
     pub median: f64,
     /// 10th and 90th percentile.
     pub spread: [f64; 2],
-    /// Samples.
+    /// How many samples were taken.
     pub samples: usize,
     /// What its authors published, in the same unit.
     pub published: Option<Published>,
@@ -63,9 +63,9 @@ impl Goal {
 /// What one benchmark gives back.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Part {
-    /// Figures.
+    /// What was measured, a row each.
     pub rows: Vec<Row>,
-    /// Promises.
+    /// The goals that the figures are held against.
     pub goals: Vec<Goal>,
     /// What a reader must know.
     pub notes: Vec<String>,

@@ -44,8 +44,8 @@ impl Probe {
         // Where the entry is a branch or a call of its own, it is no site of ftrace's.
         let own = subject.eras.iter().any(|e| matches!(e, Era::StaticCall | Era::JumpLabel));
         let ftrace = if own { None } else { Some(subject.ftrace()?) };
+        let mut kprobes = Kprobes::new(&subject.engine, ftrace.clone())?;
         let kprobes = subject.one.kprobes.get_or_init(|| {
-            let mut kprobes = Kprobes::new(&subject.engine, ftrace.clone());
             for question in [JUMP_LABEL, STATIC_CALL] {
                 let reserved = subject.reserved.clone();
                 kprobes = kprobes.ask(question, move |from, to| {

@@ -22,7 +22,7 @@ impl Era {
         let engine = &subject.engine;
         let counter: &'static AtomicU64 = subject.effects[index].0;
         let effect = subject.effects[index].1;
-        let kernel = engine.ledger().policy() == Policy::Observe;
+        let kernel = engine.ledger()?.policy() == Policy::Observe;
         Ok(match self {
             Self::Ftrace => Box::new(Tracer {
                 ftrace: subject.ftrace()?,
@@ -43,7 +43,7 @@ impl Era {
                 Box::new(Label { subject: subject.share(), key: None, target: subject.taken[index], counter })
             }
             Self::Dispatcher2019 | Self::Poke2022 => Box::new(Dispatch {
-                dispatcher: Dispatcher::fentry(engine, &format!("d{index}"), subject.site, subject.body_at),
+                dispatcher: Dispatcher::fentry(engine, &format!("d{index}"), subject.site, subject.body_at)?,
                 era: self,
                 programs: subject.programs[index],
                 extra: false,
@@ -304,7 +304,7 @@ impl Claimant for Label {
         "arch/x86/kernel/jump_label.c: __jump_label_patch(), v5.17"
     }
     fn install(&mut self) -> Result<String, Denied> {
-        let key = StaticKey::new(&self.subject.engine, "subject", false);
+        let key = StaticKey::new(&self.subject.engine, "subject", false)?;
         key.add(&[Entry { site: self.subject.site, target: self.target, branch: false }])?;
         self.subject.reserve(JUMP_LABEL, self.subject.entry);
         let on = key.inc().map(|_| SUCCESS.to_owned()).map_err(Denied::from);

@@ -73,7 +73,7 @@ eras! {
         Dispatcher2019: MechanismId::BPF_DISPATCHER, "v5.6", "20191213175112.30208-1-bjorn.topel@gmail.com";
         /// The dispatcher built on a static call.
         Dispatcher2022: MechanismId::BPF_DISPATCHER, "v6.1", "20221103120012.717020618@infradead.org";
-        /// A probe at the function's entry: it rides on ftrace where that is a site of ftrace's.
+        /// A probe at the function's entry: it goes through ftrace where that is a site of ftrace's.
         Kprobe: MechanismId::KPROBES, "v5.17", "20120605102832.27845.63461.stgit@localhost.localdomain";
         /// A probe behind the entry that becomes a jump.
         Optprobe: MechanismId::OPTPROBES, "v5.17", "20191111132458.401696663@infradead.org";

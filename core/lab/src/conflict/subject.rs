@@ -63,7 +63,7 @@ impl Subject {
         // Counters live as long as the process, which is as long as the text that names them.
         let counter = || &*Box::leak(Box::new(AtomicU64::new(0)));
         let (body, counters) = (counter(), [counter(), counter()]);
-        let holder = engine.holder(MechanismId::TEXT, "subject");
+        let holder = engine.holder(MechanismId::TEXT, "subject")?;
         let mut b = Builder::new();
         let leaf = |b: &mut Builder, counter: &'static AtomicU64| {
             b.at(16, 0);
@@ -113,7 +113,7 @@ impl Subject {
         Ok(Self {
             engine: engine.clone(),
             entry: at(entry)?,
-            site: engine.text().site(at(entry)?, 5)?.as_call(),
+            site: engine.text().site(at(entry)?, 5)?,
             body_at: at(thunk)?,
             trampoline: at(trampoline)?,
             effects: [(counters[0], pair(effects[0])?), (counters[1], pair(effects[1])?)],

@@ -10,7 +10,7 @@ use crate::witness::{Kernel, record};
 pub struct Witness {
     /// Which kernel, and where it was run.
     pub kernel: String,
-    /// When.
+    /// The day on which it was recorded; empty where the record has none.
     #[serde(default)]
     pub date: String,
     /// The scenario whose record has it.
@@ -73,7 +73,7 @@ const ROWS: &[Row] = &[
         Kernel::V6_1,
         "kprobe-sets-it-off",
         "composes",
-        "the probe at +0 rides on ftrace and counts; one at +5, on the static call, is EINVAL",
+        "the probe at +0 goes through ftrace and counts; one at +5, on the static call, is EINVAL",
     ),
     (Era::Kprobe, Era::Ftrace, Kernel::V5_10, "kprobe-around-entry", "composes", SHARE),
     (Era::Ftrace, Era::Kprobe, Kernel::V6_1, "enabled-off-tracer-kprobe", "composes", SHARE),
@@ -147,7 +147,7 @@ const ROWS: &[Row] = &[
         Kernel::V5_10,
         "livepatch-then-others",
         "composes",
-        "the probe rides on ftrace and counts; the patched function runs",
+        "the probe goes through ftrace and counts; the patched function runs",
     ),
     (
         Era::Livepatch2022,
@@ -155,7 +155,7 @@ const ROWS: &[Row] = &[
         Kernel::V6_1,
         "livepatch-then-others",
         "composes",
-        "the probe rides on ftrace and counts; the patched function runs",
+        "the probe goes through ftrace and counts; the patched function runs",
     ),
 ];
 

@@ -37,7 +37,7 @@ struct World {
 
 fn world(rule: Rule) -> Result<World, ScenarioError> {
     let engine = Engine::new(Options { policy: Policy::Observe, ..Options::default() })?;
-    let holder = engine.holder(MechanismId::TEXT, "");
+    let holder = engine.holder(MechanismId::TEXT, "")?;
     let mut b = Builder::new();
     let name = "bpf_dispatcher_xdp_func";
     let layout = if rule == Rule::Old { Layout::fentry(&mut b, name) } else { Layout::static_call(&mut b, name) };
@@ -48,7 +48,7 @@ fn world(rule: Rule) -> Result<World, ScenarioError> {
     let site = engine.text().site(loaded.addr(layout.fentry)?, 5)?;
     let thunk = loaded.addr(layout.thunk)?;
     let dispatcher = match layout.trampoline {
-        None => Dispatcher::fentry(&engine, "xdp", site, thunk),
+        None => Dispatcher::fentry(&engine, "xdp", site, thunk)?,
         Some(t) => Dispatcher::static_call(&engine, "xdp", loaded.addr(t)?, thunk)?,
     };
     let ftrace = Ftrace::new(&engine)?;

@@ -28,7 +28,7 @@ pub(super) const EPISODE: Episode = Episode {
 fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     let engine = Engine::new(Options::default())?;
     let _me = engine.grace().register("caller")?;
-    let holder = engine.holder(MechanismId::TEXT, "");
+    let holder = engine.holder(MechanismId::TEXT, "")?;
     let mut b = Builder::new();
     let functions = [1u8, 2].map(|n| {
         b.at(16, 0);
@@ -42,7 +42,7 @@ fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     let site = engine.text().site(loaded.addr(functions[0].1)?, 5)?;
     let ftrace = Arc::new(Ftrace::new(&engine)?);
     ftrace.add_sites(&[site], 0)?;
-    let (klp, kprobes) = (Livepatch::new(ftrace.clone()), Kprobes::new(&engine, Some(ftrace.clone())));
+    let (klp, kprobes) = (Livepatch::new(ftrace.clone()), Kprobes::new(&engine, Some(ftrace.clone()))?);
     let (klp, kprobes) = if rule == Rule::Old { (klp.before_ibt(), kprobes.before_ibt()) } else { (klp, kprobes) };
     log.text("a function compiled with -fcf-protection=branch", format!("returns {}", call(old, 0)), &engine, old, 9);
     let patched = klp.enable("fix", &[Replacement { old, new }]);

@@ -27,7 +27,7 @@ const PAGE: usize = 4096;
 fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     let engine = Engine::new(Options::default())?;
     let mcount = Mcount::new(&engine)?;
-    let holder = engine.holder(MechanismId::TEXT, "init");
+    let holder = engine.holder(MechanismId::TEXT, "init")?;
     // A page of init text: push rbp; call mcount; pop rbp; ret
     let mut b = Builder::new();
     b.at(PAGE, 0);

@@ -23,7 +23,7 @@ pub(super) const EPISODE: Episode = Episode {
 
 fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     let engine = Engine::new(Options::default())?;
-    let holder = engine.holder(MechanismId::TEXT, "");
+    let holder = engine.holder(MechanismId::TEXT, "")?;
     let mut b = Builder::new();
     let layout = Layout::static_call(&mut b, "bpf_dispatcher_xdp_func");
     let programs: Vec<_> = (0..6)

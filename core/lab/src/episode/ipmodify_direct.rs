@@ -32,7 +32,7 @@ fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     let mut result = Vec::new();
     for by in rules {
         let engine = Engine::new(Options::default())?;
-        let holder = engine.holder(MechanismId::TEXT, "");
+        let holder = engine.holder(MechanismId::TEXT, "")?;
         let mut b = Builder::new();
         let f = [1u8, 2].map(|n| {
             b.at(16, 0);

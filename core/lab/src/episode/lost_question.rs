@@ -27,7 +27,7 @@ pub(super) const EPISODE: Episode = Episode {
 fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     let engine = Engine::new(Options { policy: Policy::Observe, ..Options::default() })?;
     let _me = engine.grace().register("caller")?;
-    let holder = engine.holder(MechanismId::TEXT, "");
+    let holder = engine.holder(MechanismId::TEXT, "")?;
     let mut b = Builder::new();
     let targets = [1u8, 2].map(|n| {
         b.at(16, 0);
@@ -40,11 +40,11 @@ fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     let site = b.call(targets[0]);
     b.ret();
     let loaded = engine.load(b, holder)?;
-    let site = engine.text().site(loaded.addr(site)?, 5)?.as_call();
+    let site = engine.text().site(loaded.addr(site)?, 5)?;
     let key = Arc::new(StaticCall::new(&engine, "key", None, Func::To(loaded.addr(targets[0])?))?);
     key.add_sites(&[CallSite { site, tail: false }])?;
     log.text("a static call", "success", &engine, site.addr(), 5);
-    let kprobes = Kprobes::new(&engine, None);
+    let kprobes = Kprobes::new(&engine, None)?;
     let kprobes = if rule == Rule::New {
         let asked = key.clone();
         kprobes.ask("static_call_text_reserved", move |from, to| asked.text_reserved(from, to))

@@ -30,7 +30,7 @@ pub(super) const EPISODE: Episode = Episode {
 
 fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::FTRACE, "");
+    let me = engine.holder(MechanismId::FTRACE, "")?;
     let _executor = engine.grace().register("caller")?;
     let mut b = Builder::new();
     let f = b.function("traced");
@@ -38,7 +38,7 @@ fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     b.code(&[0xb8, 7, 0, 0, 0]).ret();
     let loaded = engine.load(b, me)?;
     let (f, pad) = (loaded.addr(f)?, loaded.addr(pad)?);
-    let site = engine.text().site(pad, 5)?.as_call();
+    let site = engine.text().site(pad, 5)?;
     let hits = Arc::new(AtomicU64::new(0));
     let ops = ["one", "two"].map(|name| {
         let hits = hits.clone();

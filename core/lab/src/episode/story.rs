@@ -44,7 +44,7 @@ pub(super) type Story = fn(Rule, &mut Log<'_>) -> Result<Verdict, ScenarioError>
 pub struct Episode {
     /// For the command line.
     pub name: &'static str,
-    /// When.
+    /// The year in which it happened.
     pub year: &'static str,
     /// Whether it happened.
     pub kind: Kind,
@@ -74,7 +74,7 @@ pub enum Verdict {
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// What.
+    /// What was done, in words.
     pub action: String,
     /// What came of it.
     pub told: String,

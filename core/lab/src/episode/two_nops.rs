@@ -25,7 +25,7 @@ pub(super) const EPISODE: Episode = Episode {
 
 fn story(rule: Rule, log: &mut Log<'_>) -> Result<Verdict, ScenarioError> {
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::FTRACE, "");
+    let me = engine.holder(MechanismId::FTRACE, "")?;
     let mut b = Builder::new();
     b.at(64, 0);
     let entry = b.function("seven");

@@ -52,7 +52,7 @@ impl World {
     fn build(kernel: Kernel) -> Result<Self, ScenarioError> {
         let engine = Engine::new(Options { policy: Policy::Observe, ..Options::default() })?;
         let me = engine.grace().register("experiment")?;
-        let holder = engine.holder(MechanismId::TEXT, "kernel");
+        let holder = engine.holder(MechanismId::TEXT, "kernel")?;
         let patched: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(0)));
         let mut b = Builder::new();
         let layout = match kernel {
@@ -86,13 +86,13 @@ impl World {
             ftrace.let_directs_be_switched_off();
         }
         let dispatcher = match layout.trampoline {
-            None => Dispatcher::fentry(&engine, "xdp", table[0], at(layout.thunk)?),
+            None => Dispatcher::fentry(&engine, "xdp", table[0], at(layout.thunk)?)?,
             Some(t) => Dispatcher::static_call(&engine, "xdp", at(t)?, at(layout.thunk)?)?,
         };
-        let key = Arc::new(StaticKey::new(&engine, "sched_schedstats", false));
+        let key = Arc::new(StaticKey::new(&engine, "sched_schedstats", false)?);
         key.add(&[Entry { site: engine.text().site(at(branch)?, 5)?, target: at(taken)?, branch: false }])?;
         let asked = key.clone();
-        let kprobes = Kprobes::new(&engine, Some(ftrace.clone()))
+        let kprobes = Kprobes::new(&engine, Some(ftrace.clone()))?
             .ask("jump_label_text_reserved", move |from, to| asked.text_reserved(from, to));
         // The dispatcher's tail call is an inline site of its static call; here the trampoline is patched instead.
         let tail = sites[0] + 5;

@@ -15,7 +15,7 @@ pub enum Kernel {
 }
 
 impl Kernel {
-    /// Both.
+    /// Both eras, the older first.
     pub const ALL: [Self; 2] = [Self::V5_10, Self::V6_1];
 
     /// `5.10`, `6.1`.

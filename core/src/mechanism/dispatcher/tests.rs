@@ -20,7 +20,7 @@ struct World {
 fn world(era: u32, n: usize) -> World {
     assert_eq!(MAX_SITE, 6);
     let engine = Engine::new(Options::default()).unwrap();
-    let me = engine.holder(MechanismId::TEXT, "test");
+    let me = engine.holder(MechanismId::TEXT, "test").unwrap();
     let mut b = Builder::new();
     let labels: Vec<_> = (0..n)
         .map(|i| {
@@ -38,7 +38,7 @@ fn world(era: u32, n: usize) -> World {
     let at = |l| loaded.addr(l).unwrap();
     let site = engine.text().site(at(layout.fentry), 5).unwrap();
     let dispatcher = match layout.trampoline {
-        None => Dispatcher::fentry(&engine, "xdp", site, at(layout.thunk)),
+        None => Dispatcher::fentry(&engine, "xdp", site, at(layout.thunk)).unwrap(),
         Some(t) => Dispatcher::static_call(&engine, "xdp", at(t), at(layout.thunk)).unwrap(),
     };
     World { function: at(layout.function), targets: labels.iter().map(|&l| at(l)).collect(), site, dispatcher, engine }
@@ -76,11 +76,11 @@ fn slots_count_users_and_only_a_new_set_is_generated() {
     let w = world(2019, 3);
     let (a, b) = (w.targets[0], w.targets[1]);
     assert!(matches!(w.dispatcher.change(None, Some(a)), Ok(Update::Published)));
-    let step = w.engine.ledger().journal().steps();
+    let step = w.engine.ledger().unwrap().journal().steps();
     assert!(matches!(w.dispatcher.change(None, Some(a)), Ok(Update::Same)));
     assert!(matches!(w.dispatcher.change(Some(a), Some(a)), Ok(Update::Same)));
     assert!(matches!(w.dispatcher.change(Some(a), None), Ok(Update::Same)));
-    assert_eq!(w.engine.ledger().journal().steps(), step);
+    assert_eq!(w.engine.ledger().unwrap().journal().steps(), step);
     assert!(matches!(w.dispatcher.change(Some(a), Some(b)), Ok(Update::Published)));
     assert_eq!(w.dispatcher.targets(), [b]);
     let refused = w.dispatcher.close().unwrap_err();
@@ -124,7 +124,7 @@ fn an_update_waits_for_whoever_is_in_the_other_half_and_names_it() {
 fn every_form_sends_every_target_home() {
     use super::shape::by_frequency;
     let engine = Engine::new(Options::default()).unwrap();
-    let holder = engine.holder(MechanismId::TEXT, "test");
+    let holder = engine.holder(MechanismId::TEXT, "test").unwrap();
     for n in [1usize, 2, 5, 17, 48, 64] {
         let mut b = Builder::new();
         let thunk = retpoline(&mut b);
@@ -163,7 +163,7 @@ fn every_form_sends_every_target_home() {
 #[test]
 fn a_trace_is_recorded_and_its_form_is_used() {
     let engine = Engine::new(Options::default()).unwrap();
-    let holder = engine.holder(MechanismId::TEXT, "test");
+    let holder = engine.holder(MechanismId::TEXT, "test").unwrap();
     let mut b = Builder::new();
     let layout = Layout::static_call(&mut b, "calibrated");
     let labels: Vec<_> = (0..40u8)

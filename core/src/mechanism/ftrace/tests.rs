@@ -20,7 +20,7 @@ struct World {
 
 fn world(n: u8) -> World {
     let engine = Engine::new(Options::default()).unwrap();
-    let me = engine.holder(MechanismId::TEXT, "test");
+    let me = engine.holder(MechanismId::TEXT, "test").unwrap();
     let mut b = Builder::new();
     let labels: Vec<_> = (0..n)
         .map(|i| {
@@ -73,7 +73,7 @@ fn several_ops_with_filters_count_what_they_asked_for() {
     run();
     assert_eq!([&first, &second].map(|o| o.hits()), [5, 3]);
     assert!(w.sites.iter().all(|&s| w.engine.text().bytes(s, 5).unwrap() == Bytes::nop5()));
-    assert_eq!(w.engine.ledger().owners(w.sites[0]).count(), 0);
+    assert_eq!(w.engine.ledger().unwrap().owners(w.sites[0]).count(), 0);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn ipmodify_redirects_and_is_one_for_each_function() {
 #[test]
 fn direct_calls_live_with_tracers_in_every_order() {
     let w = world(1);
-    let me = w.engine.holder(MechanismId::TEXT, "direct");
+    let me = w.engine.holder(MechanismId::TEXT, "direct").unwrap();
     static HITS: AtomicU64 = AtomicU64::new(0);
     for jmp in [false, true] {
         let mut b = Builder::new();
@@ -212,7 +212,7 @@ fn errors_are_the_kernels() {
 #[test]
 fn a_compiled_call_becomes_a_nop_and_anything_else_kills() {
     let engine = Engine::new(Options::default()).unwrap();
-    let me = engine.holder(MechanismId::TEXT, "test");
+    let me = engine.holder(MechanismId::TEXT, "test").unwrap();
     let mut b = Builder::new();
     b.function("__fentry__");
     b.ret();

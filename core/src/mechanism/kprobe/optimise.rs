@@ -35,7 +35,7 @@ impl Kprobes {
         let mut state = self.lock();
         let Some(place) = state.places.get(&addr) else { return no("no probe is there") };
         let (stub, single) = match place.way {
-            Way::Ftrace => return no("it rides on ftrace"),
+            Way::Ftrace => return no("it goes through ftrace"),
             Way::Breakpoint { jump: Some(_), .. } => return Ok(Optimised::Yes),
             Way::Breakpoint { stubs: [Some(stub), _], detour, .. } => (stub, detour.region.addr()),
             Way::Breakpoint { .. } => return no("it has no handler"),
@@ -79,8 +79,8 @@ impl Kprobes {
 
     /// `can_optimize()` and `copy_optimized_instructions()`.
     fn can(&self, state: &State, addr: u64, stub: u64) -> Result<Result<Detour, String>, MechanismError> {
-        let Some(symbol) = self.engine.text().symbol(addr) else { return Ok(Err("it is in no function".into())) };
-        let (code, end) = self.original(state, symbol.addr, symbol.len as usize);
+        let Some(symbol) = self.engine.text().symbol(addr)? else { return Ok(Err("it is in no function".into())) };
+        let (code, end) = self.original(state, symbol.addr, symbol.len as usize)?;
         let here = &code[(addr - symbol.addr) as usize..];
         let Some(insns) = detour::instructions(here, addr, PATCH_SIZE) else {
             return Ok(Err(format!("fewer than {PATCH_SIZE} bytes are left of the function")));

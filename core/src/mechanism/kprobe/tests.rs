@@ -23,7 +23,7 @@ struct World {
 /// f(a, b): traced entry; lea rax,[rdi+rsi]; add rax,7; test rax,rax; jne +; ...; call callee; ret
 fn world() -> World {
     let engine = Engine::new(Options::default()).unwrap();
-    let me = engine.holder(MechanismId::TEXT, "test");
+    let me = engine.holder(MechanismId::TEXT, "test").unwrap();
     let mut b = Builder::new();
     b.at(16, 0);
     let callee = b.function("callee");
@@ -83,7 +83,7 @@ fn errno<T>(result: Result<T, MechanismError>) -> Option<Errno> {
 fn every_instruction_can_be_probed_and_the_function_does_not_notice() {
     let w = world();
     let _me = w.engine.grace().register("t").unwrap();
-    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone())).unwrap();
     let before = w.engine.text().read(w.f, 48).unwrap();
     for (i, &at) in w.at.iter().enumerate() {
         let probe = count("one");
@@ -96,14 +96,14 @@ fn every_instruction_can_be_probed_and_the_function_does_not_notice() {
         assert_eq!(probe.hits(), 2);
     }
     assert_eq!(w.engine.text().read(w.f, 48).unwrap(), before);
-    assert_eq!(w.engine.ledger().held_by(kprobes.holder()).filter(|c| c.len < 16).count(), 0);
+    assert_eq!(w.engine.ledger().unwrap().held_by(kprobes.holder()).filter(|c| c.len < 16).count(), 0);
 }
 
 #[test]
 fn on_and_around_a_traced_entry() {
     let w = world();
     let _me = w.engine.grace().register("t").unwrap();
-    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone())).unwrap();
     let seen = Arc::new(AtomicU64::new(0));
     let told = seen.clone();
     let entry = Kprobe::new("entry", move |regs| told.store(regs.ip << 8 | regs.rdi, Ordering::Relaxed));
@@ -135,7 +135,7 @@ fn on_and_around_a_traced_entry() {
 fn a_jump_takes_five_bytes_and_gives_them_back() {
     let w = world();
     let _me = w.engine.grace().register("t").unwrap();
-    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone())).unwrap();
     let before = w.engine.text().bytes(w.at[0], 8).unwrap();
     let probe = count("jump");
     kprobes.register(w.at[0], &probe).unwrap();
@@ -168,7 +168,7 @@ fn a_jump_takes_five_bytes_and_gives_them_back() {
 fn what_stays_a_breakpoint() {
     let w = world();
     let _me = w.engine.grace().register("t").unwrap();
-    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone())).unwrap();
     let why = |addr: u64, probe: &Kprobe| {
         kprobes.register(addr, probe).unwrap();
         let why = match kprobes.optimise(addr).unwrap() {
@@ -190,7 +190,7 @@ fn what_stays_a_breakpoint() {
 fn a_post_handler_runs_behind_the_instruction() {
     let w = world();
     let _me = w.engine.grace().register("t").unwrap();
-    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone())).unwrap();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (pre, post) = (seen.clone(), seen.clone());
     let probe =
@@ -206,10 +206,11 @@ fn who_is_asked_before() {
     let w = world();
     let _me = w.engine.grace().register("t").unwrap();
     let key = Arc::new(StaticCall::new(&w.engine, "key", None, Func::To(w.callee)).unwrap());
-    let site = w.engine.text().site(w.at[4], 5).unwrap().as_call();
+    let site = w.engine.text().site(w.at[4], 5).unwrap();
     key.add_sites(&[CallSite { site, tail: false }]).unwrap();
     let asked = key.clone();
     let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()))
+        .unwrap()
         .ask("static_call_text_reserved", move |from, to| asked.text_reserved(from, to))
         .forbid(w.looped, w.looped + 8);
     assert_eq!(errno(kprobes.register(w.at[4], &count("reserved"))), Some(Errno::EINVAL));
@@ -217,14 +218,14 @@ fn who_is_asked_before() {
     assert_eq!(errno(kprobes.register(w.at[0] + 1, &count("inside"))), Some(Errno::EILSEQ));
     assert_eq!(errno(kprobes.register(8, &count("nowhere"))), Some(Errno::EINVAL));
     // The ledger knows too, if nobody asks.
-    let unasked = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    let unasked = Kprobes::new(&w.engine, Some(w.ftrace.clone())).unwrap();
     assert!(matches!(unasked.register(w.at[4], &count("x")), Err(MechanismError::Poke(PokeError::Ledger(_)))));
 }
 
 #[test]
 fn under_fire_no_result_is_wrong() {
     let w = world();
-    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone())).unwrap();
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|s| {
         for _ in 0..2 {

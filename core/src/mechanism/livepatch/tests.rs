@@ -22,7 +22,7 @@ struct World {
 
 fn world() -> World {
     let engine = Engine::new(Options::default()).unwrap();
-    let me = engine.holder(MechanismId::TEXT, "test");
+    let me = engine.holder(MechanismId::TEXT, "test").unwrap();
     let mut b = Builder::new();
     let mut labels = Vec::new();
     for n in 1..=3u8 {
@@ -139,7 +139,7 @@ fn one_user_of_ipmodify_for_each_function() {
     let _me = w.engine.grace().register("t").unwrap();
     let klp = Livepatch::new(w.ftrace.clone());
     let patch = klp.enable("p", &[Replacement { old: w.f[0], new: w.f[1] }]).unwrap();
-    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone())).unwrap();
     assert_eq!(errno(kprobes.register(w.f[0], &Kprobe::with_post("post", |_| {}, |_| {}))), Some(Errno::EBUSY));
     let plain = Kprobe::new("plain", |_| {});
     assert_eq!(kprobes.register(w.f[0], &plain).unwrap(), w.f[0] + 4);

@@ -39,7 +39,7 @@ pub enum Form {
     Indirect,
     /// The five-byte nop of `-mnop-mcount`.
     Nop,
-    /// Neither.
+    /// None of these.
     Other,
 }
 
@@ -93,7 +93,7 @@ pub struct Call {
 pub enum Source {
     /// The section `__mcount_loc`.
     Recorded,
-    /// Relocations.
+    /// Relocations against the symbol, as an object file has them.
     Relocations,
 }
 

@@ -12,7 +12,7 @@ fn call(addr: u64) -> u64 {
 
 /// push rbp; mov rbp, rsp; call mcount; mov eax, n; pop rbp; ret
 fn functions(engine: &Engine, mcount: &Mcount, n: u8) -> (Vec<(u64, u64)>, Region, HolderId) {
-    let holder = engine.holder(MechanismId::TEXT, "test");
+    let holder = engine.holder(MechanismId::TEXT, "test").unwrap();
     let mut b = Builder::new();
     let labels: Vec<_> = (0..n)
         .map(|i| {

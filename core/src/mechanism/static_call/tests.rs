@@ -21,7 +21,7 @@ struct World {
 /// Two functions, a caller with an inline call, one that goes through the trampoline, a tail call and a Jcc tail.
 fn world() -> World {
     let engine = Engine::new(Options::default()).unwrap();
-    let me = engine.holder(MechanismId::TEXT, "test");
+    let me = engine.holder(MechanismId::TEXT, "test").unwrap();
     let mut b = Builder::new();
     let function = |b: &mut Builder, name: &str, value: u8| -> Label {
         b.at(16, 0);
@@ -71,7 +71,7 @@ fn selftest_default_update_update() {
         }
         for (func, value) in [(w.a, 1), (w.b, 2), (w.a, 1)] {
             w.key.update(Func::To(func)).unwrap();
-            let jcc = w.engine.text().lookup("jcc_tail").unwrap();
+            let jcc = w.engine.text().lookup("jcc_tail").unwrap().unwrap();
             assert_eq!([w.caller, w.tail, jcc].map(call), [value; 3]);
         }
     }
@@ -83,7 +83,7 @@ fn null_calls_return_and_zero_calls_return_zero() {
     w.key.add_sites(&w.sites).unwrap();
     let applied = w.key.update(Func::Null).unwrap();
     assert_eq!((applied.syncs, applied.written), (3, 4));
-    let jcc = w.engine.text().lookup("jcc_tail").unwrap();
+    let jcc = w.engine.text().lookup("jcc_tail").unwrap().unwrap();
     // RAX holds 99 from the caller: nothing was called.
     assert_eq!([w.caller, w.tail, jcc].map(call), [99; 3]);
     assert_eq!(w.key.probe(&w.sites[0]).unwrap().1, Some(Insn::Nop(5)));
@@ -120,7 +120,10 @@ fn what_the_kernel_would_bug_on_is_an_error_and_writes_nothing() {
     let wrong = CallSite { tail: true, ..w.sites[0] };
     let err = w.key.add_sites(&[w.sites[1], wrong]).unwrap_err();
     assert!(err.to_string().contains("wanted a tail: jmp, ret or jcc"), "{err}");
-    assert_eq!(w.engine.ledger().held_by(w.key.holder()).filter(|c| c.kind == crate::ledger::Kind::Site).count(), 1);
+    assert_eq!(
+        w.engine.ledger().unwrap().held_by(w.key.holder()).filter(|c| c.kind == crate::ledger::Kind::Site).count(),
+        1
+    );
     let no_tramp = StaticCall::new(&w.engine, "other", Some(w.a), Func::Null).err().unwrap();
     assert!(no_tramp.to_string().contains("is no trampoline"), "{no_tramp}");
 }

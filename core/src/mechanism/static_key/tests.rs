@@ -10,7 +10,7 @@ fn call(addr: u64) -> u64 {
 
 /// A function that returns 1 where the branch is taken, else 0; the site starts as the nop or as the jump.
 fn branch(engine: &Engine, name: &str, len: usize, likely: bool, jump: bool) -> (u64, Entry) {
-    let me = engine.holder(MechanismId::TEXT, "test");
+    let me = engine.holder(MechanismId::TEXT, "test").unwrap();
     let mut b = Builder::new();
     let f = b.function(name);
     let (site, yes) = (b.here(), b.forward());
@@ -35,7 +35,7 @@ fn branch(engine: &Engine, name: &str, len: usize, likely: bool, jump: bool) -> 
 fn every_combination_agrees_with_its_key() {
     let engine = Engine::new(Options::default()).unwrap();
     for (i, initial) in [false, true].into_iter().enumerate() {
-        let key = StaticKey::new(&engine, "key", initial);
+        let key = StaticKey::new(&engine, "key", initial).unwrap();
         let mut all = Vec::new();
         for (len, likely, jump) in
             [2, 5].into_iter().flat_map(|l| [false, true].map(|k| [false, true].map(|j| (l, k, j)))).flatten()
@@ -59,7 +59,7 @@ fn every_combination_agrees_with_its_key() {
 #[test]
 fn users_are_counted() {
     let engine = Engine::new(Options::default()).unwrap();
-    let key = StaticKey::new(&engine, "key", false);
+    let key = StaticKey::new(&engine, "key", false).unwrap();
     let (f, entry) = branch(&engine, "f", 5, false, false);
     key.add(&[entry]).unwrap();
     assert_eq!((key.inc().unwrap().written, key.inc().unwrap().written, key.count()), (1, 0, 2));
@@ -73,12 +73,12 @@ fn users_are_counted() {
 #[test]
 fn bytes_that_are_neither_state_are_a_bug_and_the_count_stays() {
     let engine = Engine::new(Options { policy: crate::ledger::Policy::Observe, ..Options::default() }).unwrap();
-    let key = StaticKey::new(&engine, "key", false);
+    let key = StaticKey::new(&engine, "key", false).unwrap();
     let (_, entry) = branch(&engine, "f", 5, false, false);
     let other = Entry { target: entry.target + 1, ..branch(&engine, "g", 5, false, true).1 };
     assert!(key.add(&[entry, other]).unwrap_err().to_string().contains("wanted its nop or its jump"));
     key.add(&[entry]).unwrap();
-    let thief = engine.holder(MechanismId::FTRACE, "thief");
+    let thief = engine.holder(MechanismId::FTRACE, "thief").unwrap();
     engine.claim(entry.site, Bytes::nop5(), thief, Sharing::Exclusive, "").unwrap();
     engine.poke(thief, [Change::new(entry.site, Bytes::nop5(), Insn::Jmp(entry.site.addr()))]).unwrap();
     let err = key.inc().unwrap_err().to_string();
@@ -89,7 +89,7 @@ fn bytes_that_are_neither_state_are_a_bug_and_the_count_stays() {
 #[test]
 fn a_reader_of_a_positive_count_sees_the_text() {
     let engine = Engine::new(Options::default()).unwrap();
-    let key = Arc::new(StaticKey::new(&engine, "key", false));
+    let key = Arc::new(StaticKey::new(&engine, "key", false).unwrap());
     let (f, entry) = branch(&engine, "f", 5, false, false);
     key.add(&[entry]).unwrap();
     let stop = std::sync::atomic::AtomicBool::new(false);
@@ -118,7 +118,7 @@ fn a_reader_of_a_positive_count_sees_the_text() {
 #[test]
 fn a_deferred_decrement_waits_and_the_next_one_does_not() {
     let engine = Engine::new(Options::default()).unwrap();
-    let key = Arc::new(StaticKey::new(&engine, "key", false));
+    let key = Arc::new(StaticKey::new(&engine, "key", false).unwrap());
     let (f, entry) = branch(&engine, "f", 5, false, false);
     key.add(&[entry]).unwrap();
     let deferred = Deferred::new(key.clone(), Duration::from_secs(3600));

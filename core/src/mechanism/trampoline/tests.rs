@@ -22,7 +22,7 @@ struct World {
 /// The sum of six arguments, counted.
 fn world() -> World {
     let engine = Engine::new(Options::default()).unwrap();
-    let holder = engine.holder(MechanismId::TEXT, "test");
+    let holder = engine.holder(MechanismId::TEXT, "test").unwrap();
     let ran: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(0)));
     let mut b = Builder::new();
     let f = b.function("sum");
@@ -90,7 +90,7 @@ fn each_kind_sees_what_it_should() {
         assert_eq!(errno(t.detach(&fexit)), Some(Errno::ENOENT));
         assert_eq!(w.engine.text().bytes(w.f, 5).unwrap(), Bytes::nop5());
         w.me.quiescent();
-        assert_eq!(w.engine.ledger().held_by(t.holder()).filter(|c| c.addr == w.f).count(), 0);
+        assert_eq!(w.engine.ledger().unwrap().held_by(t.holder()).filter(|c| c.addr == w.f).count(), 0);
     }
 }
 
@@ -229,7 +229,7 @@ fn two_functions_with_programs_probes_and_a_tracer_in_every_order() {
     use crate::mechanism::ftrace::{Flags, Ops};
     use crate::mechanism::kprobe::{Kprobe, Kprobes};
     let w = world();
-    let holder = w.engine.holder(MechanismId::TEXT, "second");
+    let holder = w.engine.holder(MechanismId::TEXT, "second").unwrap();
     let mut b = Builder::new();
     let f = b.function("second");
     let pad = b.fentry(Fentry::Nop);
@@ -239,7 +239,7 @@ fn two_functions_with_programs_probes_and_a_tracer_in_every_order() {
     let site = w.engine.text().site(pad, 5).unwrap();
     w.ftrace.add_sites(&[site], 0).unwrap();
     let t = [w.trampoline(true), Trampoline::new(&w.engine, Some(&w.ftrace), site, 0, Ipmodify::Refuse).unwrap()];
-    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone()));
+    let kprobes = Kprobes::new(&w.engine, Some(w.ftrace.clone())).unwrap();
     // Tracer, programs, probes: each permutation of coming, each of leaving.
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     for coming in orders {

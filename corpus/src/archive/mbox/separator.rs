@@ -5,7 +5,7 @@ use jiff::civil;
 /// No From_ line is longer; a body line may be.
 const LONGEST: usize = 512;
 
-/// public-inbox writes this line before every mail of a mboxrd.
+/// public-inbox writes this line before every mail of an mboxrd.
 pub(super) const PUBLIC_INBOX: &[u8] = b"From mboxrd@z Thu Jan  1 00:00:00 1970";
 
 /// A From_ line.

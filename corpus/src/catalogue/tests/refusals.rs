@@ -110,7 +110,7 @@ fn unknown_fields_and_bad_values() {
     insta::assert_snapshot!(refused(&with("kind =", "colour = \"red\"\nkind =")), @"toy.toml:8: event first: unknown field `colour`, expected one of `id`, `happened`, `recorded`, `kind`, `subject`, `authors`, `addresses`, `lists`, `text`, `answers`, `claim`, `to`, `cc`, `files`, `symbols`, `release`, `also`, `evidence`, `figure`");
     insta::assert_snapshot!(refused(&with("happened = 2020-01-02", "happened = 2020-02-30")), @"toy.toml:7: event first: happened: invalid date, expected day between 01 and 29");
     insta::assert_snapshot!(refused(&with("happened = 2020-01-02", "happened = \"2020-01-02\"")), @r#"toy.toml:7: event first: happened: invalid type: string "2020-01-02", expected a TOML datetime"#);
-    insta::assert_snapshot!(refused(&with("happened = 2020-01-02", "happened = 2020-01-02T10:00:00")), @"toy.toml:7: event first: happened: `2020-01-02T10:00:00` is not a day: wanted a date as 2019-12-11");
+    insta::assert_snapshot!(refused(&with("happened = 2020-01-02", "happened = 2020-01-02T10:00:00")), @"toy.toml:7: event first: happened: `2020-01-02T10:00:00` is not a day; write it as 2019-12-11");
     insta::assert_snapshot!(refused(&with("happened = 2020-01-02\n", "")), @"toy.toml:5: event first: missing field `happened`");
     insta::assert_snapshot!(refused(&with("id = \"first\"", "id = \"First Event\"")), @"toy.toml:6: event First Event: id: `First Event` is not a kebab-case slug such as `static-call-v7`");
     insta::assert_snapshot!(refused(&with("kind = \"posting\"", "kind = \"rumour\"")), @"toy.toml:8: event first: kind: unknown variant `rumour`, expected one of `posting`, `revision`, `merge`, `incident`, `report`, `argument`, `claim`, `talk`, `article`, `measurement`");

@@ -85,7 +85,7 @@ fn wrong_counts() {
         + 0 1 "b"
         + 0 2 "c"
           2 3 "d"
-    ! the hunk has not as many lines as its header says
+    ! the hunk does not have as many lines as its header says
     "#);
     insta::assert_snapshot!(outline(&diff("@@ -1,1 +1,5 @@\n-a\n-b\n+c\n@@ -9 +9 @@\n-p\n+q\n")), @r#"
     Git Modified x -> x +2 -3
@@ -96,7 +96,7 @@ fn wrong_counts() {
       9,1 9,1 []
         - 9 0 "p"
         + 0 9 "q"
-    ! the hunk has not as many lines as its header says
+    ! the hunk does not have as many lines as its header says
     ! the diff is cut short
     "#);
 }

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 /// The measures; all are 1 for equal partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measures {
-    /// Items.
+    /// Items that were put into clusters.
     pub items: usize,
     /// Of the pairs put together, those that belong together.
     pub precision: f64,

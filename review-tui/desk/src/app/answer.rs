@@ -124,7 +124,7 @@ fn command(model: &mut Model, line: &str) {
         "query" | "find" => desk.go.push(Go::Query(rest.to_owned())),
         "open" => match provenance_corpus::citation::message_name(rest) {
             Some(id) => thread::open(desk, &id),
-            None => desk.warn(format!("`{rest}` names no mail; give a message-id or a lore link")),
+            None => desk.warn(format!("`{rest}` is not a mail; give a message-id or a lore link")),
         },
         "lineage" => {
             let known = desk.opened.as_ref().is_some_and(|o| o.mechanisms.iter().any(|(slug, _)| slug == rest));
@@ -184,14 +184,14 @@ fn command(model: &mut Model, line: &str) {
 }
 
 /// Opens a screen for the mail at hand.
-pub(super) fn open(model: &mut Model, kind: &screen::Kind) {
+pub(super) fn open(model: &mut Model, kind: &screen::kind::Kind) {
     match model.top().mail() {
         Some(id) => show(model, kind, &id),
         None => model.desk.say("there is no mail here"),
     }
 }
 
-fn show(model: &mut Model, kind: &screen::Kind, about: &str) {
+fn show(model: &mut Model, kind: &screen::kind::Kind, about: &str) {
     let about = provenance_corpus::citation::message_name(about).unwrap_or_else(|| about.to_owned());
     if let Some(open) = kind.open {
         open(&mut model.desk, &about);

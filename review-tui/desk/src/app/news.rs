@@ -6,7 +6,7 @@ use provenance_review::text::plural;
 
 use super::{Confirm, Model};
 use crate::msg::{Effect, Msg, Trial};
-use crate::screen::{answers::Answers, as_kind, draft::DraftScreen};
+use crate::screen::{answers::Answers, draft::DraftScreen, kind::as_kind};
 use crate::text::clean;
 
 /// Takes what a worker tells.

@@ -8,6 +8,7 @@ use world::World;
 
 use super::*;
 use crate::draw::draw;
+use crate::facts::Opened;
 use crate::keys::Preset;
 
 mod world;

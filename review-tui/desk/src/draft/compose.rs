@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use provenance_corpus::address::Address;
-use provenance_corpus::message::Message;
+use provenance_corpus::message::{Message, encoded_word};
 use provenance_corpus::patch::Patch;
 use provenance_review::dates;
 
@@ -66,10 +66,10 @@ pub fn compose(original: &Original<'_>, me: &Identity) -> String {
         }
     };
     let (to, cc) = recipients(message, &me.from);
-    field("From", &mailbox(&me.from));
+    field("From", &encoded_word::mailbox(&me.from));
     field("To", &folded(&to));
     field("Cc", &folded(&cc));
-    field("Subject", &encoded(&reply_subject(&message.subject)));
+    field("Subject", &encoded_word::encode(&reply_subject(&message.subject)));
     field("In-Reply-To", &format!("<{}>", header_safe(&message.message_id)));
     field("References", &references(message));
     field("MIME-Version", "1.0");
@@ -164,42 +164,7 @@ fn reply_subject(subject: &str) -> String {
 
 /// Addresses as a header carries them, one a line.
 pub fn folded(addresses: &[Address]) -> String {
-    addresses.iter().map(mailbox).collect::<Vec<_>>().join(",\n ")
-}
-
-fn mailbox(address: &Address) -> String {
-    let clean = Address { name: address.name.as_deref().map(one_line), address: header_safe(&address.address) };
-    match &clean.name {
-        Some(name) if !name.is_ascii() => format!("{} <{}>", encoded(name), clean.address),
-        _ => clean.to_string(),
-    }
-}
-
-/// A header's value: as it is where it is ASCII, else in encoded words (RFC 2047, 4.2) of at most 75 characters.
-pub fn encoded(text: &str) -> String {
-    const ROOM: usize = 75 - "=?UTF-8?q??=".len();
-    if text.is_ascii() {
-        return text.to_owned();
-    }
-    let mut words = vec![String::new()];
-    for c in text.chars() {
-        let mut piece = String::new();
-        match c {
-            ' ' => piece.push('_'),
-            _ if c.is_ascii_alphanumeric() || "!*+-/".contains(c) => piece.push(c),
-            _ => c.encode_utf8(&mut [0; 4]).bytes().for_each(|b| {
-                let _ = write!(piece, "={b:02X}");
-            }),
-        }
-        let full = words.last().is_some_and(|word| word.len() + piece.len() > ROOM);
-        if full {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut() {
-            word.push_str(&piece);
-        }
-    }
-    words.iter().map(|word| format!("=?UTF-8?q?{word}?=")).collect::<Vec<_>>().join("\n ")
+    addresses.iter().map(encoded_word::mailbox).collect::<Vec<_>>().join(",\n ")
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The names in a draft's header, as people read them and as mail carries them (RFC 2047).
 
-use provenance_corpus::message::Message;
+use provenance_corpus::message::{Message, encoded_word};
 
-use super::compose::{encoded, folded};
+use super::compose::folded;
 
 /// From, To, Cc and Subject as they are read: for the editor.
 pub fn decoded(draft: &str) -> String {
@@ -37,7 +37,7 @@ fn rewrite(draft: &str, encode: bool) -> String {
             "cc" => &message.cc,
             "subject" if !message.subject.is_empty() => {
                 let subject: String = message.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-                out.push_str(&format!("{name}: {}\n", if encode { encoded(&subject) } else { subject }));
+                out.push_str(&format!("{name}: {}\n", if encode { encoded_word::encode(&subject) } else { subject }));
                 continue;
             }
             _ => &Vec::new(),

@@ -3,7 +3,7 @@
 /// Where a line of a finding leads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Lead {
-    /// Nowhere.
+    /// It leads nowhere.
     #[default]
     None,
     /// To a mail, by its Message-ID.

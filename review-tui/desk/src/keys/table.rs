@@ -33,7 +33,7 @@ const EVERYWHERE: &[Binding] = &[
     on(First, "g home", "= home", "to the top"),
     on(Last, "G end", "* end", "to the end"),
     on(Enter, "enter", "", "open"),
-    on(Back, "q", "q", "one level back, in Find the last limit; nothing is lost"),
+    on(Back, "q", "q", "back one level; in Find, take back the last limit; nothing is lost"),
     on(Quit, "Q ctrl-c", "Q x ctrl-c", "quit"),
     on(Help, "? f1", "", "this help"),
     on(Command, ":", "", "command line"),
@@ -45,7 +45,7 @@ const EVERYWHERE: &[Binding] = &[
     on(Shell, "s", "!", "a shell here, after Ctrl-y; :shell asks nothing"),
     on(Cancel, "esc", "", "cancel; clear the message"),
     on(Suspend, "ctrl-z", "", "suspend"),
-    on(Redraw, "ctrl-l", "", "draw anew"),
+    on(Redraw, "ctrl-l", "", "redraw"),
 ];
 
 /// Where bindings hold, each with its own, in the order of help.

@@ -153,7 +153,7 @@ pub fn describe(outcome: &Outcome) -> String {
         Outcome::Crashed { signal, stderr } => format!("crashed by {}{}", signal_name(*signal), tail(stderr)),
         Outcome::Failed { code, stderr } => format!("failed with exit code {code}{}", tail(stderr)),
         Outcome::Hung { after } => format!("hung: silent for {} s, and was killed", after.as_secs_f32()),
-        Outcome::BadOutput { line } => format!("failed: it wrote what is no message: {line}"),
+        Outcome::BadOutput { line } => format!("failed: unexpected output: {line}"),
         Outcome::Cancelled => "cancelled".into(),
     }
 }

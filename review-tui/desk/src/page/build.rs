@@ -133,7 +133,7 @@ fn head(page: &mut Page, message: &Message<'_>, beside: &Beside, text: &str) {
         add(&mut by_name, trailer.name, value);
     }
     for (name, who) in &beside.given {
-        add(&mut by_name, name, format!("{who} (in an answer)"));
+        add(&mut by_name, name, format!("{who} (in a reply)"));
     }
     for (name, values) in by_name {
         let name = format!("{}  ", clean(&name.chars().take(40).collect::<String>()));

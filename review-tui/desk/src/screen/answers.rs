@@ -4,9 +4,9 @@ use provenance_review::text::plural;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Kind, Screen};
-use crate::app::{Confirm, Desk, Go, movement};
+use super::kind::{Kind, Screen};
 use crate::canvas::{heading, put, select};
+use crate::desk::{Confirm, Desk, Go, movement};
 use crate::draft::Draft;
 use crate::keys::{Action, Scope, on};
 use crate::lines::Place;

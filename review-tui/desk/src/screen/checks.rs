@@ -5,8 +5,9 @@ mod paint;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Kind, Screen, lab, text_map, thread};
-use crate::app::{Desk, Go, movement};
+use super::kind::{Kind, Screen};
+use super::{lab, text_map};
+use crate::desk::{Desk, Go, movement};
 use crate::facts::checked::{Detail, FindingRow, Lead};
 use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
@@ -23,7 +24,7 @@ pub const KIND: Kind = Kind {
         on(Action::PreviousRemark, ",", "", "previous finding"),
         on(Action::Focus, "tab", "", "between the findings and the lines of the patch"),
         on(Action::Copy, "y", "", "copy the finding into the draft of a reply"),
-        on(Action::Dismiss, "x", "", "dismiss the finding, and say why; an empty answer takes that back"),
+        on(Action::Dismiss, "x", "", "dismiss the finding and say why; an empty reason undoes that"),
         on(Action::TextMap, "M", "", "text map: who owns the bytes of the functions of this patch"),
     ],
     hints: &[
@@ -243,7 +244,7 @@ impl Checks {
     fn enter(&mut self, desk: &mut Desk) {
         match self.detail().map(|detail| detail.lead.clone()) {
             None => self.fold(),
-            Some(Lead::Mail(id)) => thread::open(desk, &id),
+            Some(Lead::Mail(id)) => desk.go.push(Go::Thread(id)),
             Some(Lead::Told(what)) => desk.say(what),
             Some(Lead::Scenario(slug)) => lab::open(desk, vec![slug]),
             Some(Lead::Image) => text_map::open(desk, &self.id),

@@ -3,15 +3,16 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Kind, Screen};
-use crate::app::{Desk, Go, movement};
+use super::kind::{Kind, Screen};
 use crate::canvas::{heading, put, put_cut, select};
+use crate::desk::{Desk, Go, movement};
 use crate::keys::{Action, Scope, on};
+use crate::library::Library;
 use crate::lines::Place;
 use crate::msg::Msg;
 use crate::question::Question;
 use crate::theme::Ink;
-use crate::worker::{self, Library};
+use crate::worker;
 
 /// Its name, its keys, and which of them the last line tells.
 pub const KIND: Kind = Kind {

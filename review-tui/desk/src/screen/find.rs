@@ -7,8 +7,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use rustc_hash::FxHashMap;
 
-use super::{Item, Kind, Screen, lineage, thread};
-use crate::app::{Desk, Go, movement};
+use super::kind::{Item, Kind, Screen};
+use super::lineage;
+use crate::desk::{Desk, Go, movement};
 use crate::facts::HitRow;
 use crate::keys::{Action, Scope, on};
 use crate::lines::Place;
@@ -36,7 +37,7 @@ pub const KIND: Kind = Kind {
         on(Action::Reviewed, "x", "W", "mark reviewed, or not"),
         on(Action::Reply, "r", "r g", "write a reply"),
         on(Action::Pipe, "|", "", "pipe the mail to a command"),
-        on(Action::Write, "w", "w s", "write a mbox"),
+        on(Action::Write, "w", "w s", "write an mbox"),
     ],
     hints: &[
         (Action::Help, "help"),
@@ -146,7 +147,7 @@ impl Screen for Find {
     fn menu(&self, _: &Desk) -> Vec<Item> {
         vec![
             ('r', "reply".into(), Choice::Act(Action::Reply)),
-            ('w', "write a mbox".into(), Choice::Act(Action::Write)),
+            ('w', "write an mbox".into(), Choice::Act(Action::Write)),
             ('S', "save this search".into(), Choice::Save),
         ]
     }
@@ -268,7 +269,7 @@ impl Find {
         }
         let mails = || Mails { ids: vec![row.id.clone()], name: "1 mail".to_owned() };
         match (action, &row.event) {
-            (Action::Enter | Action::Thread, _) if row.is_mail => thread::open(desk, &row.id),
+            (Action::Enter | Action::Thread, _) if row.is_mail => desk.go.push(Go::Thread(row.id.clone())),
             (Action::Enter | Action::Mechanisms, Some((event, mechanism))) => {
                 lineage::open(desk, mechanism, Some(event.clone()));
             }
@@ -309,7 +310,7 @@ impl Find {
         };
         match found {
             Some(at) => self.place.at = at,
-            None => desk.warn(format!("no other line holds {search}")),
+            None => desk.warn(format!("no other match for {search}")),
         }
     }
 }

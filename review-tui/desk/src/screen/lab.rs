@@ -5,8 +5,8 @@ mod paint;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Kind, Screen};
-use crate::app::{Desk, Go, movement};
+use super::kind::{Kind, Screen};
+use crate::desk::{Desk, Go, movement};
 use crate::keys::{Action, Scope, on};
 use crate::lab::{Job, Run};
 use crate::lines::Place;

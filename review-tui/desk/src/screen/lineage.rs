@@ -6,18 +6,18 @@ use provenance_review::text::{pad, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Kind, Screen, thread};
-use crate::app::{Desk, Go, movement};
+use super::kind::{Kind, Screen};
 use crate::canvas::{heading, put, select};
+use crate::desk::{Desk, Go, movement};
 use crate::facts::{LineageFacts, LineageRow};
 use crate::keys::{Action, Scope, on};
+use crate::library::Library;
 use crate::lines::Place;
 use crate::msg::Msg;
 use crate::picker::{Choice, Picker};
 use crate::question::Question;
 use crate::text::pieces;
 use crate::theme::Ink;
-use crate::worker::Library;
 
 /// Columns of the date and a blank.
 const DATE: u16 = 11;
@@ -104,9 +104,9 @@ impl Screen for LineageScreen {
         }
         match action {
             Action::Enter => match self.row().map(|row| (row.mail.clone(), row.evidence.clone())) {
-                Some((Some((id, true)), _)) => thread::open(desk, &id),
+                Some((Some((id, true)), _)) => desk.go.push(Go::Thread(id)),
                 Some((Some((id, false)), _)) => desk.say(format!("{id} is not in the indexed lists")),
-                Some((None, evidence)) => desk.say(format!("its evidence is no mail: {evidence}")),
+                Some((None, evidence)) => desk.say(format!("its evidence is not a mail: {evidence}")),
                 None => {}
             },
             Action::Left => {

@@ -7,16 +7,18 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use table::{Line, lines, own, part};
 
-use super::{Kind, Screen, diff, thread};
-use crate::app::{Desk, Go, movement};
+use super::diff;
+use super::kind::{Kind, Screen};
 use crate::canvas::{heading, put, put_cut, select};
+use crate::desk::{Desk, Go, movement};
 use crate::facts::series::{Cell, Column, SeriesFacts};
 use crate::keys::{Action, Scope, on};
+use crate::library::Library;
 use crate::lines::Place;
 use crate::msg::Msg;
 use crate::question::Question;
 use crate::theme::{Ink, Theme};
-use crate::worker::{self, Library};
+use crate::worker;
 
 /// Columns of a version.
 const VERSION: u16 = 12;
@@ -113,13 +115,13 @@ impl Screen for Series {
             Action::Focus => desk.say("there are no remarks to look at"),
             Action::Enter if self.on_remarks => {
                 let id = facts.remarks.get(self.remarks.at).map(|remark| remark.id.clone());
-                id.filter(|id| !id.is_empty()).into_iter().for_each(|id| thread::open(desk, &id));
+                id.filter(|id| !id.is_empty()).into_iter().for_each(|id| desk.go.push(Go::Thread(id)));
             }
             Action::SearchNext | Action::SearchBack => self.seek(desk, action == Action::SearchNext),
             Action::Fold | Action::FoldAll => self.fold(),
             Action::Enter if matches!(self.lines.get(self.rows.at), Some(Line::Folded(_))) => self.fold(),
             Action::Enter => match self.cell().filter(|cell| !cell.id.is_empty()) {
-                Some(cell) => thread::open(desk, &cell.id.clone()),
+                Some(cell) => desk.go.push(Go::Thread(cell.id.clone())),
                 None => desk.say("this version has no such patch"),
             },
             Action::Diff | Action::DiffAll => self.compare(desk, action == Action::DiffAll),
@@ -344,7 +346,7 @@ impl Series {
             return;
         }
         let here = Rect { y: area.y + area.height.saturating_sub(below), height: below, ..area };
-        let title = "remarks to look at: their lines are as they were, and nobody answered";
+        let title = "unanswered remarks on unchanged lines";
         heading(buf, here, title, &facts.remarks.len().to_string(), self.on_remarks, theme);
         let seen = facts.remarks.iter().enumerate().skip(self.remarks.top).take(usize::from(below.saturating_sub(1)));
         for (y, (at, remark)) in (1..).zip(seen) {

@@ -4,16 +4,18 @@ use provenance_review::text::width;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Kind, Screen, lineage};
-use crate::app::{Desk, Go, movement};
+use super::kind::{Kind, Screen};
+use super::lineage;
 use crate::canvas::{heading, put, put_cut, select};
+use crate::desk::{Desk, Go, movement};
 use crate::facts::{MapFunction, MapRow, TextMap};
 use crate::keys::{Action, Scope, on};
+use crate::library::Library;
 use crate::lines::Place;
 use crate::msg::Msg;
 use crate::question::Question;
 use crate::theme::{Ink, Theme};
-use crate::worker::{self, Library};
+use crate::worker;
 
 /// Bytes of an instruction that a row shows where there is room, and where there is little.
 const BYTES: (usize, usize) = (10, 7);

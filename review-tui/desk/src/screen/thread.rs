@@ -10,8 +10,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tree::TreePane;
 
-use super::{Item, Kind, Screen, checks, diff, lineage, series, text_map};
-use crate::app::{Desk, Go, movement};
+use super::kind::{Item, Kind, Screen};
+use super::{checks, diff, lineage, series, text_map};
+use crate::desk::{Desk, Go, movement};
 use crate::draft::Endorsement;
 use crate::facts::{Brief, SharedPage, Tree};
 use crate::keys::{Action, Scope, on};
@@ -36,8 +37,8 @@ pub const KIND: Kind = Kind {
         on(Action::NextRemark, ".", "", "next remark"),
         on(Action::PreviousRemark, ",", "", "previous remark"),
         on(Action::Quoted, "S", "S T", "fold or show quoted text"),
-        on(Action::Checks, "c", "", "checks: findings on this patch, with what they rest on"),
-        on(Action::Versions, "v", "", "series: its versions, and what became of each patch"),
+        on(Action::Checks, "c", "", "checks: findings on this patch, with their evidence"),
+        on(Action::Versions, "v", "", "series: its versions and the fate of each patch"),
         on(Action::Diff, "d", "", "what changed in this patch since the version before"),
         on(Action::Fold, "o", "", "fold or show what is under the cursor: quote, file, answers"),
         on(Action::FoldAll, "O", "", "fold or show all files, or all answers"),
@@ -46,7 +47,7 @@ pub const KIND: Kind = Kind {
         on(Action::SidewaysBack, "<", "", "back to the left, and wrapped again"),
         on(Action::Headers, "h", "h", "all headers"),
         on(Action::Left, "left", "", "to the parent"),
-        on(Action::Right, "right", "", "to the first answer"),
+        on(Action::Right, "right", "", "to the first reply"),
         on(Action::Reply, "r", "r g", "write a reply"),
         on(Action::ReplyAll, "R", "alt-r", "write the replies to all mails of this thread that have remarks"),
         on(Action::Reviewed, "x", "W", "mark reviewed, or not"),
@@ -54,7 +55,7 @@ pub const KIND: Kind = Kind {
         on(Action::Note, "I", "", "a private note on this mail"),
         on(Action::Tag, "t", "", "tags of this mail"),
         on(Action::Pipe, "|", "", "pipe the mail to a command"),
-        on(Action::Write, "w", "w s", "write a mbox that git am takes"),
+        on(Action::Write, "w", "w s", "write an mbox that git am takes"),
         on(Action::Mechanisms, "m", "", "lineage: the mechanisms that this patch touches"),
         on(Action::TextMap, "M", "", "text map: who owns the bytes of the functions that this patch changes"),
     ],

@@ -8,7 +8,7 @@ use provenance_corpus::message::Message;
 use provenance_corpus::patch::Patch;
 
 use super::chores::mboxrd;
-use super::library::Shelf;
+use crate::library::Shelf;
 use crate::msg::{Mails, Trial};
 use crate::text::clean;
 
@@ -18,7 +18,7 @@ fn git(words: &[&str], index: Option<&Path>, stdin: &[u8]) -> Result<Output, Str
     if let Some(index) = index {
         command.env("GIT_INDEX_FILE", index);
     }
-    let mut child = command.spawn().map_err(|e| format!("git does not start: {e}"))?;
+    let mut child = command.spawn().map_err(|e| format!("git cannot be started: {e}"))?;
     if let Some(mut pipe) = child.stdin.take() {
         // git that refuses early closes its stdin; what it says then tells more.
         let _ = pipe.write_all(stdin);
@@ -29,7 +29,7 @@ fn git(words: &[&str], index: Option<&Path>, stdin: &[u8]) -> Result<Output, Str
 fn says(words: &[&str]) -> Result<String, String> {
     let out = git(words, None, b"")?;
     if !out.status.success() {
-        return Err("the current directory is no work tree of git".into());
+        return Err("the current directory is not a git work tree".into());
     }
     Ok(clean(String::from_utf8_lossy(&out.stdout).trim()))
 }
@@ -149,5 +149,5 @@ pub(super) fn apply(shelf: &Shelf, mails: &Mails) -> Result<String, String> {
     let _ = git(&["am", "--abort"], None, b"");
     let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
     let why = said.lines().find(|l| l.starts_with("error") || l.contains("failed")).unwrap_or("git am refused it");
-    Err(format!("{}; the tree is as it was", clean(why)))
+    Err(format!("{}; the tree is unchanged", clean(why)))
 }

@@ -9,8 +9,9 @@ use provenance_review::check::verdict::Verdicts;
 use provenance_review::check::{self, Evidence, Fact, Finding, Severity, Target, World};
 use provenance_review::horizon;
 
-use super::{Library, Tell};
+use super::Tell;
 use crate::facts::checked::{Beside, Detail, FindingRow, Lead};
+use crate::library::Library;
 use crate::msg::{Effect, Msg};
 use crate::text::clean;
 

@@ -10,11 +10,12 @@ use provenance_corpus::message::Message;
 use provenance_corpus::patch::{LineKind, Patch};
 use provenance_review::check::verdict;
 
-use super::library::Shelf;
-use super::{Library, Tell, apply};
+use super::{Tell, apply};
 use crate::draft::compose::{Endorsement, Original, compose};
 use crate::draft::place::place;
 use crate::draft::{Draft, deliver, files};
+use crate::library::Library;
+use crate::library::Shelf;
 use crate::msg::{Effect, Mails, Msg, PatchLine};
 use crate::text::clean;
 
@@ -201,7 +202,7 @@ pub(crate) fn mboxrd(shelf: &Shelf, mails: &Mails) -> Result<Vec<u8>, String> {
 fn write(shelf: &Shelf, mails: &Mails, path: &Path) -> Result<(), String> {
     let bytes = mboxrd(shelf, mails)?;
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::AlreadyExists => "the file is there already, and is not overwritten".to_owned(),
+        std::io::ErrorKind::AlreadyExists => "the file exists and is not overwritten".to_owned(),
         _ => e.to_string(),
     })?;
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| e.to_string())

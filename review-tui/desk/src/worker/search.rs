@@ -11,15 +11,16 @@ use provenance_index::search::{self as index, Question, SearchError};
 use provenance_review::thread as threads;
 use rustc_hash::FxHashMap;
 
-use super::library::Shelf;
-use super::{Library, Tell};
+use super::Tell;
 use crate::facts::{Brief, HitRow, Tree, TreeRow};
+use crate::library::Library;
+use crate::library::Shelf;
 use crate::msg::{Effect, Msg, Order};
 use crate::page::build::{Beside, build, given};
 use crate::page::voices::heard;
 use crate::text::clean;
 
-/// Hits of the first answer, and of each that follows.
+/// Hits of the first page, and of each that follows.
 const FIRST: usize = 100;
 const MORE: usize = 400;
 /// Hits that are listed at all.
@@ -78,7 +79,7 @@ fn answer(
                 return None;
             }
         };
-        let total = found.total;
+        let (total, is_exact) = (found.total, found.is_exact);
         let rows = found.hits.iter().map(|hit| {
             let event = hit.event.as_ref().map(|e| &shelf.catalogue.events()[e.at]);
             let mut row = HitRow::of(hit, event.map(|e| (e.id.to_string(), e.mechanism.to_string())));
@@ -100,7 +101,7 @@ fn answer(
         };
         let from = question.offset;
         question.offset += found.hits.len();
-        let done = found.hits.is_empty() || question.offset >= total.min(MOST);
+        let done = found.hits.is_empty() || is_exact && question.offset >= total.min(MOST);
         if !tell(Msg::Hits { ask, from, hits: rows, total, done }) || done {
             return None;
         }

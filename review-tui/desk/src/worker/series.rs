@@ -13,8 +13,8 @@ use provenance_review::series::{Version, about, versions};
 use provenance_review::session::letters::Letters;
 use provenance_review::{dates, diff};
 
-use super::Library;
 use crate::facts::series::{Cell, Column, Remark, Row, SeriesFacts};
+use crate::library::Library;
 use crate::text::clean;
 use crate::theme::Ink;
 
@@ -35,7 +35,7 @@ pub(crate) fn series(library: &Library, id: &str) -> Result<SeriesFacts, String>
     let mut all =
         about(&letters, hash::message_id(id)).and_then(|mail| versions(&letters, mail)).map_err(|e| e.what)?;
     all.truncate(MOST);
-    let last = all.last().ok_or("this mail is neither a patch nor a cover letter, and answers none")?;
+    let last = all.last().ok_or("this mail is neither a patch nor a cover letter, nor a reply to one")?;
     let mut facts = SeriesFacts { title: clean(&last.title()), ..SeriesFacts::default() };
     let author = all[0].address().to_owned();
     for version in &all {
@@ -149,7 +149,8 @@ fn remarks(library: &Library, id: &str) -> Vec<Remark> {
     let world = World::new(&shelf.catalogue, shelf.reader.as_ref(), library.shelf_data());
     let case = Case::new(&target, &world);
     // What cannot be read is said where the patch is checked.
-    let finding = case.earlier().ok().flatten().and_then(|earlier| check::revision::remarks::check(&target, earlier));
+    let open = |earlier| check::revision::remarks::check(&case, earlier).ok().flatten();
+    let finding = case.earlier().ok().flatten().and_then(open);
     let mut remarks = Vec::new();
     for (at, fact) in finding.iter().flat_map(|finding| finding.facts.iter().enumerate()) {
         let Fact::Remark { on, date, who, says } = fact else { continue };

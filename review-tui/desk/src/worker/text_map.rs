@@ -7,8 +7,8 @@ use provenance_review::check::functions::{Changed, changed};
 use provenance_review::owners::owners;
 use provenance_review::session::images::{Attached, Images};
 
-use super::Library;
 use crate::facts::{MapFunction, MapRow, TextMap};
+use crate::library::Library;
 use crate::text::clean;
 
 /// Instructions of one function that are shown.
@@ -36,7 +36,7 @@ pub(crate) fn look_up(library: &Library, id: &str, image: usize) -> Result<TextM
     let patch = Patch::parse(&text).ok_or("there is no patch in this mail")?;
     let functions = changed(&patch);
     if functions.is_empty() {
-        return Err("this patch changes no function of kernel code that it shows the name of".to_owned());
+        return Err("no function name is visible in the hunks of this patch".to_owned());
     }
     let functions = resolve(attached, &functions).map_err(|e| format!("{}: {e}", attached.path.display()))?;
     let kernel = clean(&attached.name());

@@ -133,7 +133,7 @@ fn again(case: &Case<'_>, given: &[String], mail: &str) -> Look<Option<Finding>>
         let same: Vec<String> = given.iter().filter(|figure| before.contains(figure)).take(SHOWN).cloned().collect();
         // One number may be the same by chance.
         if same.len() >= 2 {
-            let says = "figures of an earlier version are printed again: one measurement, not two";
+            let says = "repeats the figures of an earlier version: one measurement, not two";
             let (date, subject) = (copy.stored.date, copy.stored.subject);
             let mut finding = Finding::new(RULE, Severity::Note, says)
                 .key("again")

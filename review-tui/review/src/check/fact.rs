@@ -99,12 +99,18 @@ pub enum Fact {
     },
     /// Of when the MAINTAINERS is that was read.
     MaintainersOf(i64),
-    /// To which lists earlier patches of the same area went.
+    /// A list to which most threads of earlier patches to the same files went.
     Habit {
-        /// Address, and how many of the patches went to it.
-        shares: Vec<(String, usize)>,
-        /// How many patches there were.
+        /// Its address.
+        list: String,
+        /// How many threads went there.
+        threads: usize,
+        /// How many there were.
         of: usize,
+        /// The file, or the first of them.
+        path: String,
+        /// Date of the oldest.
+        since: i64,
     },
     /// Somebody who knows the mechanism or the code.
     Person {
@@ -133,27 +139,34 @@ pub enum Fact {
         /// Who sent it.
         author: String,
     },
-    /// A line that both have.
-    SameLine(String),
-    /// Names that both make.
-    SameNames(Vec<String>),
+    /// Two pieces that do the same, of the patch and of an earlier mail: added lines without their signs.
+    Pieces {
+        /// Of the patch.
+        here: Vec<String>,
+        /// Its date.
+        on: i64,
+        /// Of the earlier mail.
+        there: Vec<String>,
+        /// Its date.
+        then: i64,
+    },
+    /// How an earlier posting ended.
+    Ended(Ended),
     /// What the patch and earlier events have in common.
     Matched(Vec<String>),
-    /// When it was first posted; `None` where no posting is known.
+    /// When a mechanism was first posted.
     Posted {
-        /// The mechanism, where it is one's first posting.
-        mechanism: Option<MechanismId>,
+        /// The mechanism.
+        mechanism: MechanismId,
         /// The day.
-        on: Option<Date>,
+        on: Date,
     },
-    /// When it was merged; `None` where no commit was known on the day of the patch.
+    /// When it was merged, as a tree has the commit.
     Merged {
         /// The mechanism, where it is one's.
         mechanism: Option<MechanismId>,
         /// The day.
-        on: Option<Date>,
-        /// The day of the patch.
-        by: Date,
+        on: Date,
     },
     /// The revision before this one.
     Earlier {
@@ -183,9 +196,9 @@ pub enum Fact {
     Remark {
         /// The line, with its sign.
         on: String,
-        /// When.
+        /// When it was sent, in seconds since 1970.
         date: i64,
-        /// Who.
+        /// Who wrote it.
         who: String,
         /// The first line of it, cut.
         says: String,
@@ -206,6 +219,31 @@ pub enum Fact {
         /// Its subject.
         subject: String,
     },
+}
+
+/// How a posting ended, as far as the indexed mails tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Somebody refused it.
+    Nak {
+        /// Who.
+        who: String,
+        /// When.
+        on: i64,
+        /// The line that says so.
+        line: String,
+    },
+    /// Others answered, and nobody refused it; the last of them.
+    Answers {
+        /// How many mails.
+        count: usize,
+        /// Who wrote the last.
+        who: String,
+        /// When.
+        on: i64,
+    },
+    /// No answer is indexed.
+    Unanswered,
 }
 
 /// What makes somebody know.
@@ -230,6 +268,8 @@ pub enum Knows {
         subject: String,
         /// The line of it that says so.
         line: String,
+        /// It is a line that the mail's own patch changes there, and not something that is said.
+        changed: bool,
     },
 }
 

@@ -146,7 +146,7 @@ impl Links {
 
 fn draw(checked: &Checked, look: &Look, reader: Option<&Reader>) -> String {
     let mut out = format!(
-        "{}\n{}, {}; read as of that day\n",
+        "{}\n{}, {}; checked as of that day\n",
         look.paint(Style::Strong, &text::line(&checked.subject)),
         text::line(&checked.author),
         dates::day(checked.as_of)

@@ -111,7 +111,7 @@ fn of_file(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
 fn of_directory(path: &Path) -> Result<Gathered, Failure> {
     if Repository::open(path).is_ok() {
         return Err(Failure::new(Exit::Usage, format!("{} is a git repository", path.display()))
-            .hint("name commits of it, as BASE..TIP, with -C DIR where it is not the current directory"));
+            .hint("name commits in it as BASE..TIP; use -C DIR if it is not the current directory"));
     }
     let entries = std::fs::read_dir(path).map_err(|e| Failure::from_error(Exit::Unreadable, &e))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();

@@ -61,5 +61,5 @@ fn made_by_macro(image: &Attached, pattern: &str) -> Result<String, ImageError> 
     let meetings = image.made_by(pattern)?;
     let said: Vec<String> =
         meetings.iter().take(NAMED).map(|(place, owners)| format!("{place}: {}", owners.join(" and "))).collect();
-    Ok(if said.is_empty() { format!("no function {pattern} at which two owners meet") } else { said.join("; ") })
+    Ok(if said.is_empty() { format!("no function {pattern} where two owners meet") } else { said.join("; ") })
 }

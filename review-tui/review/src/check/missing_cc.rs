@@ -1,6 +1,7 @@
 //! Who should have been asked. By MAINTAINERS of an attached tree at the patch's date, else by what others who touched the
 //! same code wrote to; and from history: people who know the mechanism or the code, whom no path leads to.
 
+pub mod about;
 pub mod answers;
 pub mod habit;
 pub mod history;
@@ -25,6 +26,9 @@ pub const MOST: usize = 3;
 
 /// Nobody is named who was silent for so many seconds: three years.
 const SILENT: i64 = 3 * 366 * 86_400;
+
+/// Addresses without a name that are looked up.
+const ADDRESSES: usize = 24;
 
 /// What the parts are called where one could not be looked at.
 const MAINTAINERS: &str = "MAINTAINERS";
@@ -88,6 +92,21 @@ impl Reached {
         Reached(known)
     }
 
+    /// The same, with the names that an address of To or Cc wrote under: one person has several addresses, and To often gives one
+    /// without a name.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn with_names(mut self, case: &Case<'_>) -> Look<Reached> {
+        let message = case.target.message;
+        let bare = message.to.iter().chain(&message.cc).filter(|p| p.name.as_deref().is_none_or(|n| !n.contains(' ')));
+        for person in bare.take(ADDRESSES) {
+            let name = last_of(case.world, &person.address, case.target.as_of)?.map(|(_, name)| name.to_lowercase());
+            self.0.extend(name.filter(|name| name.contains(' ')));
+        }
+        Ok(self)
+    }
+
     /// Whether an address has it.
     pub fn address(&self, address: &str) -> bool {
         self.0.contains(&address.to_lowercase())
@@ -104,6 +123,11 @@ impl Reached {
 /// # Errors
 /// The index cannot be read.
 pub fn last_mail(world: &World<'_>, address: &str, as_of: i64) -> Look<Option<i64>> {
+    Ok(last_of(world, address, as_of)?.map(|(date, _)| date))
+}
+
+/// Date and author's name of that mail.
+fn last_of(world: &World<'_>, address: &str, as_of: i64) -> Look<Option<(i64, String)>> {
     if address.is_empty() || address.contains(['"', '\\']) {
         return Ok(None);
     }
@@ -120,5 +144,6 @@ pub fn last_mail(world: &World<'_>, address: &str, as_of: i64) -> Look<Option<i6
         mail_only: true,
     };
     let answer = search(&question, world.reader, world.catalogue)?;
-    Ok(answer.hits.first().map(|hit| hit.time))
+    let mail = |hit: &provenance_index::search::Hit| hit.mail.as_ref().map(|mail| mail.shown().stored.author.clone());
+    Ok(answer.hits.first().map(|hit| (hit.time, mail(hit).unwrap_or_default())))
 }

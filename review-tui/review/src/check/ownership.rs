@@ -60,7 +60,7 @@ const ASKS: [&str; 14] = [
 ];
 
 /// What those call who use a mechanism by its interface.
-const USES: [&str; 18] = [
+const USES: [&str; 24] = [
     "static_branch_likely",
     "static_branch_unlikely",
     "static_branch_enable",
@@ -75,6 +75,12 @@ const USES: [&str; 18] = [
     "static_call_cond",
     "static_call_update",
     "DEFINE_STATIC_CALL",
+    "DEFINE_STATIC_CALL_NULL",
+    "DEFINE_STATIC_CALL_RET0",
+    "static_call_mod",
+    "static_key_enable",
+    "static_key_disable",
+    "register_fprobe",
     "register_ftrace_function",
     "register_kprobe",
     "register_kretprobe",
@@ -179,7 +185,7 @@ pub fn read(target: &Target<'_>, catalogue: &Catalogue, code: &Code) -> Deeds {
         }
     }
     if deeds.takes.is_none() && !revert {
-        deeds.excludes = registers::read(code, |path| history_of::lives(catalogue, path));
+        deeds.excludes = registers::read(code, today.0, |path| history_of::lives(catalogue, path));
     }
     if deeds.takes.is_none() && deeds.excludes.is_none() && deeds.writes.is_none() {
         deeds.uses = code.adds_name(&USES);
@@ -204,7 +210,7 @@ impl Rule for Ownership {
         } else if let Some((line, says)) = &deeds.writes {
             outcome.findings.push(Finding::new(RULE, Severity::Note, says).at(code, *line));
         } else if let Some(line) = deeds.uses {
-            let says = "uses a mechanism that patches text, by its interface";
+            let says = "patches text through the interface of a mechanism";
             outcome.findings.push(Finding::new(RULE, Severity::Silent, says).at(code, line));
         }
         outcome

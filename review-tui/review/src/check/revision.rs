@@ -39,7 +39,7 @@ impl Rule for Revision {
             Ok(Some(earlier)) => {
                 outcome.findings.extend(trailers::check(case.target, earlier));
                 outcome.add("changelog", changelog::check(case, earlier));
-                outcome.findings.extend(remarks::check(case.target, earlier));
+                outcome.add("remarks", remarks::check(case, earlier));
                 if let Some(broken) = &earlier.unread {
                     outcome.broken("answers", broken.clone());
                 }

@@ -36,7 +36,7 @@ pub static ALL: &[&dyn Rule] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Missing {
-    /// Mail.
+    /// An index of mail.
     Index,
     /// A git tree of the kernel.
     Tree,
@@ -61,7 +61,7 @@ pub struct NotRun {
     pub rule: &'static str,
     /// Which part of it; empty for the whole.
     pub part: &'static str,
-    /// Why.
+    /// Why it was not looked at.
     pub why: Why,
 }
 

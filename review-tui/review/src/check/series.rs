@@ -56,7 +56,7 @@ fn parts(case: &Case<'_>) -> Look<Vec<Finding>> {
         let missing: Vec<String> =
             (1..=total).filter(|n| !members.iter().any(|m| m.number == *n)).map(|n| n.to_string()).collect();
         if !missing.is_empty() {
-            let says = format!("parts are not in the indexed lists: {} of {total}", missing.join(", "));
+            let says = format!("patches missing from the indexed lists: {} of {total}", missing.join(", "));
             findings.push(Finding::new(RULE, Severity::Note, says));
         }
     }
@@ -119,8 +119,10 @@ fn fixes(case: &Case<'_>, named: &[(String, Option<String>)]) -> Look<Option<Vec
         match history::beginning_in(data, &trees, id, 2)?.as_slice() {
             [] => {
                 let newest = trees.iter().map(|tree| tree.newest).max().unwrap_or_default();
-                let says =
-                    format!("{id} of a Fixes: is not in the attached trees (newest commit {})", super::day(newest));
+                let says = format!(
+                    "Fixes: names {id}, which is not in the attached trees (newest commit {})",
+                    super::day(newest)
+                );
                 findings.push(Finding::new(RULE, Severity::Note, says));
             }
             [full] => {
@@ -128,7 +130,7 @@ fn fixes(case: &Case<'_>, named: &[(String, Option<String>)]) -> Look<Option<Vec
                 let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
                 if let Some(title) = title.as_ref().filter(|title| plain(title) != plain(&entry.subject)) {
                     let mut finding =
-                        Finding::new(RULE, Severity::Warning, "the title of a Fixes: is not that of its commit")
+                        Finding::new(RULE, Severity::Warning, "Fixes: quotes a different title than the commit has")
                             .fact(Fact::Titles { says: title.clone(), is: entry.subject.clone() });
                     finding.cite(Evidence::Commit(hex(full), entry.subject));
                     findings.push(finding);

@@ -22,7 +22,7 @@ pub enum Side {
     Older,
     /// The newer.
     Newer,
-    /// Both.
+    /// In both versions.
     Both,
     /// The text says how many lines of both are left out here.
     Folded,

@@ -49,7 +49,7 @@ fn trace(wanted: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         return Err(format!("no function is called {unknown}").into());
     }
     let engine = Engine::new(Options::default())?;
-    let me = engine.holder(MechanismId::named("outside-tracer"), "");
+    let me = engine.holder(MechanismId::named("outside-tracer"), "")?;
     let mut b = Builder::new();
     let entries = FUNCTIONS.map(|(name, function)| {
         b.at(16, 0);
@@ -63,7 +63,7 @@ fn trace(wanted: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     let flags = Flags { save: Save::Regs, ..Flags::default() };
     let reader = engine.clone();
     let ops = Ops::new("entries", flags, move |regs| {
-        let name = reader.text().symbol(regs.ip - 5).map_or_else(String::new, |symbol| symbol.name);
+        let name = reader.text().symbol(regs.ip - 5)?.map_or_else(String::new, |symbol| symbol.name);
         println!("{name}({})", regs.rdi);
     });
     let mut called: [Function; 4] = FUNCTIONS.map(|f| f.1);

@@ -79,7 +79,7 @@ fn a_hostile_mail_adds_no_header() {
 #[test]
 fn encoded_words_decode_to_what_they_encode() {
     let subject = "Re: [PATCH] Übergröße — 日本語の件名 ".repeat(4);
-    let raw = format!("Subject: {}\n\n", encoded(subject.trim()));
+    let raw = format!("Subject: {}\n\n", encoded_word::encode(subject.trim()));
     assert!(raw.lines().all(|line| line.len() <= 78 + "Subject: ".len()), "{raw}");
     assert_eq!(Message::parse(raw.as_bytes()).subject, subject.trim());
 }

@@ -37,7 +37,7 @@ fn a_patch_has_rows_of_every_kind() {
     let touched: Vec<&str> = page.touches.iter().map(|t| t.slug.as_str()).collect();
     assert!(touched.contains(&"bpf-dispatcher"), "{touched:?}");
     let trailers = page.rows.iter().filter(|r| matches!(r.kind, Kind::Trailer(_))).map(|r| &*r.text);
-    assert_eq!(trailers.collect::<Vec<_>>(), ["Signed-off-by  Ada", "Acked-by  Ben (in an answer)"]);
+    assert_eq!(trailers.collect::<Vec<_>>(), ["Signed-off-by  Ada", "Acked-by  Ben (in a reply)"]);
 }
 
 #[test]

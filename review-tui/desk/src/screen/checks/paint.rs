@@ -5,8 +5,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{At, Checks};
-use crate::app::Desk;
 use crate::canvas::{heading, put, put_cut, select};
+use crate::desk::Desk;
 use crate::facts::checked::Lead;
 use crate::text::pieces;
 use crate::theme::{Ink, Theme};

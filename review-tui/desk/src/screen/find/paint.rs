@@ -5,8 +5,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Find;
-use crate::app::Desk;
 use crate::canvas::{put, put_cut, select};
+use crate::desk::Desk;
 use crate::facts::HitRow;
 use crate::msg::Order;
 use crate::people::fitting;

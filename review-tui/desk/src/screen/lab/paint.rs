@@ -10,8 +10,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::LabScreen;
-use crate::app::Desk;
 use crate::canvas::{heading, put, put_cut, select};
+use crate::desk::Desk;
 use crate::lab::{Job, Run, runner};
 use crate::text::{clean, pieces};
 use crate::theme::Ink;

@@ -1,4 +1,4 @@
-//! What a reviewer does with a mail: remarks, notes, tags, answers, a mbox, the work tree.
+//! What a reviewer does with a mail: remarks, notes, tags, answers, an mbox, the work tree.
 
 use provenance_review::text::plural;
 
@@ -150,7 +150,7 @@ impl Thread {
         items.push(('i', "remark on this line".into(), Choice::Act(Action::Remark)));
         items.push(('I', "private note".into(), Choice::Act(Action::Note)));
         items.push(('t', "tags".into(), Choice::Act(Action::Tag)));
-        items.push(('w', format!("write {} as a mbox", series.name), Choice::Act(Action::Write)));
+        items.push(('w', format!("write {} as an mbox", series.name), Choice::Act(Action::Write)));
         items.push(('p', format!("apply {} to the work tree here", series.name), Choice::Apply));
         items
     }

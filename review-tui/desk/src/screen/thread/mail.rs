@@ -1,7 +1,7 @@
 //! One mail in its pane: where it stands, what is folded, where its files, hunks, remarks and links are.
 
 use super::Desk;
-use crate::app::Go;
+use crate::desk::Go;
 use crate::facts::SharedPage;
 use crate::keys::Action;
 use crate::lines::Place;
@@ -36,7 +36,7 @@ impl MailPane {
 
     pub(super) fn missing(&mut self, id: &str) {
         *self = MailPane { id: id.to_owned(), ..self.fresh() };
-        self.trouble = Some("this mail is named in the thread and is not in the indexed lists".to_owned());
+        self.trouble = Some("this mail is referred to in the thread, but is not in the indexed lists".to_owned());
     }
 
     pub(super) fn show(&mut self, page: SharedPage) {
@@ -194,7 +194,7 @@ impl MailPane {
             (None, Action::NextRemark | Action::PreviousRemark) => desk.say("there is no further remark in this mail"),
             (None, Action::SearchNext | Action::SearchBack) => {
                 let what = desk.search.clone();
-                desk.warn(format!("no further line holds {what}"));
+                desk.warn(format!("no further match for {what}"));
             }
             (None, _) => desk.say("there is none further in this mail"),
         }

@@ -83,7 +83,7 @@ impl TreePane {
         }
     }
 
-    /// Goes to the parent, or to the first answer.
+    /// Goes to the parent, or to the first reply.
     pub(super) fn family(&mut self, down: bool) {
         let Some((row, ..)) = self.seen.get(self.place.at) else { return };
         let depth = self.tree.rows[*row].depth;

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use crate::check::fact::Knows;
+use crate::check::fact::{Ended, Knows};
 use crate::check::rule::{Missing, NotRun};
 use crate::check::{Fact, Finding, day};
 use crate::text;
@@ -67,7 +67,7 @@ fn told(fact: &Fact) -> Vec<(String, String)> {
             one("list", format!("{list}: people of {mechanism} write there, seen since {since}"))
         }
         Fact::Rule(place) => one("rule", (*place).to_owned()),
-        Fact::OnConflict { owner, then } => one("owner", format!("{owner} finds other bytes than its own: {then}")),
+        Fact::OnConflict { owner, then } => one("owner", format!("if {owner} finds bytes it did not write: {then}")),
         Fact::Ran { first, second, came, witness } => {
             let silent = if came.word() == "silent" { " (the silent one)" } else { "" };
             let witness = witness
@@ -88,25 +88,30 @@ fn told(fact: &Fact) -> Vec<(String, String)> {
             one("person", format!("{who}: {title}, {by}; {last}"))
         }
         Fact::MaintainersOf(date) => one("file", format!("MAINTAINERS of {}", day(*date))),
-        Fact::Habit { shares, of } => {
-            let shares: Vec<String> = shares.iter().map(|(address, n)| format!("{address} in {n} of {of}")).collect();
-            let shares = shares.join(", ");
-            one("why", format!("of the last indexed patches there: {shares}; no tree was attached by then"))
-        }
+        Fact::Habit { list, threads, of, path, since } => one(
+            "list",
+            format!("{list}: {threads} of {of} threads with patches to {path} since {} went there", day(*since)),
+        ),
         Fact::Person { name, knows, last } => one(name, format!("{}; last mail {}", known(knows), day(*last))),
         Fact::Event { on, what, who } => {
             let who = who.as_deref().unwrap_or("author not recorded");
             one("", format!("{on} {what} ({who})"))
         }
         Fact::Mail { date, subject, author } => one("", format!("{} \"{subject}\" ({author})", day(*date))),
-        Fact::SameLine(line) => one("line", line.clone()),
-        Fact::SameNames(names) => one("names", names.join(", ")),
-        Fact::Matched(what) => one("matched", what.join("; ")),
-        Fact::Posted { mechanism, on } => {
-            let on = on.map_or_else(|| "no posting of it is indexed".to_owned(), |on| on.to_string());
-            one("posted", of(mechanism.as_ref(), on))
+        Fact::Pieces { here, on, there, then } => {
+            let side = |day: Date, lines: &[String]| {
+                let first = std::iter::once((day.to_string(), lines.first().cloned().unwrap_or_default()));
+                first.chain(lines.iter().skip(1).map(|line| (String::new(), line.clone()))).collect::<Vec<_>>()
+            };
+            let mut both = side(day(*then), there);
+            both.extend(side(day(*on), here));
+            both.into_iter().map(|(label, line)| (label, format!("| {}", line.replace('\t', "        ")))).collect()
         }
-        Fact::Merged { mechanism, on, by } => one("merged", merged(mechanism.as_ref(), *on, *by)),
+        Fact::Ended(ended) => one("ended", how(ended)),
+        Fact::Matched(what) => one("matched", what.join("; ")),
+        Fact::Posted { mechanism, on } => one("posted", format!("{mechanism}: {on}")),
+        Fact::Merged { mechanism: Some(slug), on } => one("merged", format!("{slug}: {on}")),
+        Fact::Merged { mechanism: None, on } => one("merged", on.to_string()),
         Fact::Earlier { date, subject, similarity } => {
             let share = similarity / 10;
             one("earlier", format!("{} \"{subject}\", {share} % of its changed lines are the same", day(*date)))
@@ -127,26 +132,27 @@ fn told(fact: &Fact) -> Vec<(String, String)> {
     }
 }
 
-fn of(mechanism: Option<&provenance_corpus::catalogue::MechanismId>, said: String) -> String {
-    mechanism.map_or_else(|| said.clone(), |slug| format!("{slug}: {said}"))
-}
-
-fn merged(mechanism: Option<&provenance_corpus::catalogue::MechanismId>, on: Option<Date>, by: Date) -> String {
-    match (mechanism, on) {
-        (slug, Some(on)) => of(slug, on.to_string()),
-        (Some(slug), None) => format!("{slug}: not by {by}"),
-        (None, None) => format!("no commit of it is known by {by}"),
+fn how(ended: &Ended) -> String {
+    match ended {
+        Ended::Nak { who, on, line } => format!("NAK by {who}, {}: \"{line}\"", day(*on)),
+        Ended::Answers { count, who, on } => {
+            format!("{}, the last by {who}, {}", text::plural(*count as u64, "answer", "answers"), day(*on))
+        }
+        Ended::Unanswered => "no answer is indexed".to_owned(),
     }
 }
 
 fn known(knows: &Knows) -> String {
     match knows {
-        Knows::Owner(slug, on, what) => format!("{slug} owns what is written over: {on} \"{what}\""),
+        Knows::Owner(slug, on, what) => format!("{slug} owns the bytes that are overwritten: {on} \"{what}\""),
         Knows::Similar(slug, on, what) => format!("{slug} does something like this: {on} \"{what}\""),
         Knows::Through(slug, on, what) => format!("the patch writes through {slug}: {on} \"{what}\""),
         Knows::Entry(slug, on, what) => format!("{slug} shares out such entries: {on} \"{what}\""),
-        Knows::Code { shared, date, subject, line } => {
-            format!("{shared}: {} \"{subject}\", where it says: {line}", day(*date))
+        Knows::Code { shared, date, subject, line, changed: true } => {
+            format!("changed {shared}: {} \"{subject}\": {line}", day(*date))
+        }
+        Knows::Code { shared, date, subject, line, changed: false } => {
+            format!("wrote of {shared}: {} \"{subject}\": {line}", day(*date))
         }
     }
 }

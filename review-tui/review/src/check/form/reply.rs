@@ -2,7 +2,7 @@
 //! it can be read. No labels, no grade, no name of a tool.
 
 use super::{Checked, Links, QUOTED};
-use crate::check::fact::Knows;
+use crate::check::fact::{Ended, Knows};
 use crate::check::{Fact, Finding, Severity, day};
 use crate::text;
 
@@ -106,13 +106,10 @@ fn paragraph(finding: &Finding, links: &mut Links) -> String {
             let mut said = format!("Please add {} to Cc", finding.addresses.join(", "));
             for (at, fact) in facts.enumerate() {
                 match fact {
-                    Fact::Habit { shares, of } => {
-                        let most = shares.first().map_or(0, |(_, n)| *n);
-                        said.push_str(&format!(
-                            ": {most} of the last {of} patches there went that way{}",
-                            cite(Some(at))
-                        ));
-                    }
+                    Fact::Habit { list, threads, of, path, .. } => said.push_str(&format!(
+                        "; {list} since {threads} of {of} threads with patches to {path} went there{}",
+                        cite(Some(at))
+                    )),
                     Fact::MaintainersOf(date) => {
                         said.push_str(&format!(", by MAINTAINERS of {}{}", day(*date), cite(Some(at))));
                     }
@@ -123,6 +120,23 @@ fn paragraph(finding: &Finding, links: &mut Links) -> String {
                 }
             }
             said + "."
+        }
+        ("prior-art", "history") => {
+            let mut said = "This was posted before".to_owned();
+            for (at, fact) in facts.enumerate() {
+                match fact {
+                    Fact::Mail { date, .. } => said.push_str(&format!(", on {}{}", day(*date), cite(Some(at)))),
+                    Fact::Ended(Ended::Nak { who, on, .. }) => {
+                        said.push_str(&format!("; {who} refused it on {}{}", day(*on), cite(Some(at))));
+                    }
+                    Fact::Ended(Ended::Answers { who, on, .. }) => {
+                        said.push_str(&format!("; {who} was the last to answer, on {}{}", day(*on), cite(Some(at))));
+                    }
+                    Fact::Ended(Ended::Unanswered) => said.push_str(", and I found no answer to it"),
+                    _ => {}
+                }
+            }
+            said + ". What has changed since?"
         }
         ("prior-art", _) => {
             let mut earlier = Vec::new();

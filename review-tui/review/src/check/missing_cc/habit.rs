@@ -1,141 +1,162 @@
-//! Without a tree there is no MAINTAINERS: lists that most of the last patches to the same part of the kernel went to, and this
-//! one does not.
+//! Without a tree there is no MAINTAINERS: lists that most threads with patches to the same files went to in the years before, and
+//! this patch does not. A thread is one vote however many mails, parts and versions it has, and so is an author.
 
 use provenance_corpus::message::Message;
 use provenance_corpus::patch::Patch;
 use provenance_corpus::robot;
 use provenance_corpus::trailer::{self, Kind as TrailerKind};
-use provenance_index::collapse::{Dedup, Sort};
-use provenance_index::search::{Question, search};
+use provenance_index::hash;
+use provenance_index::people::{identity, touched};
+use provenance_index::reader::Reader;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{LISTS, RULE, Reached};
+use super::{LISTS, RULE, Reached, SILENT, last_mail};
 use crate::check::rule::{Look, Missing};
 use crate::check::{Case, Evidence, Fact, Finding, Outcome, Severity};
 
-/// Mails whose recipients are looked at.
-const SAMPLE: usize = 120;
+/// Files of a patch that are asked for, the first; one that touches more is about none of them.
+const FILES: usize = 12;
 
-/// Fewer mails say nothing of a habit.
-const ENOUGH: usize = 20;
+/// Mails that are looked up, and threads that are read, the newest first.
+const MAILS: usize = 400;
+const THREADS: usize = 40;
+
+/// Fewer threads say nothing of a habit.
+const ENOUGH: usize = 6;
 
 /// Of them so many must have gone to a list.
 const HABIT: f32 = 0.6;
 
-/// So many people must have sent some of them, and as great a share of those people must have sent theirs to the list: a robot
-/// writes where its tree's mails go, whatever they touch, and one author's series of twenty versions is one habit.
+/// So many people must have sent some of them, and as great a share of those people must have sent theirs to the list.
 const AUTHORS: usize = 3;
 
-/// The part of a path that has lists of its own: an architecture or driver class, else a subsystem.
-fn area(path: &str) -> Option<String> {
-    let parts: Vec<&str> = path.split('/').collect();
-    (parts.len() > 2 && matches!(parts[0], "arch" | "drivers" | "net" | "fs")).then(|| parts[..2].join("/"))
+/// What of the votes went to an address.
+#[derive(Default)]
+struct Votes {
+    threads: usize,
+    authors: FxHashSet<String>,
+    /// The newest mail that went there.
+    example: String,
 }
 
-/// Whether a patch touches another area of the same kind as well, so that its recipients say nothing of this one.
-fn reaches_beyond(patch: &Patch<'_>, here: &str) -> bool {
-    let kind = here.split('/').next();
-    patch
-        .files
-        .iter()
-        .filter_map(|file| area(file.path()))
-        .any(|other| other != here && other.split('/').next() == kind)
+/// One mail of each thread that patched the files before, the newest of the newest threads first: hashes of Message-IDs.
+fn threads(case: &Case<'_>, reader: &Reader) -> Look<Vec<u64>> {
+    let target = case.target;
+    let files: Vec<&str> = target.patch.files.iter().map(|file| file.path()).collect();
+    let own = hash::message_id(&target.message.message_id);
+    let mut dated: Vec<(i64, u64)> = Vec::new();
+    for id in touched(reader, &files, target.as_of, own)? {
+        let facts = reader.links.facts.of(id)?;
+        let patch = facts.iter().find(|f| f.flags.patch && !f.flags.told && !f.flags.page);
+        dated.extend(patch.filter(|f| target.as_of - f.date < SILENT).map(|f| (f.date, id)));
+    }
+    dated.sort_unstable_by(|a, b| b.cmp(a));
+    dated.truncate(MAILS);
+    // A series and its versions are one, however they hang together.
+    let graph = &reader.links.graph;
+    let work = |id: u64| -> Look<(u64, u64)> {
+        let root = reader.links.root(id)?.unwrap_or(id);
+        let chain = match graph.sending(id)? {
+            Some((head, _)) => graph.versions(head)?.into_iter().map(|version| version.head).min().unwrap_or(head),
+            None => id,
+        };
+        Ok((root, chain))
+    };
+    let (own_root, own_chain) = work(own)?;
+    let mut seen: FxHashSet<u64> = [own_root, own_chain].into_iter().collect();
+    let mut found = Vec::new();
+    for (_, id) in dated {
+        let (root, chain) = work(id)?;
+        let fresh = seen.insert(root) & seen.insert(chain);
+        if fresh && found.len() < THREADS {
+            found.push(id);
+        }
+    }
+    Ok(found)
 }
 
-/// Lists that most mails about the same area went to, and this one does not.
+/// Lists that most threads about the same files went to, and this one does not.
 ///
 /// # Errors
 /// The index cannot be read. A mail that cannot be is left out, and told in the outcome.
 pub fn lists(case: &Case<'_>, reached: &Reached, outcome: &mut Outcome) -> Look<Option<Finding>> {
-    let (target, world) = (case.target, case.world);
-    let Some(reader) = world.reader else {
+    let target = case.target;
+    let Some(reader) = case.world.reader else {
         outcome.lacks(LISTS, Missing::Index);
         return Ok(None);
     };
-    let mut areas: Vec<String> = target.patch.files.iter().filter_map(|file| area(file.path())).collect();
-    areas.sort();
-    areas.dedup();
-    for area in areas {
-        let question = Question {
-            query: format!("dfn:\"{area}\" is:patch"),
-            as_of: Some(target.as_of),
-            dedup: Dedup::MessageId,
-            sort: Sort::Date,
-            reverse: false,
-            threads: false,
-            limit: Some(SAMPLE),
-            offset: 0,
-            now: target.as_of,
-            mail_only: true,
-        };
-        let answer = search(&question, Some(reader), world.catalogue)?;
-        // In how many mails an address is, and which people's.
-        let mut to: FxHashMap<String, (usize, FxHashSet<String>)> = FxHashMap::default();
-        let (mut from, mut authors): (FxHashSet<String>, FxHashSet<String>) = Default::default();
-        let mut mails = 0;
-        let mut example = None;
-        for hit in answer.hits {
-            let Some(mail) = &hit.mail else { continue };
-            let copy = mail.shown();
-            let bytes = match case.bytes(copy) {
-                Ok(bytes) => bytes,
-                Err(broken) => {
-                    outcome.broken(LISTS, broken);
-                    continue;
-                }
-            };
-            let message = Message::parse(&bytes);
-            let text = message.text();
-            from.extend(message.from.iter().map(|p| p.address.to_lowercase()));
-            // Nor is anybody a list who signs or reviews.
-            from.extend(trailer::parse(&text).iter().filter_map(|t| {
-                let person = t.kind == TrailerKind::Person;
-                person.then(|| t.address()).flatten().map(|a| a.address.to_lowercase())
-            }));
-            if Patch::parse(&text).is_none_or(|patch| reaches_beyond(&patch, &area)) {
+    if target.patch.files.len() > FILES {
+        return Ok(None);
+    }
+    let mut to: FxHashMap<String, Votes> = FxHashMap::default();
+    // Nobody is a list who writes, signs or reviews.
+    let (mut people, mut authors): (FxHashSet<String>, FxHashSet<String>) = Default::default();
+    let (mut votes, mut since) = (0, target.as_of);
+    for id in threads(case, reader)? {
+        let Some(copy) = reader.mail(id)? else { continue };
+        let bytes = match case.bytes(&copy) {
+            Ok(bytes) => bytes,
+            Err(broken) => {
+                outcome.broken(LISTS, broken);
                 continue;
             }
-            mails += 1;
-            if copy.stored.message_id != *target.message.message_id {
-                example.get_or_insert_with(|| copy.stored.message_id.clone());
-            }
-            // A robot's mail goes to the list of such mails, which is nobody's to write to.
-            let robot = robot::is(&copy.stored.author, &copy.stored.address);
-            let author = Some(copy.stored.address.to_lowercase()).filter(|_| !robot);
-            authors.extend(author.clone());
-            let reached = message.cc.iter().chain(message.to.iter().filter(|_| !robot));
-            let addresses: FxHashSet<String> = reached.map(|p| p.address.to_lowercase()).collect();
-            // That all of a list's archive went to the list says nothing of who else writes to it.
-            let mut came_by = mail.copies.iter().flat_map(|copy| &copy.stored.lists);
-            let only = came_by.next().filter(|list| came_by.all(|other| other == *list));
-            for address in addresses.into_iter().filter(|address| Some(&address.replace('@', ".")) != only) {
-                let (mails, authors) = to.entry(address).or_default();
-                *mails += 1;
-                authors.extend(author.clone());
-            }
-        }
-        if mails < ENOUGH || authors.len() < AUTHORS {
+        };
+        let (message, stored) = (Message::parse(&bytes), &copy.stored);
+        let text = message.text();
+        people.extend(message.from.iter().map(|p| p.address.to_lowercase()));
+        people.extend(
+            trailer::parse(&text)
+                .iter()
+                .filter(|t| t.kind == TrailerKind::Person)
+                .filter_map(|t| Some(t.address()?.address.to_lowercase())),
+        );
+        // A robot writes where its tree's mails go, whatever they touch; and so does who touches everything.
+        if robot::is(&stored.author, &stored.address) || Patch::parse(&text).is_none_or(|p| p.files.len() > FILES) {
             continue;
         }
-        let usual = |part: usize, all: usize| part as f32 >= HABIT * all as f32;
-        let mut missing: Vec<(String, usize)> = to
-            .into_iter()
-            .filter(|(_, (n, by))| usual(*n, mails) && usual(by.len(), authors.len()))
-            .filter(|(address, _)| !from.contains(address) && !reached.address(address))
-            .map(|(address, (n, _))| (address, n))
-            .collect();
-        missing.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        let names: Vec<String> = missing.iter().map(|(address, _)| address.clone()).collect();
-        let says = match names.split_last() {
-            Some((last, [])) => format!("{area}/ is touched; {last} is not in To or Cc"),
-            Some((last, rest)) => format!("{area}/ is touched; {} and {last} are not in To or Cc", rest.join(", ")),
-            None => continue,
-        };
-        let mut finding =
-            Finding::new(RULE, Severity::Note, says).key("lists").fact(Fact::Habit { shares: missing, of: mails });
-        example.into_iter().for_each(|id| finding.cite(Evidence::Mail(id)));
-        finding.addresses = names;
-        return Ok(Some(finding));
+        (votes, since) = (votes + 1, since.min(stored.date));
+        let author = identity(&stored.author, &stored.address);
+        authors.insert(author.clone());
+        // That all of a list's archive went to the list says nothing of who else writes to it.
+        let only = (stored.lists.len() == 1).then(|| &stored.lists[0]);
+        let addresses: FxHashSet<String> =
+            message.to.iter().chain(&message.cc).map(|p| p.address.to_lowercase()).collect();
+        for address in addresses.into_iter().filter(|address| Some(&address.replace('@', ".")) != only) {
+            let known = to.entry(address).or_default();
+            if known.threads == 0 {
+                known.example.clone_from(&stored.message_id);
+            }
+            known.threads += 1;
+            known.authors.insert(author.clone());
+        }
     }
-    Ok(None)
+    if votes < ENOUGH || authors.len() < AUTHORS {
+        return Ok(None);
+    }
+    let usual = |part: usize, all: usize| part as f32 >= HABIT * all as f32;
+    let mut missing: Vec<(String, Votes)> = to
+        .into_iter()
+        .filter(|(_, by)| usual(by.threads, votes) && usual(by.authors.len(), authors.len()))
+        .filter(|(address, _)| !people.contains(address) && !reached.address(address))
+        .collect();
+    missing.sort_by(|a, b| b.1.threads.cmp(&a.1.threads).then(a.0.cmp(&b.0)));
+    let path = target.patch.files.first().map_or("", |file| file.path());
+    let mut finding = Finding::new(RULE, Severity::Note, "").key("lists");
+    for (list, by) in missing {
+        // What ever wrote a mail is a person.
+        if last_mail(case.world, &list, target.as_of)?.is_some() {
+            continue;
+        }
+        let (threads, of, path) = (by.threads, votes, path.to_owned());
+        finding = finding.fact(Fact::Habit { list: list.clone(), threads, of, path, since });
+        finding.cite(Evidence::Mail(by.example));
+        finding.addresses.push(list);
+    }
+    let files = if target.patch.files.len() == 1 { path.to_owned() } else { format!("{path} and others") };
+    finding.says = match finding.addresses.split_last() {
+        None => return Ok(None),
+        Some((last, [])) => format!("{files} is touched; {last} is not in To or Cc"),
+        Some((last, rest)) => format!("{files} is touched; {} and {last} are not in To or Cc", rest.join(", ")),
+    };
+    Ok(Some(finding))
 }

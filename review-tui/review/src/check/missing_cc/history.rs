@@ -7,6 +7,7 @@ use provenance_corpus::robot;
 use provenance_index::hash;
 use provenance_index::people::{self, identity};
 
+use super::about::About;
 use super::{MOST, RULE, Reached, SILENT, last_mail};
 use crate::check::code::names;
 use crate::check::fact::Knows;
@@ -25,9 +26,6 @@ const IDIOM: usize = 2;
 
 /// They must have written within so many seconds: a year.
 const RECENT: i64 = 366 * 86_400;
-
-/// Characters of a quoted line.
-const LINE: usize = 90;
 
 /// Shorter names are everybody's.
 const SHORTEST: usize = 6;
@@ -64,7 +62,7 @@ pub fn check(case: &Case<'_>, tree: bool, led_to: &dyn Fn(&str, &str) -> bool) -
     }
     // Of MAINTAINERS nothing is said where none was read.
     let says = if tree {
-        "not in To or Cc: people from history, whom MAINTAINERS does not lead to"
+        "not in To or Cc: active in this code, not in MAINTAINERS"
     } else {
         "not in To or Cc: people from history, who know this code"
     };
@@ -80,39 +78,26 @@ pub fn check(case: &Case<'_>, tree: bool, led_to: &dyn Fn(&str, &str) -> bool) -
     Ok(Some(finding))
 }
 
-/// Those who are named for earlier mails: at most two, who were there within a year, each with the line of the mail that names
-/// what is shared. Without such a line nobody is named.
+/// Those who are named for earlier mails: at most two, who were there within a year, each with a line of the mail that is about
+/// what the patch changes. Without such a line nobody is named.
 fn quote(case: &Case<'_>, people: &mut Vec<Person>) -> Look<()> {
+    let about = About::of(case.target, case.code());
     let mut quoted = 0;
     let mut kept = Vec::new();
     for mut person in std::mem::take(people) {
-        if let Knows::Code { shared, line, .. } = &mut person.knows {
+        if let Knows::Code { shared, line, changed, .. } = &mut person.knows {
             let recent = case.target.as_of - person.last < RECENT;
             let copy =
                 case.world.reader.map(|reader| reader.mail(hash::message_id(&person.mail))).transpose()?.flatten();
             let Some(copy) = copy.filter(|_| recent && quoted < IDIOM) else { continue };
-            let text = case.text(&copy)?;
-            let Some(says) = line_with(&text, shared) else { continue };
-            *line = says;
+            let Some(found) = about.line(&case.text(&copy)?) else { continue };
+            (*shared, *line, *changed) = (found.about, found.line, found.changed);
             quoted += 1;
         }
         kept.push(person);
     }
     *people = kept;
     Ok(())
-}
-
-/// The first line of a text that names something: a whole word, or a path.
-fn line_with(text: &str, wanted: &str) -> Option<String> {
-    let is_name = |c: char| c.is_alphanumeric() || c == '_';
-    let whole = |line: &&str| {
-        line.match_indices(wanted).any(|(at, _)| {
-            let before = line[..at].chars().next_back().is_none_or(|c| !is_name(c));
-            before && line[at + wanted.len()..].chars().next().is_none_or(|c| !is_name(c))
-        })
-    };
-    let line = text.lines().find(whole)?;
-    Some(line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LINE).collect())
 }
 
 /// People whom the mail does not reach, the best first: where bytes of another mechanism are taken, those who answer for that
@@ -131,6 +116,7 @@ pub fn people(case: &Case<'_>) -> Look<Vec<Person>> {
         of_mechanisms.truncate(MOST);
         of_mechanisms.into_iter().chain(of_code).collect()
     };
+    let reached = if all.is_empty() { reached } else { reached.with_names(case)? };
     let mut seen: Vec<String> = Vec::new();
     all.retain(|person| {
         let key = identity(&person.name, &person.address);
@@ -174,6 +160,7 @@ fn of_code(case: &Case<'_>) -> Look<Vec<Person>> {
                 date: copy.stored.date,
                 subject: copy.stored.subject,
                 line: String::new(),
+                changed: false,
             },
             mail: copy.stored.message_id,
             name: person.name,

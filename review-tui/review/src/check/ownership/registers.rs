@@ -5,12 +5,17 @@
 //! - An `ftrace_ops` with `FTRACE_OPS_FL_IPMODIFY` is one, and a direct call counts as one where it is not asked to share.
 //! - A user of any kind that moves the instruction pointer and declares nothing is worse: nobody is refused, and one is lost.
 //!
+//! A BPF program is such a user where it is attached as `fmod_ret`, which may veto the call, or calls `bpf_override_return()`: both
+//! move the pointer and declare nothing. Programs attached as `fentry` or `fexit` ride on a direct call, which is shared out. A
+//! static call or key is patched where it is used, behind the entry's own five bytes, and takes part in none of this.
+//!
 //! A patch is warned about when it does that to any function at all, or moves the pointer of one that it does not define. The
 //! kernel's own `kprobe_example.c` would get a note, were it not in `samples/`: it observes one function of somebody else's and
 //! keeps a live patch of it out. `fail_function.c` gets nothing: it moves the pointer and declares nothing, but only in functions
 //! that allow that (it asks `within_error_injection_list()`). A live patch is what it is by agreement, and the files where a
 //! mechanism lives are its own affair.
 
+use jiff::civil::{Date, date};
 use provenance_corpus::patch::LineKind;
 use provenance_lab::conflict::Era;
 
@@ -30,7 +35,19 @@ struct Registration {
     because: &'static str,
     /// The engine's claimant.
     era: Era,
-    rule: &'static str,
+    /// The kernel's rule, and from when on it was so: before the first nobody was kept out.
+    rules: &'static [(Date, &'static str)],
+}
+
+/// The rule of ftrace itself.
+const IPMODIFY: &[(Date, &str)] = &[
+    (date(2014, 11, 21), "kernel/trace/ftrace.c: one user of IPMODIFY for each entry, since November 2014"),
+    (date(2019, 11, 24), "kernel/trace/ftrace.c: __ftrace_hash_update_ipmodify(), v5.4"),
+];
+
+/// The rule of whoever registers at a day.
+fn rule(rules: &'static [(Date, &'static str)], today: Date) -> Option<&'static str> {
+    rules.iter().rev().find(|(since, _)| *since <= today).map(|(_, rule)| *rule)
 }
 
 const KINDS: [Registration; 4] = [
@@ -42,7 +59,11 @@ const KINDS: [Registration; 4] = [
         because: "kprobes registers it with ftrace as a user of IPMODIFY, of which an entry has one; a live patch of the same \
                   function is refused, or the probe is where a live patch came first",
         era: Era::KprobePost,
-        rule: "kernel/kprobes.c: arm_kprobe_ftrace() with kprobe_ipmodify_ops, v5.17",
+        rules: &[
+            (date(2014, 11, 21), "kernel/kprobes.c: probes on an ftrace site have IPMODIFY, since November 2014"),
+            (date(2019, 11, 24), "kernel/kprobes.c: arm_kprobe_ftrace() with kprobe_ipmodify_ops, v5.4"),
+            (date(2022, 3, 20), "kernel/kprobes.c: arm_kprobe_ftrace() with kprobe_ipmodify_ops, v5.17"),
+        ],
     },
     Registration {
         calls: &["register_ftrace_function"],
@@ -51,16 +72,17 @@ const KINDS: [Registration; 4] = [
         flag: "FTRACE_OPS_FL_IPMODIFY",
         because: "an entry has one user of IPMODIFY; a live patch of the same function is refused, or this is",
         era: Era::KprobePost,
-        rule: "kernel/trace/ftrace.c: __ftrace_hash_update_ipmodify(), v5.4",
+        rules: IPMODIFY,
     },
     Registration {
-        calls: &["register_ftrace_direct", "register_ftrace_direct_multi"],
+        calls: &["register_ftrace_direct", "register_ftrace_direct_multi", "update_ftrace_direct_add"],
         what: "a direct call",
         of: "ftrace-direct",
         flag: "",
         because: "an entry has one direct call; a BPF trampoline on the same function is refused, or this is",
         era: Era::FtraceDirect,
-        rule: "kernel/trace/ftrace.c: register_ftrace_direct(), v5.5",
+        // A patch may bring what the release after it has.
+        rules: &[(date(2019, 11, 8), "kernel/trace/ftrace.c: register_ftrace_direct(), v5.5")],
     },
     Registration {
         calls: &["register_fprobe", "register_fprobe_ips", "register_fprobe_syms"],
@@ -69,7 +91,7 @@ const KINDS: [Registration; 4] = [
         flag: "FTRACE_OPS_FL_IPMODIFY",
         because: "it is one of many users of the entry",
         era: Era::Ftrace,
-        rule: "kernel/trace/ftrace.c: __ftrace_hash_update_ipmodify(), v5.4",
+        rules: IPMODIFY,
     },
 ];
 
@@ -123,16 +145,17 @@ impl User {
 
 /// A quick look that is never wrong when it says no.
 pub fn suspect(text: &str) -> bool {
-    KINDS.iter().flat_map(|kind| kind.calls).any(|call| text.contains(call))
+    KINDS.iter().flat_map(|kind| kind.calls).chain(&BPF).any(|call| text.contains(call))
 }
 
 /// The first registration that a patch adds, and that keeps others out of functions which the patch does not define.
-pub fn read(code: &Code, own: impl Fn(&str) -> bool) -> Option<User> {
+pub fn read(code: &Code, today: Date, own: impl Fn(&str) -> bool) -> Option<User> {
     let moves = code.adds_name(&MOVES).and_then(|line| {
         names(&code.lines[line].code).map(|(_, name)| name).find(|name| MOVES.contains(name)).map(str::to_owned)
     });
     let allowed = code.adds_name(&ALLOWED).is_some();
     for kind in &KINDS {
+        let Some(rule) = rule(kind.rules, today) else { continue };
         let count = |lines: LineKind| kind.calls.iter().flat_map(|call| code.calls(call, lines)).collect::<Vec<_>>();
         let added: Vec<_> = count(LineKind::Added).into_iter().filter(|call| !call.defines).collect();
         if added.len() <= count(LineKind::Removed).len() {
@@ -161,11 +184,51 @@ pub fn read(code: &Code, own: impl Fn(&str) -> bool) -> Option<User> {
                 moves: moves.clone(),
                 era: kind.era,
                 rivals: ["livepatch", "bpf-trampoline"],
-                rule: kind.rule,
+                rule,
             });
         }
     }
-    None
+    bpf(code, today)
+}
+
+/// What a BPF program moves the pointer by.
+const BPF: [&str; 2] = ["fmod_ret", "bpf_override_return"];
+
+/// A BPF program that may move the pointer of a function which the patch does not define.
+fn bpf(code: &Code, today: Date) -> Option<User> {
+    let added = || code.lines.iter().enumerate().filter(|(_, line)| line.kind == LineKind::Added);
+    let section = |line: &str| {
+        let inside = line.trim_start().strip_prefix("SEC(\"")?.split('"').next()?.to_owned();
+        let (kind, name) = inside.split_once('/')?;
+        Some((kind.trim_end_matches(".s").to_owned(), name.to_owned()))
+    };
+    let sections = || added().filter_map(|(at, line)| Some((at, section(&line.raw)?)));
+    let vetoes = sections().find(|(_, (kind, _))| kind == "fmod_ret").map(|(at, (_, name))| (at, Some(name), BPF[0]));
+    let overrides = || {
+        // A call, with a program's section above it: kernel code defines the helper and lists it.
+        let (at, _) = added().find(|(_, line)| {
+            line.code.starts_with(char::is_whitespace) && names(&line.code).any(|(_, name)| name == BPF[1])
+        })?;
+        let above = sections().take_while(|(above, _)| *above < at).last().map(|(_, (_, name))| name);
+        above.map(|name| (at, Some(name), BPF[1]))
+    };
+    let (line, function, by) = vetoes.or_else(overrides)?;
+    if function.as_ref().is_some_and(|name| code.functions.iter().any(|f| f.name == *name)) {
+        return None;
+    }
+    Some(User {
+        line,
+        what: "a BPF program that moves the instruction pointer",
+        concerns: ["ftrace", "livepatch"],
+        because: "it may keep the function from running and declares no IPMODIFY, so that nothing refuses a second one that moves \
+                  the pointer",
+        function,
+        declares: false,
+        moves: Some(by.to_owned()),
+        era: Era::Trampoline2022,
+        rivals: ["livepatch", "ftrace"],
+        rule: rule(IPMODIFY, today)?,
+    })
 }
 
 /// Whether a flag or handler is set on an added line, and not to nothing.

@@ -23,7 +23,7 @@ const SHORTEST: usize = 4;
 type Place = (String, String);
 
 /// The changed lines of each place, with their signs.
-fn places(patch: &Patch<'_>) -> BTreeMap<Place, FxHashSet<String>> {
+pub(super) fn places(patch: &Patch<'_>) -> BTreeMap<Place, FxHashSet<String>> {
     let mut found: BTreeMap<Place, FxHashSet<String>> = BTreeMap::new();
     for file in &patch.files {
         for hunk in patch.hunks(file) {
@@ -51,7 +51,7 @@ pub fn check(case: &Case<'_>, earlier: &Earlier) -> Look<Option<Finding>> {
     let (old, new) = (places(&old), places(&case.target.patch));
     let all = |of: &BTreeMap<Place, FxHashSet<String>>| of.values().flatten().cloned().collect::<FxHashSet<String>>();
     let (old_lines, new_lines) = (all(&old), all(&new));
-    let log = changelog(case)?;
+    let log = of(case)?;
     let told = |words: &FxHashSet<&str>, place: &Place| {
         let file = place.0.rsplit('/').next().unwrap_or_default();
         let stem = file.split('.').next().unwrap_or_default();
@@ -79,7 +79,7 @@ pub fn check(case: &Case<'_>, earlier: &Earlier) -> Look<Option<Finding>> {
     let says = if log.trim().is_empty() {
         "changed since the earlier revision, and there is no changelog"
     } else {
-        "changed since the earlier revision, and not named in the changelog"
+        "changed since the last version, but not in the changelog"
     };
     let mut finding = Finding::new(RULE, Severity::Note, says).key("changelog").fact(earlier.fact());
     finding.cite(Evidence::Mail(earlier.message_id.clone()));
@@ -95,7 +95,10 @@ pub fn check(case: &Case<'_>, earlier: &Earlier) -> Look<Option<Finding>> {
 }
 
 /// What the patch and its cover letter say of changes.
-fn changelog(case: &Case<'_>) -> Look<String> {
+///
+/// # Errors
+/// The cover letter cannot be read.
+pub(super) fn of(case: &Case<'_>) -> Look<String> {
     let patch = &case.target.patch;
     let mut log = format!("{}\n{}", of_message(patch.slice(patch.message)), of_notes(patch.slice(patch.notes)));
     if let Some(cover) = cover(case)? {

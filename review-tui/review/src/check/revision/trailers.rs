@@ -32,18 +32,18 @@ pub fn check(target: &Target<'_>, earlier: &Earlier) -> Option<Finding> {
     }
     // A patch that changed much is right to drop them; that is for the reader to say.
     let severity = if earlier.similarity >= 900 { Severity::Warning } else { Severity::Note };
-    let says = "trailers given to the earlier revision are not carried";
+    let says = "trailers given to an earlier version are not carried over";
     let mut finding = Finding::new(RULE, severity, says).key("trailers").fact(earlier.fact());
     for (trailer, id) in lost.into_iter().take(SHOWN) {
         finding = finding.fact(Fact::Given(trailer));
         finding.cite(Evidence::Mail(id));
     }
-    finding.advice = Some("carry them, or say in the changelog why not".to_owned());
+    finding.advice = Some("carry them over, or say in the changelog why not".to_owned());
     Some(finding)
 }
 
 /// Name and address of each trailer that a reader gave.
-fn given(text: &str) -> Vec<(String, String)> {
+pub(super) fn given(text: &str) -> Vec<(String, String)> {
     let parsed = trailer::parse(text);
     let people = parsed.iter().filter(|t| t.kind == TrailerKind::Person);
     people

@@ -97,8 +97,7 @@ impl Library {
         };
         let mut trouble = shelf.trouble.clone();
         if torn > 0 && trouble.is_none() {
-            trouble =
-                Some(format!("{torn} lines of state/journal.jsonl were cut short or are damaged, and are passed over"));
+            trouble = Some(format!("skipped {torn} incomplete or damaged lines in state/journal.jsonl"));
         }
         Opened {
             horizon: horizon::indexed(shelf.reader.as_ref()),
