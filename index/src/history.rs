@@ -415,7 +415,8 @@ pub fn commits(data: &Path, facts: &[Fact]) -> io::Result<Vec<Commit>> {
                     compared.push(entry.id.clone());
                 }
                 if meets || links {
-                    let commit = Commit { id: entry.id.clone(), fact: fact(&entry), aside: false };
+                    let commit =
+                        Commit { id: entry.id.clone(), fact: fact(&entry), aside: false, authored: entry.dates.0 };
                     met.insert(entry.id, commit);
                 }
             },
@@ -457,8 +458,11 @@ fn halves_before(
             let before = fact(&entry);
             let near = (commit.fact.date - before.date).abs() < 86_400 && before.author.0 == commit.fact.author.0;
             let file = before.files.iter().any(|file| commit.fact.files.binary_search(file).is_ok());
-            if near && file && !entry.merge && !met.get(&entry.id).is_some_and(|known| known.fact.lines > 0) {
-                found.insert(entry.id.clone(), Commit { id: entry.id, fact: before, aside: false });
+            if near && file && !entry.merge && met.get(&entry.id).is_none_or(|known| known.fact.lines == 0) {
+                found.insert(
+                    entry.id.clone(),
+                    Commit { id: entry.id, fact: before, aside: false, authored: entry.dates.0 },
+                );
             }
         }
     }

@@ -10,6 +10,7 @@
 //! - `real`: the real archives and threads, as snapshots
 //! - `am`: series as git am takes them, and whether they apply
 //! - `links`, `series`, `diff`, `dig`: what comes from what, and how good the links are
+//! - `commits`: where commits are, and what belongs to them
 //! - `check`: findings on a patch, and no false alarms
 //! - `b4`: b4 of PyPI runs the check
 //! - `blinds`: the same patch with less to go by, and what that costs
@@ -33,6 +34,7 @@ mod bench;
 mod blinds;
 mod cases;
 mod check;
+mod commits;
 mod conflicts;
 mod data;
 mod desk;

@@ -126,7 +126,8 @@ fn dir(data: &Path, tree: &Tree) -> PathBuf {
 /// Writes what the commits of a generation say. `whole` says that they are all commits of the tree.
 pub(super) fn write(data: &Path, tree: &Tree, entries: &[Entry], whole: bool) -> io::Result<()> {
     let dir = dir(data, tree);
-    let kept = Records::<Kin>::open(&dir, tree.generation)?;
+    // Each generation of the tree has a file here too.
+    let kept = Records::<Kin>::open(&dir, tree.generation - 1)?;
     let mut said: Vec<Kin> = entries.iter().flat_map(words).collect();
     let base = whole || kept.files() == 0 || kept.files() >= FILES;
     if base && !whole {

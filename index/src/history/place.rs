@@ -110,6 +110,9 @@ struct State {
     next: u32,
 }
 
+/// A commit, and the nodes of its parents.
+pub(super) type Child<'c> = (&'c Commit, Box<[u64]>);
+
 /// Where a commit is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -196,11 +199,7 @@ pub fn find(data: &Path, tree: &Tree, id: &[u8]) -> io::Result<Option<Standing>>
 ///
 /// # Errors
 /// What the file system says, or damage.
-pub(super) fn parents<'c>(
-    data: &Path,
-    tree: &Tree,
-    commits: &[&'c Commit],
-) -> io::Result<Vec<(&'c Commit, Box<[u64]>)>> {
+pub(super) fn parents<'c>(data: &Path, tree: &Tree, commits: &[&'c Commit]) -> io::Result<Vec<Child<'c>>> {
     let dir = dir(data, tree);
     let Some(state) = load(&dir)? else { return Ok(Vec::new()) };
     let records = Records::<Place>::open(&dir, state.generation)?;

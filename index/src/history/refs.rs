@@ -173,15 +173,12 @@ mod tests {
 
     #[test]
     fn tags_of_releases() {
-        let numbers = |tag: &str| version(tag).map(|(numbers, early)| (numbers, early));
-        assert_eq!(numbers("v6.1"), Some((vec![6, 1], false)));
-        assert_eq!(numbers("v6.1.55"), Some((vec![6, 1, 55], false)));
-        assert_eq!(numbers("v6.1-rc3"), Some((vec![6, 1], true)));
-        assert_eq!(numbers("release-2.0"), Some((vec![2, 0], false)));
-        for other in
-            ["next-20240101", "v6.1.3-rt2", "for-6.8", "x86-urgent-2024-01-05", "v6", "99999999999.1", "", "é1.2"]
-        {
-            assert_eq!(numbers(other).filter(|_| other != "for-6.8"), None, "{other}");
+        assert_eq!(version("v6.1"), Some((vec![6, 1], false)));
+        assert_eq!(version("v6.1.55"), Some((vec![6, 1, 55], false)));
+        assert_eq!(version("v6.1-rc3"), Some((vec![6, 1], true)));
+        assert_eq!(version("release-2.0"), Some((vec![2, 0], false)));
+        for other in ["next-20240101", "v6.1.3-rt2", "x86-urgent-2024-01-05", "v6", "99999999999.1", "", "é1.2"] {
+            assert_eq!(version(other), None, "{other}");
         }
     }
 

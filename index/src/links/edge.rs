@@ -49,6 +49,8 @@ pub enum Class {
     Text,
     /// The text names it with its domain masked, and one mail alone fits.
     Masked,
+    /// The commit has the author and, to the second, the date of the mail, as `git am` gives them, and lines of its patch.
+    Moment,
 }
 
 const KINDS: [Kind; 9] = [
@@ -62,7 +64,7 @@ const KINDS: [Kind; 9] = [
     Kind::Squashed,
     Kind::Split,
 ];
-const CLASSES: [Class; 11] = [
+const CLASSES: [Class; 12] = [
     Class::Trailer,
     Class::Reply,
     Class::ChangeId,
@@ -74,6 +76,7 @@ const CLASSES: [Class; 11] = [
     Class::Title,
     Class::Text,
     Class::Masked,
+    Class::Moment,
 ];
 
 impl Kind {
@@ -100,7 +103,7 @@ impl Kind {
 
 impl Class {
     /// All classes, in order.
-    pub const ALL: [Class; 11] = CLASSES;
+    pub const ALL: [Class; 12] = CLASSES;
 
     /// The word used in outputs.
     pub fn as_str(self) -> &'static str {
@@ -116,6 +119,7 @@ impl Class {
             Class::Title => "title",
             Class::Text => "text",
             Class::Masked => "masked",
+            Class::Moment => "author and date",
         }
     }
 }

@@ -122,8 +122,8 @@ pub struct Fact {
     pub words: Box<[u32]>,
     /// Date header, seconds since 1970.
     pub date: i64,
-    /// Of a robot's mail that tells of a commit: when its author made the patch, seconds since 1970, where somebody else
-    /// committed it. `git am` takes that date from the mail that it applies. 0 where it is not told.
+    /// Of a robot's mail that tells of a commit: when its author made the patch, seconds since 1970; negative where the author
+    /// committed it too. `git am` takes that date from the mail that it applies. 0 where it is not told.
     pub authored: i64,
     /// Hash of the parent's Message-ID; 0 where there is none.
     pub parent: u64,
@@ -382,12 +382,13 @@ fn author(text: &str, document: &Document, told: bool) -> (String, String) {
     }
 }
 
-/// The robot's `AuthorDate:`, where author and committer are two.
+/// The robot's `AuthorDate:`, negative where author and committer are one.
 fn authored(text: &str) -> i64 {
     let line = |name: &str| text.lines().take(16).find_map(|line| line.strip_prefix(name)).map(str::trim);
     match (line("Author:"), line("Committer:"), line("AuthorDate:")) {
-        (Some(author), Some(committer), Some(date)) if author != committer => {
-            provenance_corpus::message::date::parse(date.as_bytes()).map_or(0, |date| date.seconds)
+        (Some(author), Some(committer), Some(date)) => {
+            let seconds = provenance_corpus::message::date::parse(date.as_bytes()).map_or(0, |date| date.seconds);
+            if author == committer { -seconds } else { seconds }
         }
         _ => 0,
     }

@@ -120,7 +120,9 @@ pub fn half(node: u64, commit: &Fact, facts: &[Fact], known: &Candidates<'_>) ->
 
 /// The patches that became several commits: those whose halves make them up.
 pub fn split(halves: Vec<Half>, facts: &[Fact]) -> Vec<Edge> {
-    let mut of: FxHashMap<u32, Vec<(u64, Box<[u32]>)>> = FxHashMap::default();
+    /// Commits, and the lines of the patch that each holds.
+    type Parts = Vec<(u64, Box<[u32]>)>;
+    let mut of: FxHashMap<u32, Parts> = FxHashMap::default();
     for (mail, node, lines) in halves {
         let parts = of.entry(mail).or_default();
         // A commit of a tree may be told of by a mail too.

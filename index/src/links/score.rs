@@ -60,6 +60,9 @@ pub struct Dig {
     pub postings: u32,
     /// Of these, pairs that were found.
     pub postings_found: u32,
+    /// Patches that were put together into the commit, or of which it is a part: hashes of the robot's mail and of the patch,
+    /// the kind, and whether the patch, or a mail of its thread, is the target.
+    pub parts: Vec<(u64, u64, Kind, bool)>,
     /// Pairs that were missed: hashes of the robot's mail and of the target.
     pub missed: Vec<(u64, u64)>,
     /// Claims that are wrong: hashes of the robot's mail and of the claimed patch.
@@ -199,6 +202,10 @@ pub fn dig(facts: Vec<Fact>, roots: &Roots) -> Dig {
     for edge in blind.edges.iter().filter(|e| e.kind == Kind::Commit) {
         claims.entry(edge.to).or_default().push((edge.from, edge.class));
     }
+    let mut parts: FxHashMap<u64, Vec<(u64, Kind)>> = FxHashMap::default();
+    for edge in blind.edges.iter().filter(|e| matches!(e.kind, Kind::Squashed | Kind::Split)) {
+        parts.entry(edge.to).or_default().push((edge.from, edge.kind));
+    }
     let mut score = Dig::default();
     let mut clusters: Vec<(u64, u64)> = Vec::new();
     for robot in full.facts.iter().filter(|f| f.flags.told) {
@@ -215,6 +222,10 @@ pub fn dig(facts: Vec<Fact>, roots: &Roots) -> Dig {
             targets.iter().any(|t| *t == claimed || (known.contains_key(t) && change.get(t) == change.get(&claimed)))
         };
         let claimed = claims.get(&node).map(Vec::as_slice).unwrap_or_default();
+        for (mail, kind) in parts.get(&node).into_iter().flatten() {
+            let right = same(*mail) || targets.iter().any(|target| root(*target) == root(*mail));
+            score.parts.push((robot.id, *mail, *kind, right));
+        }
         for (mail, class) in claimed {
             let equal = robot.patch_id != 0 && known.get(mail).is_some_and(|f| f.patch_id == robot.patch_id);
             let right = same(*mail) || equal;
@@ -359,6 +370,11 @@ impl Dig {
             row(name, *count);
         }
         row("all", self.all);
+        for kind in [Kind::Squashed, Kind::Split] {
+            let of = || self.parts.iter().filter(|part| part.2 == kind);
+            let right = of().filter(|part| part.3).count();
+            let _ = writeln!(out, "{}: {} claims, {right} in the thread of the target", kind.as_str(), of().count());
+        }
         out + &self.measures.text()
     }
 }

@@ -363,12 +363,19 @@ impl Line {
             let id = self.unindexed.as_deref().map_or_else(|| "a mail".to_owned(), |id| text::line(id).into_owned());
             return format!("{}   {}", look.paint(Style::Name, &id), look.paint(Style::Dim, "not indexed"));
         };
+        // Where it does not fit behind the words that lead to it, the id stands on a line of its own, and the subject is cut.
+        const BEFORE: usize = 13;
+        const AUTHOR: usize = 20;
+        let (subject, id) = (text::line(&self.subject), text::line(id));
+        let room = look.width.map(|width| width.saturating_sub(BEFORE + "2023-03-01".len() + 2 + AUTHOR + 2).max(20));
+        let fits = room.is_none_or(|room| text::width(&subject) + 3 + text::width(&id) <= room);
+        let gap = if fits { "   ".to_owned() } else { format!("\n{}", " ".repeat(BEFORE)) };
         format!(
-            "{}  {}  {}   {}",
+            "{}  {}  {}{gap}{}",
             look.paint(Style::Dim, &self.date.map_or_else(String::new, dates::day)),
-            text::fit(&text::line(&self.author), 20),
-            text::line(&self.subject),
-            look.paint(Style::Name, &text::line(id))
+            text::fit(&text::line(&self.author), AUTHOR),
+            room.map_or_else(|| subject.clone(), |room| text::cut(&subject, room)),
+            look.paint(Style::Name, &id)
         )
     }
 

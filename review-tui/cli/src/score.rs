@@ -102,15 +102,11 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
             let score = score::dig(facts, &roots);
             out.write_all(score.text().as_bytes())?;
             pairs.extend(score.missed.iter().map(|(a, b)| ("missed", *a, *b, String::new())));
+            pairs.extend(score.parts.iter().map(|(a, b, kind, right)| (kind.as_str(), *a, *b, right.to_string())));
             pairs.extend(score.wrong.iter().map(|(a, b, class)| ("wrong", *a, *b, class.as_str().to_owned())));
         }
-        What::Alarms
-        | What::Cc
-        | What::Tune
-        | What::Reasons
-        | What::Citations
-        | What::Happened
-        | What::Maintainers => {}
+        What::Alarms | What::Cc | What::Tune | What::Reasons | What::Citations | What::Happened | What::Maintainers => {
+        }
         What::Covers => {
             let score = score::covers(facts, &roots);
             out.write_all(score.text().as_bytes())?;

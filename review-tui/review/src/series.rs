@@ -371,6 +371,7 @@ pub fn reason(class: Class) -> &'static str {
         Class::Lines => "changed lines",
         Class::Title => "version number and a like title",
         Class::Trailer => "link",
+        Class::Moment => "equal author and date",
         Class::Text | Class::Masked => "a citation",
     }
 }
