@@ -279,7 +279,7 @@ fn on(
             Some(patch) if fine => trial.apply(patch)?,
             Some(_) => Fate::NotTried,
             None => {
-                writeln!(out, "  {} {name}: not indexed, and not found in {}", "?", text::line(&target.name))?;
+                writeln!(out, "  ? {name}: not indexed, and not found in {}", text::line(&target.name))?;
                 continue;
             }
         };

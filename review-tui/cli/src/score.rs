@@ -17,7 +17,7 @@ use provenance_corpus::patch::Patch;
 use provenance_index::links::score;
 use provenance_index::reader::Reader;
 use provenance_review::check::verdict::{self, Verdicts};
-use provenance_review::check::{Case, Rule, Severity, Target, World, ownership};
+use provenance_review::check::{Case, Rule, Severity, Target, World, deeds, ownership};
 use provenance_review::failure::{Exit, Failure};
 use provenance_review::session::letters::Letters;
 use provenance_review::session::place::reader_failure;
@@ -145,7 +145,7 @@ fn alarms(context: &Context, reader: &Reader) -> Result<Exit, Failure> {
         let bytes = letters.bytes(&copy)?;
         let message = Message::parse(&bytes);
         let text = message.text();
-        if !ownership::suspect(&text, &catalogue, copy.stored.date) {
+        if !deeds::suspect(&text, &catalogue, copy.stored.date) {
             diffs += 1;
             continue;
         }

@@ -1,6 +1,6 @@
 //! A rule of ten lines, as a start for your own: `cargo run -p provenance-review --example rule < a.patch`.
 //!
-//! In the program it would be a file of `review-tui/review/src/check/` and a line in `rule::ALL`; here `main` runs it.
+//! In the program it would be a file of `review-tui/review/src/check/` and a line in `rules::ALL`; here `main` runs it.
 
 use std::io::Read;
 

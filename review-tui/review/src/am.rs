@@ -116,10 +116,13 @@ pub fn link(mask: &str, message_id: &str) -> String {
     format!("Link: {}", mask.replace("%s", &escaped))
 }
 
-/// A version by its place, and its parts in order, each with the name of the version that it comes from, if another.
+/// The parts of a version in order, each with the name of the version that it comes from, if another.
+type Parts = Vec<(Part, Option<String>)>;
+
+/// A version by its place, and its parts.
 struct Chosen {
     at: usize,
-    parts: Vec<(Part, Option<String>)>,
+    parts: Parts,
 }
 
 /// The newest version that is whole, or the one asked for.
@@ -156,13 +159,9 @@ fn choose(
 
 /// The parts of a version, those that a reroll of some patches did not send again from the version that it rerolls; and the
 /// numbers that are nowhere.
-fn filled(
-    letters: &Letters<'_>,
-    versions: &[Version],
-    at: usize,
-) -> Result<(Vec<(Part, Option<String>)>, Vec<u32>), Failure> {
+fn filled(letters: &Letters<'_>, versions: &[Version], at: usize) -> Result<(Parts, Vec<u32>), Failure> {
     let version = &versions[at];
-    let mut parts: Vec<(Part, Option<String>)> = version.parts.iter().map(|part| (part.clone(), None)).collect();
+    let mut parts: Parts = version.parts.iter().map(|part| (part.clone(), None)).collect();
     let absent = |parts: &[(Part, Option<String>)]| -> Vec<u32> {
         let numbers = 1..=version.total.min(10_000);
         numbers.filter(|number| !parts.iter().any(|(part, _)| part.place == *number)).collect()

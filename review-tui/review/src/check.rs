@@ -1,10 +1,12 @@
 //! Checks of a patch: what a maintainer would otherwise learn years later. One file per rule; a rule reads the patch, the
 //! catalogue, the index and the engine as of the patch's own day, and returns findings that show their evidence, and what it
-//! could not look at. A new rule is its file and its line in [`rule::ALL`].
+//! could not look at. A new rule is its file and its line in [`rules::ALL`].
 
 pub mod case;
 pub mod claims;
 pub mod code;
+pub mod deeds;
+pub mod earlier;
 pub mod fact;
 pub mod form;
 pub mod functions;
@@ -12,10 +14,12 @@ pub mod gather;
 pub mod history_of;
 pub mod in_image;
 pub mod missing_cc;
+pub mod outcome;
 pub mod ownership;
 pub mod prior_art;
 pub mod revision;
 pub mod rule;
+pub mod rules;
 pub mod scenario;
 pub mod series;
 pub mod verdict;
@@ -27,7 +31,8 @@ use provenance_index::reader::Reader;
 
 pub use case::Case;
 pub use fact::Fact;
-pub use rule::{Outcome, Report, Rule};
+pub use outcome::{Outcome, Report};
+pub use rule::Rule;
 
 /// How sure and how grave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -229,7 +234,7 @@ pub fn run(target: &Target<'_>, world: &World<'_>) -> Report {
 pub fn each(target: &Target<'_>, world: &World<'_>, mut give: impl FnMut(Vec<Finding>)) -> Report {
     let case = Case::new(target, world);
     let mut report = Report::default();
-    for rule in rule::ALL.iter().filter(|rule| rule.wanted(world)) {
+    for rule in rules::ALL.iter().filter(|rule| rule.wanted(world)) {
         let mut findings = report.note(rule.name(), rule.check(&case));
         for finding in &mut findings {
             finding.id = verdict::id(finding, target.text);

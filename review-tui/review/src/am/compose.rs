@@ -117,7 +117,7 @@ fn ends_in_trailers(message: &str) -> bool {
 
 /// What follows the message, as bytes: those of the mail where they hold the same lines, since the text is a reading of them.
 fn rest(message: &Message<'_>, text: &str, end: usize) -> Vec<u8> {
-    let decoded = || text[end..].as_bytes().to_vec();
+    let decoded = || text.as_bytes()[end..].to_vec();
     let mut raw: Vec<u8> = Vec::new();
     for part in message.text_parts() {
         if !raw.is_empty() && !raw.ends_with(b"\n") {

@@ -299,9 +299,9 @@ fn is_condition(sentence: &str) -> bool {
             "if" => !polite(rest) && !own && rest.first().is_some_and(|word| SUBJECTS.contains(word)),
             "assuming" | "provided" | "unless" | "until" | "modulo" | "conditional" | "pending" => true,
             "once" => !own,
-            "with" | "when" => !own && rest.iter().take(12).any(|word| done(&word)),
-            "after" => !own && rest.iter().take(8).any(|word| mends(&word) && !word.starts_with("add")),
-            "please" => rest.iter().take(3).any(|word| mends(&word) && !word.starts_with("add")),
+            "with" | "when" => !own && rest.iter().take(12).any(&done),
+            "after" => !own && rest.iter().take(8).any(|word| mends(word) && !word.starts_with("add")),
+            "please" => rest.iter().take(3).any(|word| mends(word) && !word.starts_with("add")),
             _ => false,
         };
         if found {

@@ -7,10 +7,10 @@ use provenance_index::raw::Raw;
 use provenance_index::reader::Copy;
 
 use super::code::{self, Code};
+use super::deeds::{self, Deeds};
+use super::earlier::Earlier;
 use super::history_of::{self, Kin};
-use super::ownership::{self, Deeds};
-use super::revision::Earlier;
-use super::rule::{Broken, Look};
+use super::outcome::{Broken, Look};
 use super::{Target, World};
 
 /// A patch and the world that it is checked against.
@@ -52,7 +52,7 @@ impl<'a> Case<'a> {
 
     /// What it does to kernel text.
     pub fn deeds(&self) -> &Deeds {
-        self.deeds.get_or_init(|| ownership::read(self.target, self.world.catalogue, self.code()))
+        self.deeds.get_or_init(|| deeds::read(self.target, self.world.catalogue, self.code()))
     }
 
     /// The revision before, where it is indexed.

@@ -3,7 +3,7 @@
 
 use provenance_index::hash;
 
-use super::rule::Look;
+use super::outcome::Look;
 use super::{Case, Evidence, Fact, Finding, Outcome, Rule, Severity, World};
 
 /// The name of the rule.

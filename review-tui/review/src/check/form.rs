@@ -8,7 +8,7 @@ mod tools;
 use provenance_index::reader::Reader;
 use serde_json::{Value, json};
 
-use super::rule::{Missing, NotRun, Why};
+use super::outcome::{Missing, NotRun, Why};
 use super::{Evidence, Finding, Report, Severity};
 pub use b4::{b4, b4_failed};
 pub use reply::reply;

@@ -5,7 +5,7 @@ use std::path::Path;
 use provenance_engine::image::{ImageError, Listing};
 
 use super::Fact;
-use super::rule::{Broken, Look};
+use super::outcome::{Broken, Look};
 use crate::session::images::{Attached, Images};
 
 /// Images that are asked, the last attached first.

@@ -12,7 +12,7 @@ use provenance_index::collapse::{Dedup, Sort};
 use provenance_index::search::{Question, search};
 use rustc_hash::FxHashSet;
 
-use super::rule::{Look, Missing};
+use super::outcome::{Look, Missing};
 use super::{Case, Outcome, Rule, World};
 
 /// The name of the rule.

@@ -14,7 +14,7 @@ use provenance_index::{hash, history};
 
 use super::fact::Ended;
 use super::history_of::mail_of;
-use super::rule::{Look, Missing};
+use super::outcome::{Look, Missing};
 use super::{Case, Evidence, Fact, Finding, Outcome, Rule, Severity, World, day};
 
 /// The name of the rule.

@@ -5,7 +5,7 @@ use jiff::civil::{Date, date};
 use provenance_lab::conflict::{self, Era, Rules};
 
 use super::Fact;
-use super::rule::{Broken, Look};
+use super::outcome::{Broken, Look};
 use crate::lab;
 
 /// The claimants that a function which writes text stands for, as far as the engine has any.

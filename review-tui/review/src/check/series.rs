@@ -6,7 +6,7 @@ use provenance_index::document::hex;
 use provenance_index::hash;
 use provenance_index::history::{self, mainline};
 
-use super::rule::{Look, Missing};
+use super::outcome::{Look, Missing};
 use super::{Case, Evidence, Fact, Finding, Outcome, Rule, Severity, Target};
 
 /// The name of the rule.

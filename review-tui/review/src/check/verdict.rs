@@ -11,7 +11,7 @@ use provenance_index::journal;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Finding, rule};
+use super::{Finding, rules};
 
 /// A journal above this size is not read further.
 const LONGEST: u64 = 64 << 20;
@@ -46,7 +46,7 @@ pub fn id(finding: &Finding, text: &str) -> String {
 pub fn is_id(text: &str) -> bool {
     let Some((name, hash)) = text.rsplit_once('-') else { return false };
     let hex = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    hex && rule::ALL.iter().any(|known| known.name() == name)
+    hex && rules::ALL.iter().any(|known| known.name() == name)
 }
 
 impl Verdicts {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Checked, finding, prose};
-use crate::check::rule::{self, Why};
+use crate::check::outcome::Why;
+use crate::check::rules;
 use crate::check::{Evidence, Finding, Severity};
 use crate::text;
 
@@ -12,7 +13,7 @@ pub fn b4(all: &[Checked]) -> Value {
     if all.is_empty() {
         return json!([]);
     }
-    let names = rule::ALL.iter().map(|rule| rule.name());
+    let names = rules::ALL.iter().map(|rule| rule.name());
     let of_rule = |rule: &str| all.iter().any(|c| c.ran.contains(&rule) || c.not_run.iter().any(|n| n.rule == rule));
     Value::Array(names.filter(|name| of_rule(name)).map(|name| entry(all, name)).collect())
 }

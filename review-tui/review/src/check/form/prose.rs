@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use crate::check::fact::{Ended, Knows};
-use crate::check::rule::{Missing, NotRun};
+use crate::check::outcome::{Missing, NotRun};
 use crate::check::{Fact, Finding, day};
 use crate::text;
 

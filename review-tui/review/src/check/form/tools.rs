@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Checked, prose, unseen};
-use crate::check::rule::{self, Why};
+use crate::check::outcome::Why;
+use crate::check::rules;
 use crate::check::{Finding, Severity};
 use crate::text;
 
@@ -81,7 +82,7 @@ pub fn sarif(all: &[Checked]) -> Value {
             "tool": { "driver": {
                 "name": "provenance",
                 "version": env!("CARGO_PKG_VERSION"),
-                "rules": rule::ALL.iter().map(|rule| json!({ "id": rule.name() })).collect::<Vec<_>>(),
+                "rules": rules::ALL.iter().map(|rule| json!({ "id": rule.name() })).collect::<Vec<_>>(),
             }},
             "invocations": [{ "executionSuccessful": broken.is_empty(), "toolExecutionNotifications": broken }],
             "results": findings(all).map(result).collect::<Vec<_>>(),
@@ -92,7 +93,7 @@ pub fn sarif(all: &[Checked]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::rule::NotRun;
+    use crate::check::outcome::NotRun;
 
     #[test]
     fn what_counts_is_a_line_and_success_is_silence() {

@@ -11,7 +11,7 @@ use provenance_index::reader::Reader;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{LISTS, RULE, Reached, SILENT, last_mail};
-use crate::check::rule::{Look, Missing};
+use crate::check::outcome::{Look, Missing};
 use crate::check::{Case, Evidence, Fact, Finding, Outcome, Severity};
 
 /// Files of a patch that are asked for, the first; one that touches more is about none of them.

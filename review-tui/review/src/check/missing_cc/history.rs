@@ -12,7 +12,7 @@ use super::{MOST, RULE, Reached, SILENT, last_mail};
 use crate::check::code::names;
 use crate::check::fact::Knows;
 use crate::check::history_of::{self, mail_of};
-use crate::check::rule::Look;
+use crate::check::outcome::Look;
 use crate::check::{Case, Evidence, Fact, Finding, Severity, day};
 
 /// Names on changed lines that are asked for.

@@ -8,7 +8,7 @@ use provenance_index::document::hex;
 use provenance_index::history::mainline;
 
 use super::{MOST, RULE, Reached, SILENT, last_mail};
-use crate::check::rule::{Broken, Look};
+use crate::check::outcome::{Broken, Look};
 use crate::check::{Case, Evidence, Fact, Finding, Severity};
 
 /// Changed lines that keywords are looked for in.

@@ -7,10 +7,11 @@ use provenance_corpus::patch::{LineKind, Patch};
 use provenance_index::hash;
 use rustc_hash::FxHashSet;
 
-use super::{Earlier, RULE};
+use super::RULE;
 use crate::check::code::names;
+use crate::check::earlier::Earlier;
 use crate::check::functions;
-use crate::check::rule::Look;
+use crate::check::outcome::Look;
 use crate::check::{Case, Evidence, Fact, Finding, Severity};
 
 /// Places that are shown.

@@ -7,9 +7,10 @@ use provenance_corpus::robot;
 use provenance_index::people::identity;
 use rustc_hash::FxHashSet;
 
-use super::{Answer, Earlier, RULE, changelog, trailers};
+use super::{RULE, changelog, trailers};
 use crate::check::code::names;
-use crate::check::rule::Look;
+use crate::check::earlier::{Answer, Earlier};
+use crate::check::outcome::Look;
 use crate::check::{Case, Evidence, Fact, Finding, Severity};
 
 /// Remarks that are shown.

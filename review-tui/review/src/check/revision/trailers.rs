@@ -3,7 +3,8 @@
 use provenance_corpus::trailer::{self, Kind as TrailerKind};
 use rustc_hash::FxHashSet;
 
-use super::{Earlier, RULE};
+use super::RULE;
+use crate::check::earlier::Earlier;
 use crate::check::{Evidence, Fact, Finding, Severity, Target};
 
 /// Trailers that a reader gives to a patch.
