@@ -221,7 +221,10 @@ impl Tree {
     fn update(&mut self, data: &Path, progress: &dyn Progress) -> io::Result<bool> {
         self.refused = None;
         let before = (self.generation, self.commits, self.newest);
-        let (tips, shallow) = match walk::find(self) {
+        let records = self.records(data)?;
+        let is_known =
+            |id: &[u8]| records.of(commit_node(id)).is_ok_and(|found| found.iter().any(|entry| entry.id == id));
+        let (tips, shallow) = match walk::find(self, is_known) {
             Ok(walk) => {
                 progress.begin(walk.commits());
                 for part in walk.parts(progress) {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::paint::Link;
 use self::paint::{Graph, Rewound};
 use super::refs::{self, Refs};
-use super::{Tree, tree_dir, walk};
+use super::{Tree, command, tree_dir, walk};
 use crate::container::{self, Container, Kind};
 use crate::links::commit::Commit;
 use crate::links::edge::commit_node;
@@ -166,7 +166,12 @@ pub fn update(data: &Path, tree: &Tree) -> io::Result<bool> {
 fn advance(dir: &Path, tree: &Tree, mut state: State, refs: &Refs) -> io::Result<()> {
     let newest = records::generations(dir).last().copied().unwrap_or(0);
     let mut graph = Graph::new(Records::open(dir, state.generation)?);
-    let new = walk::graph(tree, &refs.tips(), &state.refs.tips()).map_err(io::Error::other)?;
+    let new = if tree.by_command.is_some() {
+        command::graph(tree, &refs.tips(), &state.refs.tips())
+    } else {
+        walk::graph(tree, &refs.tips(), |id| graph.get(commit_node(id)).is_ok_and(|place| place.is_some()))
+    };
+    let new = new.map_err(io::Error::other)?;
     graph.add(new)?;
     if state.sets.len() > SETS || state.follow(&mut graph, refs)?.is_err() {
         graph.wipe()?;

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use git2::{Oid, Repository, Sort};
 use provenance_corpus::archive::public_inbox_v2::relax_libgit2;
 use provenance_corpus::trailer;
+use rustc_hash::FxHashSet;
 
 use super::changes::Trees;
 use super::place::Link;
-use super::{Entry, HistoryError, Tree, command, kin};
+use super::{Entry, HistoryError, Tree, kin};
 use crate::document::unhex;
 use crate::links::fact::{Blob, Told, cited};
 use crate::links::told;
@@ -58,8 +59,8 @@ pub(super) fn message(path: &Path, id: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(commit.message_bytes()).into_owned())
 }
 
-/// Finds the commits that are new since the last time; an error is libgit2's reason.
-pub fn find(tree: &Tree) -> Result<Walk, String> {
+/// Finds the commits that are new since the last time, where it is told which are known; an error is libgit2's reason.
+pub fn find(tree: &Tree, mut is_known: impl FnMut(&[u8]) -> bool) -> Result<Walk, String> {
     let say = |e: git2::Error| e.message().to_owned();
     relax_libgit2();
     let repository = Repository::open(&tree.path).map_err(say)?;
@@ -73,40 +74,39 @@ pub fn find(tree: &Tree) -> Result<Walk, String> {
     tips.extend(repository.head().and_then(|head| head.peel_to_commit()).map(|commit| commit.id()));
     tips.sort_unstable();
     tips.dedup();
-    let mut walk = repository.revwalk().map_err(say)?;
-    walk.set_sorting(Sort::NONE).map_err(say)?;
-    for tip in &tips {
-        walk.push(*tip).map_err(say)?;
-    }
-    for known in tree.tips.iter().filter_map(|tip| Oid::from_str(tip).ok()) {
-        // A tip that is gone hides nothing: its commits are met again and are the same.
-        let _ = walk.hide(known);
-    }
-    // A parent that is missing ends the walk there, as in a shallow clone.
-    let ids: Vec<Oid> = walk.flatten().collect();
+    let ids: Vec<Oid> = if tree.tips.is_empty() {
+        let mut walk = repository.revwalk().map_err(say)?;
+        walk.set_sorting(Sort::NONE).map_err(say)?;
+        for tip in &tips {
+            walk.push(*tip).map_err(say)?;
+        }
+        // A parent that is missing ends the walk there, as in a shallow clone.
+        walk.flatten().collect()
+    } else {
+        let known: FxHashSet<Oid> = tree.tips.iter().filter_map(|tip| Oid::from_str(tip).ok()).collect();
+        let new: Vec<&[u8]> = tips.iter().filter(|tip| !known.contains(tip)).map(Oid::as_bytes).collect();
+        let is_read = |id: &[u8]| Oid::from_bytes(id).is_ok_and(|id| known.contains(&id)) || is_known(id);
+        graph(tree, &new, is_read)?.into_iter().filter_map(|(id, ..)| Oid::from_bytes(&id).ok()).collect()
+    };
     let tips = tips.iter().map(Oid::to_string).collect();
     Ok(Walk { path: tree.path.clone(), ids, tips, shallow: repository.is_shallow() })
 }
 
-/// The commits that these tips hold and the others do not, in no order; an error is git's reason.
-pub(super) fn graph(tree: &Tree, tips: &[&[u8]], known: &[&[u8]]) -> Result<Vec<Link>, String> {
-    if tree.by_command.is_some() {
-        return command::graph(tree, tips, known);
-    }
+/// The commits that these tips hold and are not known, in no order; an error is git's reason. The walk ends at what is known, so that
+/// it costs what is new: libgit2's own walks through all that is hidden, a million commits for one.
+pub(super) fn graph(tree: &Tree, tips: &[&[u8]], mut is_known: impl FnMut(&[u8]) -> bool) -> Result<Vec<Link>, String> {
     let say = |e: git2::Error| e.message().to_owned();
     let repository = Repository::open(&tree.path).map_err(say)?;
-    let mut walk = repository.revwalk().map_err(say)?;
-    walk.set_sorting(Sort::NONE).map_err(say)?;
-    for tip in tips {
-        walk.push(Oid::from_bytes(tip).map_err(say)?).map_err(say)?;
-    }
-    for tip in known.iter().filter_map(|tip| Oid::from_bytes(tip).ok()) {
-        // As in `find`.
-        let _ = walk.hide(tip);
-    }
+    let mut open: Vec<Oid> = tips.iter().filter_map(|tip| Oid::from_bytes(tip).ok()).collect();
+    let mut seen: FxHashSet<Oid> = open.iter().copied().collect();
     let mut links = Vec::new();
-    for id in walk.flatten() {
+    while let Some(id) = open.pop() {
+        if is_known(id.as_bytes()) {
+            continue;
+        }
+        // A parent that is missing ends the walk there, as in a shallow clone.
         let Ok(commit) = repository.find_commit(id) else { continue };
+        open.extend(commit.parent_ids().filter(|parent| seen.insert(*parent)));
         let parents = commit.parent_ids().map(|id| id.as_bytes().to_vec()).collect();
         links.push((id.as_bytes().to_vec(), parents, commit.time().seconds()));
     }
