@@ -320,7 +320,7 @@ impl Engine {
                 }
             }
             Protocol::Quad => quad::run(&plan, &self.0.text, &lock, probe)?,
-            Protocol::Stop => stop::run(&plan, &self.0.text, &lock, probe)?,
+            Protocol::Stop => stop::run(&plan, |addr, len| self.0.text.chunk(addr, len), &lock, probe)?,
         };
         self.record(&plan, &poked, &mut applied)?;
         Ok(applied)

@@ -51,7 +51,7 @@ fn a_deletion_in_the_list_deletes_here() {
     user.run(["index", "made"]).ok();
     inbox.delete(&mails[1]);
     let said = user.run(["index"]).ok();
-    assert!(said.err.contains("1 removed"), "{}", said.err);
+    assert!(said.err.contains("1 mail removed"), "{}", said.err);
     assert_eq!(count(&user, "s:number"), 2);
     assert_eq!(count(&user, "mid:2@x"), 0);
     // Added and deleted within one run: it never shows. Added again after that: it does.

@@ -105,9 +105,11 @@ fn what_kernels_did_stands_beside_the_model() {
     insta::assert_snapshot!(said.out);
     let json: serde_json::Value =
         serde_json::from_str(&user.run(["conflicts", "--witness", "xdp-then-tracer", "-f", "json"]).ok().out).unwrap();
-    assert_eq!(json.as_array().unwrap().len(), 2, "both kernels");
+    assert_eq!(json.as_array().unwrap().len(), 5, "all kernels");
     let pair = user.run(["conflicts", "bpf-dispatcher@v5.6", "ftrace"]).ok();
     assert!(pair.out.contains("step by step: `provenance conflicts --witness xdp-then-tracer`"), "{}", pair.out);
+    let all = user.run(["conflicts", "--witness"]).ok().out;
+    assert!(all.contains("not run: livepatch-then-others on 6.19, "), "{all}");
     let no = user.run(["conflicts", "--witness", "nobody"]).ends(2);
     assert!(no.err.contains("there is no experiment `nobody`"), "{}", no.err);
 }

@@ -70,7 +70,7 @@ fn a_change_is_named_in_the_changelog_or_listed() {
         match says {
             Some(says) => {
                 assert!(
-                    said.contains(says) && said.contains("e/one.c: around(), 1 new lines, 1 gone"),
+                    said.contains(says) && said.contains("e/one.c: around(), 1 new line, 1 gone"),
                     "{notes}: {said}"
                 );
             }
@@ -195,5 +195,5 @@ fn a_change_is_named_by_the_function_around_it_and_not_by_the_hunks_header() {
     made.add(letter("w2@x", 9, ADA, "[PATCH v2] engine: two things", Some("w1@x"), &body(2)));
     user.run(["index", "made"]).ok();
     let said = check(&user, &["w2@x"]).ok().out;
-    assert!(said.contains("e/two.c: really_changed(), 1 new lines, 1 gone") && !said.contains("before()"), "{said}");
+    assert!(said.contains("e/two.c: really_changed(), 1 new line, 1 gone") && !said.contains("before()"), "{said}");
 }

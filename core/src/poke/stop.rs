@@ -8,15 +8,16 @@ use std::arch::x86_64::__cpuid;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::lock::TextLock;
 use super::{Phase, PokeError, Poked, Probe, sync};
 use crate::entry;
 use crate::plan::Plan;
-use crate::text::{Text, TextError};
+use crate::text::arena::Chunk;
+use crate::text::error::TextError;
 
 /// How long a thread may take to park.
 pub const LIMIT: Duration = Duration::from_millis(100);
@@ -243,14 +244,20 @@ pub(crate) fn sync_or_stop(lock: &TextLock) -> io::Result<()> {
     sync::core_sync().or_else(|denied| stopped(lock, || ()).map_err(|_| denied))
 }
 
-pub(crate) fn run(plan: &Plan, text: &Text, lock: &TextLock, probe: Probe<'_>) -> Result<Poked, PokeError> {
+/// Writes a plan while all other threads stand still; `chunk` finds the memory of an address and a length.
+pub(crate) fn run(
+    plan: &Plan,
+    chunk: impl Fn(u64, usize) -> Option<Arc<Chunk>>,
+    lock: &TextLock,
+    probe: Probe<'_>,
+) -> Result<Poked, PokeError> {
     let stuck = |source| PokeError::Stuck { phase: Phase::Start, source };
     entry::outside(|| probe(Phase::Start)).map_err(stuck)?;
     // Everything that may allocate or lock happens before the stop.
     let mut writes = Vec::with_capacity(plan.patches().len());
     for patch in plan.patches() {
         let chunk =
-            text.chunk(patch.addr(), patch.len()).ok_or(TextError::Foreign { addr: patch.addr(), len: patch.len() })?;
+            chunk(patch.addr(), patch.len()).ok_or(TextError::Foreign { addr: patch.addr(), len: patch.len() })?;
         writes.push((chunk, patch));
     }
     let began = stopped(lock, || {

@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::place::Link;
 use super::walk::of_message;
 use super::{Entry, HistoryError, Tree};
 use crate::child;
@@ -122,6 +121,9 @@ pub fn read(tree: &Tree) -> Result<Read, String> {
     }
     Ok(Read { entries, tips, shallow })
 }
+
+/// A commit as it is walked over: id, parents, committer date in seconds since 1970.
+pub(super) type Link = (Vec<u8>, Vec<Vec<u8>>, i64);
 
 /// The commits that these tips hold and the others do not, in no order; an error is git's reason.
 pub(super) fn graph(tree: &Tree, tips: &[&[u8]], known: &[&[u8]]) -> Result<Vec<Link>, String> {

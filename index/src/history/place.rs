@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::paint::Link;
 use self::paint::{Graph, Rewound};
 use super::refs::{self, Refs};
 use super::{Tree, command, tree_dir, walk};

@@ -9,7 +9,7 @@ use provenance_corpus::trailer;
 use rustc_hash::FxHashSet;
 
 use super::changes::Trees;
-use super::place::Link;
+use super::command::Link;
 use super::{Entry, HistoryError, Tree, kin};
 use crate::document::unhex;
 use crate::links::fact::{Blob, Told, cited};

@@ -7,15 +7,13 @@ use std::io;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Branch, Place, Tag};
+use crate::history::command::Link;
 use crate::links::edge::commit_node;
 use crate::links::records::Records;
 
 /// A name does not follow from what it was: all has to be painted anew.
 #[derive(Debug)]
 pub(super) struct Rewound;
-
-/// A commit as it is walked over: id, parents, committer date in seconds since 1970.
-pub type Link = (Vec<u8>, Vec<Vec<u8>>, i64);
 
 /// What is kept, and over it what was read or changed.
 pub(super) struct Graph {

@@ -31,13 +31,14 @@ pub fn run(context: &Context, name: &str, format: Format) -> Result<Exit, Failur
             .hint(format!("there are {}", SCENARIOS.join(", "))));
     }
     let wanted: Vec<&str> = SCENARIOS.iter().copied().filter(|s| name.is_empty() || *s == name).collect();
-    let bar = Bar::new(context, 2 * wanted.len() as u64);
-    let mut found = Vec::new();
+    let bar = Bar::new(context, (Kernel::ALL.len() * wanted.len()) as u64);
+    let (mut found, mut absent) = (Vec::new(), Vec::new());
     for scenario in &wanted {
         for kernel in Kernel::ALL {
             bar.show(scenario);
-            if let Some(record) = witness::record(kernel, scenario) {
-                found.push(beside(kernel, scenario, record)?);
+            match witness::record(kernel, scenario) {
+                Some(record) => found.push(beside(kernel, scenario, record)?),
+                None => absent.push(format!("{scenario} on {}", kernel.version())),
             }
             bar.step();
         }
@@ -48,7 +49,7 @@ pub fn run(context: &Context, name: &str, format: Format) -> Result<Exit, Failur
         Format::Json => {
             provenance_review::json::pretty(&mut out, &found)?;
         }
-        Format::Text if name.is_empty() => out.write_all(list(&found, &context.look).as_bytes())?,
+        Format::Text if name.is_empty() => out.write_all(list(&found, &absent, &context.look).as_bytes())?,
         Format::Text => out.write_all(whole(name, &found, &context.look).as_bytes())?,
     }
     out.finish()?;
@@ -71,16 +72,21 @@ fn verdict(beside: &Beside) -> String {
     }
 }
 
-fn list(found: &[Beside], look: &Look) -> String {
+fn list(found: &[Beside], absent: &[String], look: &Look) -> String {
     let mut out =
         look.paint(Style::Strong, "experiments on real kernels, and what the model says to the same steps") + "\n\n";
     let left = SCENARIOS.iter().map(|s| width(s)).max().unwrap_or(0) + 2;
     for beside in found {
-        let kernel = beside.record.kernel.split('-').next().unwrap_or_default();
+        let kernel = beside.record.kernel.split(['-', '+']).next().unwrap_or_default();
         let style = if beside.differences.is_empty() { Style::Added } else { Style::Warning };
-        let line = format!("{}{} {}", pad(&beside.record.scenario, left), pad(kernel, 7), verdict(beside));
+        let line = format!("{}{} {}", pad(&beside.record.scenario, left), pad(kernel, 8), verdict(beside));
         out.push_str(&look.paint(style, &line));
         out.push('\n');
+    }
+    if !absent.is_empty() {
+        let line = format!("not run: {}", absent.join(", "));
+        out.push('\n');
+        wrap(&line, look.width, 9).iter().for_each(|line| out.push_str(&format!("{line}\n")));
     }
     out.push_str(
         "\n# `provenance conflicts --witness NAME` shows the steps; core/lab/witness/run.sh makes the records\n",

@@ -119,7 +119,8 @@ fn told(fact: &Fact) -> Vec<(String, String)> {
         Fact::Given(trailer) => one("given", trailer.clone()),
         Fact::Changed { path, function, came, went } => {
             let place = if function.is_empty() { path.clone() } else { format!("{path}: {function}()") };
-            one("changed", format!("{place}, {came} new lines, {went} gone"))
+            let came = text::plural(*came as u64, "new line", "new lines");
+            one("changed", format!("{place}, {came}, {went} gone"))
         }
         Fact::More(n, "") => one("", format!("and {n} more")),
         Fact::More(n, what) => one("", format!("and {n} more {what}")),

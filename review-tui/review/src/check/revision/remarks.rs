@@ -252,7 +252,7 @@ pub fn check(case: &Case<'_>, earlier: &Earlier) -> Look<Option<Finding>> {
     if open.is_empty() {
         return Ok(None);
     }
-    let says = "remarks on lines that are as they were, without an answer: to look at";
+    let says = "unanswered remarks on unchanged lines";
     let mut finding = Finding::new(RULE, Severity::Note, says).key("remarks").fact(earlier.fact());
     let more = open.len().saturating_sub(SHOWN);
     for (answer, quoted, says) in open.into_iter().take(SHOWN) {
