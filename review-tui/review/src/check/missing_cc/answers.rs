@@ -28,10 +28,8 @@ pub fn lists(case: &Case<'_>, reached: &Reached, named: &[String]) -> Option<Fin
         }
     }
     let says = match finding.addresses.split_last()? {
-        (last, []) => format!("{last} is not in To or Cc, where people of what this touches write"),
-        (last, rest) => {
-            format!("{} and {last} are not in To or Cc, where people of what this touches write", rest.join(", "))
-        }
+        (last, []) => format!("not in To or Cc: {last}, the list of what this touches"),
+        (last, rest) => format!("not in To or Cc: {} and {last}, the lists of what this touches", rest.join(", ")),
     };
     finding.says = says;
     Some(finding)

@@ -155,8 +155,8 @@ pub fn lists(case: &Case<'_>, reached: &Reached, outcome: &mut Outcome) -> Look<
     let files = if target.patch.files.len() == 1 { path.to_owned() } else { format!("{path} and others") };
     finding.says = match finding.addresses.split_last() {
         None => return Ok(None),
-        Some((last, [])) => format!("{files} is touched; {last} is not in To or Cc"),
-        Some((last, rest)) => format!("{files} is touched; {} and {last} are not in To or Cc", rest.join(", ")),
+        Some((last, [])) => format!("touches {files}; {last} is not in To or Cc"),
+        Some((last, rest)) => format!("touches {files}; {} and {last} are not in To or Cc", rest.join(", ")),
     };
     Ok(Some(finding))
 }

@@ -64,7 +64,7 @@ pub fn check(case: &Case<'_>, tree: bool, led_to: &dyn Fn(&str, &str) -> bool) -
     let says = if tree {
         "not in To or Cc: active in this code, not in MAINTAINERS"
     } else {
-        "not in To or Cc: people from history, who know this code"
+        "not in To or Cc: people who wrote about this code"
     };
     let mut finding = Finding::new(RULE, Severity::Note, says).key("history");
     for person in found {
