@@ -399,7 +399,14 @@ fn the_thread_that_a_fix_came_out_of_is_named_with_its_clues() {
     let said = json(&user, &["dig", "--reason", &fix]);
     assert_eq!(said["reason"]["message_id"], "report@x");
     assert!(said["reason"]["clues"].as_array().unwrap().len() >= 3, "{said}");
-    assert!(json(&user, &["dig", "--reason", &broken])["reason"].is_null());
+    let nothing = json(&user, &["dig", "--reason", &broken]);
+    assert!(nothing["reason"].is_null() && nothing["reason_not_looked_for"].is_null(), "{nothing}");
+    // A tree that is gone: nobody looked, which is not the same as finding nothing.
+    std::fs::rename(user.path("tree"), user.path("elsewhere")).expect("moved");
+    let text = user.run(["dig", "--reason", &fix]).ok().all();
+    assert!(text.contains("the reason for it was not looked for: its message cannot be read from "), "{text}");
+    let said = json(&user, &["dig", "--reason", &fix]);
+    assert!(said["reason_not_looked_for"].as_str().is_some_and(|why| why.contains("tree")), "{said}");
 }
 
 #[test]

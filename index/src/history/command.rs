@@ -137,7 +137,10 @@ pub(super) fn graph(tree: &Tree, tips: &[&[u8]], known: &[&[u8]]) -> Result<Vec<
     if tips.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(output(command.arg("--"))?.lines().filter_map(link).collect())
+    let said = output(command.arg("--"))?;
+    said.lines()
+        .map(|line| link(line).ok_or_else(|| format!("git rev-list printed a line that is none: {line}")))
+        .collect()
 }
 
 /// `DATE ID PARENT...`

@@ -1,5 +1,8 @@
 //! `provenance dig`: from a commit to the mails that it came from, and from a mail to the commits that it became. Offline.
 
+mod parts;
+mod why;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -7,20 +10,20 @@ use clap::{Args, ValueEnum};
 use provenance_corpus::citation;
 use provenance_index::document::{hex, unhex};
 use provenance_index::hash;
-use provenance_index::history::kin::{self, Word};
+use provenance_index::history::kin;
 use provenance_index::history::{self, command, walk};
 use provenance_index::links::edge::{Class, Edge, Kind, commit_node};
-use provenance_index::links::told;
-use provenance_index::reason::{self, Reason};
-use provenance_review::commit::{self, About, Relative};
+use provenance_review::commit;
 use provenance_review::failure::{Exit, Failure};
-use provenance_review::look::{Look, Style};
-use provenance_review::series::{self, reason as on};
+use provenance_review::look::Style;
+use provenance_review::series;
 use provenance_review::session::letters::{Letters, id_of, links_failure};
 use provenance_review::session::message_id;
 use provenance_review::{dates, horizon, json, text};
 use serde_json::json;
 
+use self::parts::{Landed, Line, Source, commit_value, evidence, standing};
+use self::why::Found;
 use super::{Context, trees};
 
 /// `dig REV|MSGID`
@@ -48,24 +51,6 @@ enum Format {
     #[default]
     Text,
     Json,
-}
-
-/// One end of an answer: a mail with the link that leads there, and the other versions of it.
-struct Source {
-    edge: Edge,
-    mail: Line,
-    versions: Vec<(String, Line, Class)>,
-}
-
-/// A mail, indexed or not.
-#[derive(Clone)]
-struct Line {
-    message_id: Option<String>,
-    /// The Message-ID of one that is not indexed, where it is known.
-    unindexed: Option<String>,
-    date: Option<i64>,
-    author: String,
-    subject: String,
 }
 
 /// Runs the subcommand.
@@ -133,61 +118,6 @@ fn resolve(context: &Context, letters: &Letters<'_>, arguments: &Arguments) -> R
     found.sort();
     found.dedup();
     Ok(found)
-}
-
-/// Where a commit is and what belongs to it, for a reader: a line for each place, two for each other commit.
-fn standing(id: &[u8], about: &About, look: &Look) -> String {
-    let mut out = String::new();
-    let mut detail = |verb: &str, text: &str| {
-        for (at, line) in
-            text::wrap(&text::line(text), look.width.map(|width| width.saturating_sub(13)), 0).iter().enumerate()
-        {
-            let head = if at == 0 { text::pad(verb, 10) } else { " ".repeat(10) };
-            let line = if verb.is_empty() { look.paint(Style::Dim, &format!("  {line}")) } else { line.clone() };
-            out.push_str(&format!("{head} {line}\n"));
-        }
-    };
-    for place in &about.places {
-        detail("on", &format!("{}: {}", place.name(), place.line()));
-    }
-    let mut list = |verb: &str, relatives: &[Relative]| {
-        for relative in relatives {
-            let title =
-                if relative.subject.is_empty() { String::new() } else { format!(" (\"{}\")", relative.subject) };
-            detail(verb, &format!("{}{title}", look.paint(Style::Name, short(&hex(&relative.id)))));
-            let mut said: Vec<String> =
-                relative.places.iter().map(|place| format!("{}: {}", place.name(), place.line())).collect();
-            if said.is_empty() {
-                said.push("in no attached tree".to_owned());
-            }
-            let others = relative.reverted.iter().filter(|other| other.as_slice() != id);
-            said.extend(others.map(|id| format!("reverted by {}", short(&hex(id)))));
-            detail("", &format!("{}; by {}", said.join("; "), by(relative.word)));
-        }
-    };
-    let of = |words: &[Word]| -> Vec<Relative> {
-        about.says.iter().filter(|relative| words.contains(&relative.word)).cloned().collect()
-    };
-    list("picked", &of(&[Word::Upstream, Word::Picked]));
-    list("reverts", &of(&[Word::Reverts]));
-    list("twin", &about.twins);
-    list("backport", &about.backports);
-    list("reverted", &about.reverts);
-    out
-}
-
-fn short(id: &str) -> &str {
-    &id[..id.len().min(12)]
-}
-
-/// What one commit says of another, for a reader.
-fn by(word: Word) -> &'static str {
-    match word {
-        Word::Upstream => "its line of the upstream commit",
-        Word::Picked => "its line of git cherry-pick",
-        Word::Reverts => "its line of git revert",
-        Word::Written => "equal patch-id, author and author date",
-    }
 }
 
 fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments) -> Result<Answer, Failure> {
@@ -259,9 +189,9 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
     if sources.is_empty() {
         out.push_str("no mail is known for it\n");
     }
-    let reason = if arguments.reason { reason_of(context, letters, id, &sources, &told)? } else { None };
+    let reason = arguments.reason.then(|| why::find(context, letters, id, &sources, &told)).transpose()?;
     match &reason {
-        Some((mail, reason)) => {
+        Some(Found::Thread(mail, reason)) => {
             out.push_str(&format!("reason?    {}\n", mail.draw(look)));
             for clue in &reason.clues {
                 let rows =
@@ -269,7 +199,10 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
                 rows.iter().for_each(|row| out.push_str(&look.paint(Style::Dim, &format!("             {row}\n"))));
             }
         }
-        None if arguments.reason => out.push_str("no thread is clearly the reason for it in the indexed lists\n"),
+        Some(Found::Nothing) => out.push_str("no thread is clearly the reason for it in the indexed lists\n"),
+        Some(Found::NotLooked(unread)) => {
+            out.push_str(&format!("the reason for it was not looked for: {}\n", text::line(unread)));
+        }
         None => {}
     }
     let mut json = json!({
@@ -283,42 +216,17 @@ fn of_commit(context: &Context, letters: &mut Letters<'_>, arguments: &Arguments
         "searched": searched(context, letters)?,
     });
     about.add_to(&mut json);
-    if arguments.reason {
-        json["reason"] = reason.as_ref().map_or(serde_json::Value::Null, |(mail, reason)| {
-            let mut value = mail.value();
-            value["clues"] = reason.clues.iter().map(|clue| clue.to_string()).collect();
-            value["weight"] = reason.weight.into();
-            value
-        });
+    match &reason {
+        Some(Found::Thread(mail, reason)) => {
+            json["reason"] = mail.value();
+            json["reason"]["clues"] = reason.clues.iter().map(|clue| clue.to_string()).collect();
+            json["reason"]["weight"] = reason.weight.into();
+        }
+        Some(Found::Nothing) => json["reason"] = serde_json::Value::Null,
+        Some(Found::NotLooked(unread)) => json["reason_not_looked_for"] = unread.as_str().into(),
+        None => {}
     }
     Ok(Answer { text: out, json, found: !sources.is_empty() })
-}
-
-/// The mail that a commit most likely came out of. Its message is asked of its tree, else of the mail that tells of it.
-fn reason_of(
-    context: &Context,
-    letters: &mut Letters<'_>,
-    id: &[u8],
-    sources: &[Source],
-    told: &[Line],
-) -> Result<Option<(Line, Reason)>, Failure> {
-    let kept = history::find(context.place.data(), id).map_err(|e| links_failure(&e))?;
-    let of_tree = kept.and_then(|(tree, entry)| Some((history::message(&tree, id)?, entry)));
-    let (message, author, dates) = match of_tree {
-        Some((message, entry)) => (message, entry.author, entry.dates),
-        None => {
-            let Some(mail) = told.iter().find_map(|mail| mail.message_id.as_deref()) else { return Ok(None) };
-            let Some(copy) = letters.copy(id_of(letters.reader, mail))? else { return Ok(None) };
-            let commit = told::commit_of(&letters.text(&copy)?);
-            let date = copy.stored.date;
-            (commit.message, commit.author, (commit.authored.unwrap_or(date), date))
-        }
-    };
-    let indexed = sources.iter().map(|source| &source.mail).chain(told);
-    let own = indexed.filter_map(|mail| Some(id_of(letters.reader, mail.message_id.as_deref()?))).collect();
-    let question = reason::Question { message: &message, author: (&author.0, &author.1), dates, own };
-    let found = letters.reason(&question)?;
-    found.map(|reason| Ok((line(letters, reason.id)?, reason))).transpose()
 }
 
 fn source(letters: &Letters<'_>, edge: Edge) -> Result<Source, Failure> {
@@ -355,131 +263,6 @@ fn line(letters: &Letters<'_>, id: u64) -> Result<Line, Failure> {
         },
         None => Line { message_id: None, unindexed: None, date: None, author: String::new(), subject: String::new() },
     })
-}
-
-impl Line {
-    fn draw(&self, look: &Look) -> String {
-        let Some(id) = &self.message_id else {
-            let id = self.unindexed.as_deref().map_or_else(|| "a mail".to_owned(), |id| text::line(id).into_owned());
-            return format!("{}   {}", look.paint(Style::Name, &id), look.paint(Style::Dim, "not indexed"));
-        };
-        // Where it does not fit behind the words that lead to it, the id stands on a line of its own, and the subject is cut.
-        const BEFORE: usize = 13;
-        const AUTHOR: usize = 20;
-        let (subject, id) = (text::line(&self.subject), text::line(id));
-        let room = look.width.map(|width| width.saturating_sub(BEFORE + "2023-03-01".len() + 2 + AUTHOR + 2).max(20));
-        let fits = room.is_none_or(|room| text::width(&subject) + 3 + text::width(&id) <= room);
-        let gap = if fits { "   ".to_owned() } else { format!("\n{}", " ".repeat(BEFORE)) };
-        format!(
-            "{}  {}  {}{gap}{}",
-            look.paint(Style::Dim, &self.date.map_or_else(String::new, dates::day)),
-            text::fit(&text::line(&self.author), AUTHOR),
-            room.map_or_else(|| subject.clone(), |room| text::cut(&subject, room)),
-            look.paint(Style::Name, &id)
-        )
-    }
-
-    fn value(&self) -> serde_json::Value {
-        json!({
-            "message_id": self.message_id.as_ref().or(self.unindexed.as_ref()),
-            "indexed": self.message_id.is_some(),
-            "date": self.date.map(dates::second),
-            "from": self.author,
-            "subject": self.subject,
-        })
-    }
-}
-
-fn why(edge: &Edge) -> String {
-    let share = edge.similarity / 10;
-    match edge.kind {
-        Kind::Squashed => return format!("{share} % of the patch's changed lines, beside those of others"),
-        Kind::Split => return format!("{share} % of the patch's changed lines; the rest became other commits"),
-        _ => {}
-    }
-    let lines = if edge.similarity > 0 { format!(", {} % of lines", edge.similarity / 10) } else { String::new() };
-    format!("{}{lines}, {:.1} %", on(edge.class), f64::from(edge.confidence) / 10.0)
-}
-
-impl Source {
-    fn draw(&self, look: &Look) -> String {
-        let verb = match self.edge.kind {
-            Kind::Commit => "came from ",
-            Kind::Squashed => "squashed  ",
-            Kind::Split => "split from",
-            _ => "other form",
-        };
-        let mut out = format!("{verb} {}\n", self.mail.draw(look));
-        out.push_str(&look.paint(Style::Dim, &format!("             by {}\n", why(&self.edge))));
-        for (version, mail, class) in &self.versions {
-            let by = look.paint(Style::Dim, &format!("({})", on(*class)));
-            out.push_str(&format!("    {} {} {by}\n", text::pad(version, 5), mail.draw(look)));
-        }
-        out
-    }
-
-    fn value(&self) -> serde_json::Value {
-        let mut value = self.mail.value();
-        value["kind"] = self.edge.kind.as_str().into();
-        value["class"] = self.edge.class.as_str().into();
-        value["confidence"] = (f64::from(self.edge.confidence) / 1000.0).into();
-        value["versions"] = self
-            .versions
-            .iter()
-            .map(|(version, line, class)| {
-                let mut value = line.value();
-                value["version"] = version.clone().into();
-                value["class"] = class.as_str().into();
-                value
-            })
-            .collect();
-        value
-    }
-}
-
-/// A commit that a mail leads to.
-struct Landed {
-    commit: String,
-    edge: Edge,
-    /// Subject of the part, where a cover letter was asked for.
-    part: String,
-    about: About,
-}
-
-impl Landed {
-    fn is_aside(&self) -> bool {
-        commit::is_merged(&self.about.places) == Some(false)
-    }
-
-    fn order(&self) -> (bool, bool) {
-        (self.about.is_backport(), self.is_aside())
-    }
-
-    /// What the patch is to the commit. A branch beside the main line is not what it became.
-    fn verb(&self) -> &'static str {
-        match self.edge.kind {
-            Kind::Commit if self.about.is_backport() => "backport  ",
-            Kind::Commit if self.is_aside() => "beside    ",
-            Kind::Commit => "became    ",
-            Kind::Form => "other form",
-            Kind::Squashed => "squashed  ",
-            Kind::Split => "split into",
-            Kind::Tells => "tells of  ",
-            _ => "backports ",
-        }
-    }
-
-    fn value(&self) -> serde_json::Value {
-        let mut value = commit_value(&self.commit, &self.edge);
-        value["part"] = (!self.part.is_empty()).then_some(self.part.as_str()).into();
-        self.about.add_to(&mut value);
-        value
-    }
-}
-
-fn commit_value(commit: &str, edge: &Edge) -> serde_json::Value {
-    let confidence = f64::from(edge.confidence) / 1000.0;
-    json!({ "commit": commit, "kind": edge.kind.as_str(), "class": edge.class.as_str(), "confidence": confidence })
 }
 
 fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer, Failure> {
@@ -528,7 +311,7 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
     commits.sort_by_key(|landed| landed.order());
     for landed in &commits {
         let part = if landed.part.is_empty() { String::new() } else { format!("   {}", text::line(&landed.part)) };
-        let (verb, edge) = (landed.verb(), why(&landed.edge));
+        let (verb, edge) = (landed.verb(), evidence(&landed.edge));
         out.push_str(&format!("{verb} commit {}   by {edge}{part}\n", look.paint(Style::Name, &landed.commit)));
         out.push_str(&standing(&unhex(&landed.commit).unwrap_or_default(), &landed.about, look));
     }
@@ -536,7 +319,7 @@ fn of_mail(context: &Context, letters: &Letters<'_>, id: &str) -> Result<Answer,
         out.push_str(&format!(
             "later form became commit {}   by {}\n    {}\n",
             look.paint(Style::Name, commit),
-            why(edge),
+            evidence(edge),
             mail.draw(look)
         ));
     }
