@@ -28,7 +28,7 @@ pub struct Arguments {
     /// Take this version [default: the newest that is whole]
     #[arg(short = 'v', long, value_name = "N")]
     version: Option<String>,
-    /// Write to FILE.mbox, mboxrd:FILE or maildir:DIR, which must not hold anything yet [default: a mbox to stdout]
+    /// Write to FILE.mbox, mboxrd:FILE or maildir:DIR, which must not hold anything yet [default: an mbox to stdout]
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<String>,
     /// Take what is there of a version of which patches are missing

@@ -67,7 +67,7 @@ impl Folder {
             return folder(FolderKind::Mbox, name);
         }
         refuse(
-            format!("whether `{name}` is to be a mbox or a maildir, its name does not say"),
+            format!("`{name}` does not say whether it is to be an mbox or a maildir"),
             format!("use -o maildir:{name} or -o mboxrd:{name}"),
         )
     }

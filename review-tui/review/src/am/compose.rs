@@ -2,7 +2,7 @@
 //! given, and its diff byte for byte.
 //!
 //! git converts the message to UTF-8 and leaves the diff as it is (git-mailinfo(1)), so the diff of a file in another
-//! charset stays in that. What a mbox cannot hold unchanged, a line that begins with `From ` or a carriage return, is written
+//! charset stays in that. What an mbox cannot hold unchanged, a line that begins with `From ` or a carriage return, is written
 //! as quoted-printable: the mail then reads the same whatever form of mbox its reader takes it for.
 
 use provenance_corpus::message::{Message, encoded_word};
